@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef _URCU_COMPILER_H
+#define _URCU_COMPILER_H
+
+/*
+ * What the compiler offers, under one set of names. Everything here works in C99 and later and in
+ * C++11 and later, with gcc and clang. Macros evaluate their value arguments once unless said.
+ */
+
+#include <stddef.h>
+
+#define caa_likely(x)		__builtin_expect(!!(x), 1)
+#define caa_unlikely(x)		__builtin_expect(!!(x), 0)
+
+/* The compiler moves no memory access across this. It emits no instruction. */
+#define cmm_barrier()		__asm__ __volatile__ ("" : : : "memory")
+
+/* Lvalue of x that the compiler reads or writes exactly as often as the program says. No order. */
+#define CMM_ACCESS_ONCE(x)	(*cmm_cast_volatile(&(x)))
+
+/* The pointer ptr, to a volatile version of what it points to. */
+#define cmm_cast_volatile(ptr)	((__volatile__ __typeof__(*(ptr)) *) (ptr))
+
+/* The optimizer forgets what it knows of the value of var, an lvalue that fits a register. */
+#define _CMM_OPTIMIZER_HIDE_VAR(var)	__asm__ ("" : "+r" (var))
+
+#define caa_max(a, b) __extension__ ({					\
+	__typeof__(a) _caa_a = (a);					\
+	__typeof__(b) _caa_b = (b);					\
+	_caa_a > _caa_b ? _caa_a : _caa_b;				\
+})
+
+#define caa_min(a, b) __extension__ ({					\
+	__typeof__(a) _caa_a = (a);					\
+	__typeof__(b) _caa_b = (b);					\
+	_caa_a < _caa_b ? _caa_a : _caa_b;				\
+})
+
+#define CAA_ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
+
+/* Usable in #if. */
+#define CAA_BITS_PER_LONG	(__SIZEOF_LONG__ * __CHAR_BIT__)
+
+/*
+ * The structure of the given type that holds *ptr as its member. The compiler complains when ptr
+ * does not point to what the member is. An address constant if ptr is one.
+ */
+#define caa_container_of(ptr, type, member)				\
+	((type *) ((char *) (1 ? (ptr) : &((type *) 0)->member) - offsetof(type, member)))
+
+/* As caa_container_of(), but a null ptr gives a null result. */
+#define caa_container_of_check_null(ptr, type, member) __extension__ ({	\
+	__typeof__(ptr) _caa_ptr = (ptr);				\
+	_caa_ptr ? caa_container_of(_caa_ptr, type, member) : (type *) 0; \
+})
+
+/* Fail the compilation if the constant cond holds: as a statement, and as an expression of 0. */
+#define CAA_BUILD_BUG_ON(cond)		((void) CAA_BUILD_BUG_ON_ZERO(cond))
+#define CAA_BUILD_BUG_ON_ZERO(cond)	(sizeof(char[1 - 2 * !!(cond)]) - 1)
+
+/*
+ * Declaration that fails the compilation unless the constant predicate holds. msg is a string
+ * literal; c_identifier_msg says the same as an identifier, for compilers that want one.
+ */
+#ifdef __cplusplus
+#define urcu_static_assert(predicate, msg, c_identifier_msg)	static_assert(predicate, msg)
+#else
+#define urcu_static_assert(predicate, msg, c_identifier_msg)	\
+	__extension__ _Static_assert(predicate, msg)
+#endif
+
+/* Declaration that fails the compilation unless objects of size bytes have lock-free atomics. */
+#define _cmm_static_assert__atomic_lf(size)				\
+	urcu_static_assert(__extension__ __atomic_always_lock_free(size, 0), \
+		"no lock-free atomics of this size", no_lock_free_atomics_of_this_size)
+
+#define __CAA_COMBINE_TOKENS(prefix, counter)	prefix ## counter
+#define CAA_COMBINE_TOKENS(prefix, counter)	__CAA_COMBINE_TOKENS(prefix, counter)
+
+#define caa_is_signed_type(type)	((type) -1 < (type) 1)
+
+/* Integer or pointer v as a long, extended according to its own signedness. */
+#define caa_cast_long_keep_sign(v)	((long) (v))
+
+#define URCU_FORCE_CAST(type, arg)	((type) (arg))
+
+#define CDS_DEPRECATED(msg)		__attribute__((__deprecated__(msg)))
+
+/* Marks a pointer that is read under RCU, for people and static checkers. */
+#define __rcu
+
+#define _CMM_TOOLCHAIN_SUPPORT_C11_MM	1
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define URCU_GCC_VERSION (__GNUC__ * 10000 + __GNUC_MINOR__ * 100 + __GNUC_PATCHLEVEL__)
+#endif
+
+/* Defined when the program is built for ThreadSanitizer. */
+#ifdef __SANITIZE_THREAD__
+#define CMM_SANITIZE_THREAD	1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CMM_SANITIZE_THREAD	1
+#endif
+#endif
+
+/*
+ * Orders of the accesses that take no order from the program. ThreadSanitizer knows neither fences
+ * nor address dependencies, and Alpha keeps no dependency: they get order at the access itself.
+ */
+#if defined(CMM_SANITIZE_THREAD) || defined(__alpha__)
+#define _CMM_ORDER_LOAD		__ATOMIC_ACQUIRE
+#define _CMM_ORDER_STORE	__ATOMIC_RELEASE
+#define _CMM_ORDER_RMW		__ATOMIC_ACQ_REL
+#else
+#define _CMM_ORDER_LOAD		__ATOMIC_RELAXED
+#define _CMM_ORDER_STORE	__ATOMIC_RELAXED
+#define _CMM_ORDER_RMW		__ATOMIC_RELAXED
+#endif
+
+#endif /* _URCU_COMPILER_H */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every flavor offers to readers and updaters, declared once. Each urcu/urcu-FLAVOR.h includes
+ * this under its own names (urcu/map/urcu-FLAVOR.h), so synchronize_rcu below stands for
+ * urcu_mb_synchronize_rcu, urcu_memb_synchronize_rcu and so on. No include guard, for that reason.
+ *
+ * "In a section" below means: between the outermost rcu_read_lock and its rcu_read_unlock.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * void rcu_read_lock(void), void rcu_read_unlock(void): enter and leave a read-side critical
+ * section. What rcu_dereference returned inside stays allocated until the outermost unlock. They
+ * nest, never block, never fail, cost no atomic operation in memb and bp and one in mb, and are
+ * async-signal-safe, in callbacks too. The thread must be registered (bp registers by itself, at
+ * the first lock). In a fork's child the forking thread's section goes on.
+ *
+ * int rcu_read_ongoing(void): non-zero in a section. Async-signal-safe.
+ *
+ * These are inline bodies unless URCU_NO_INLINE is defined; the library exports them as functions
+ * as well.
+ */
+
+/*
+ * Make the calling thread a reader that grace periods wait for. Not in a section, and once until it
+ * unregisters: a second call is reported and ignored. May take the registry's lock and allocate;
+ * does not fail (without memory the reader goes on a slower list) and does not wait for readers, so
+ * another thread's section may wait for it. Not async-signal-safe. bp: optional. After a fork the
+ * child's only thread is registered if the forking thread was.
+ */
+extern void rcu_register_thread(void);
+
+/*
+ * Wait until every section that was entered before the call has been left (a grace period). What
+ * the caller stored before is seen by every section that begins after; what those sections loaded
+ * or stored comes before whatever the caller does next. Blocks, as long as readers take. Callers
+ * who arrive while a grace period runs share the next one. In a section it would wait for itself:
+ * it reports that and aborts. May be called from a callback and after a fork. Not
+ * async-signal-safe.
+ */
+extern void synchronize_rcu(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef _URCU_STATIC_LINK_WAIT_H
+#define _URCU_STATIC_LINK_WAIT_H
+
+/*
+ * How a consumer of wfcqueue, wfqueue and wfstack waits for a producer that has taken its place by
+ * an exchange and has not stored the link yet. The gap is one store long, so whoever meets it
+ * usually spins for a few cycles.
+ *
+ * A gap that outlasts the spinning means that the producer was preempted, and then possibly by us:
+ * give up the processor. There is nothing to sleep on: a futex needs the producer to look whether
+ * somebody sleeps, which would cost each enqueue a full barrier and a load, and producers that were
+ * compiled into existing binaries wake nobody.
+ *
+ * sched_yield() never lets a thread of lower priority run, so a real-time consumer could keep the
+ * producer off its processor for ever. When yielding has not helped for a long time, step aside
+ * for the shortest time that poll() knows.
+ */
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+#include <urcu/arch.h>
+
+enum {
+	_CDS_LINK_SPINS = 100,
+	_CDS_LINK_YIELDS = 1000,
+};
+
+static inline void _cds_link_wait_aside(void)
+{
+	int cancel;
+
+	/* poll() is a cancellation point, and the caller may hold a consumers' mutex. */
+	(void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	(void) poll(NULL, 0, 1);
+	(void) pthread_setcancelstate(cancel, &cancel);
+}
+
+/* One turn of waiting. *turn counts them, from 0. */
+static inline void _cds_link_wait(unsigned int *turn)
+{
+	if (*turn < _CDS_LINK_SPINS)
+		caa_cpu_relax();
+	else if (*turn < _CDS_LINK_YIELDS)
+		(void) sched_yield();
+	else
+		_cds_link_wait_aside();
+	*turn += *turn < _CDS_LINK_YIELDS;
+}
+
+#endif /* _URCU_STATIC_LINK_WAIT_H */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inline bodies of urcu/rculfqueue.h, which holds the contracts. A queue after Michael and Scott.
+ *
+ * The list runs from q->head to a node without a link. Invariants:
+ *   I1  A node is linked to only while q->tail names it. q->tail moves from a node to the one it
+ *       links to, never back; q->head likewise.
+ *   I2  Whoever links to a node sees to it that q->tail has left that node before its read-side
+ *       section ends, by itself or by seeing that another did it.
+ *   I3  A node leaves the list (q->head moves past it) only when it has a link.
+ *   I4  A dummy is linked only to a node that is not one and is q->head. So there is at most one
+ *       in the list, and an empty list is one dummy without a link.
+ *
+ * q->tail may lag behind and name a node that was dequeued, but not one whose grace period is
+ * over: the node was linked to (I3) by a section that began before the node was dequeued and lasts
+ * until q->tail has left it (I2).
+ * Nor can a comparison with q->head or q->tail be deceived by a node that left and came back: a
+ * node comes back only after a grace period, and the comparison is in the section of the load.
+ *
+ * Without memory for its first dummy a queue starts with neither head nor tail. The first producer
+ * then makes its node both, the tail first; until it has stored the head, consumers find nothing.
+ */
+#include <urcu/rculfqueue.h>	/* the types; it may include us, hence outside the guard */
+
+#ifndef _URCU_STATIC_RCULFQUEUE_H
+#define _URCU_STATIC_RCULFQUEUE_H
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <urcu/call-rcu.h>
+#include <urcu/compiler.h>
+#include <urcu/pointer.h>
+#include <urcu/uatomic.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Existing binaries make and free each other's dummies in this form. */
+struct _cds_lfq_dummy {
+	struct cds_lfq_node_rcu node;
+	struct rcu_head head;
+	struct cds_lfq_queue_rcu *q;
+};
+
+static inline void _cds_lfq_node_init_rcu(struct cds_lfq_node_rcu *node)
+{
+	node->next = NULL;
+	node->dummy = 0;
+}
+
+static inline struct cds_lfq_node_rcu *_cds_lfq_new_dummy(struct cds_lfq_queue_rcu *q)
+{
+	struct _cds_lfq_dummy *dummy = (struct _cds_lfq_dummy *) malloc(sizeof(*dummy));
+
+	if (!dummy)
+		return NULL;
+	dummy->node.next = NULL;
+	dummy->node.dummy = 1;
+	dummy->q = q;
+	return &dummy->node;
+}
+
+static inline void _cds_lfq_free_dummy(struct cds_lfq_node_rcu *node)
+{
+	free(node);	/* its first member */
+}
+
+static inline void _cds_lfq_free_dummy_cb(struct rcu_head *head)
+{
+	free((char *) head - offsetof(struct _cds_lfq_dummy, head));
+}
+
+static inline void _cds_lfq_init_rcu(struct cds_lfq_queue_rcu *q,
+		void queue_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head)))
+{
+	q->head = q->tail = _cds_lfq_new_dummy(q);
+	q->queue_call_rcu = queue_call_rcu;
+}
+
+static inline int _cds_lfq_destroy_rcu(struct cds_lfq_queue_rcu *q)
+{
+	if (q->head && (!q->head->dummy || q->head->next))
+		return -EPERM;
+	_cds_lfq_free_dummy(q->head);
+	return 0;
+}
+
+static inline struct cds_lfq_node_rcu *_cds_lfq_tail(const struct cds_lfq_queue_rcu *q)
+{
+	/* [LQ1] acquire: pairs with [LQ4] and [LQ5]; the node is complete before we link to it. */
+	return __atomic_load_n(&q->tail, __ATOMIC_ACQUIRE);
+}
+
+static inline struct cds_lfq_node_rcu *_cds_lfq_link(const struct cds_lfq_node_rcu *node)
+{
+	/* [LQ2] acquire: pairs with [LQ3]; the node behind is complete before we touch it. */
+	return __atomic_load_n(&node->next, __ATOMIC_ACQUIRE);
+}
+
+/* See to it that q->tail, which was seen to name `tail`, has left it for the node behind. */
+static inline void _cds_lfq_move_tail(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *tail,
+		struct cds_lfq_node_rcu *next)
+{
+	/* [LQ4] release: pairs with [LQ1]; hands on `next`, our own or shown to us by LQ2 or LQ3. */
+	(void) __atomic_compare_exchange_n(&q->tail, &tail, next, false,
+			__ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* Link a node to `tail`, which q->tail was seen to name. False if another was faster. */
+static inline bool _cds_lfq_append(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *tail,
+		struct cds_lfq_node_rcu *node)
+{
+	struct cds_lfq_node_rcu *next = NULL;
+
+	/* [LQ3] release: pairs with [LQ2]; acquire, when it fails: pairs with [LQ3], as LQ2 does. */
+	if (__atomic_compare_exchange_n(&tail->next, &next, node, false,
+			__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		next = node;
+	_cds_lfq_move_tail(q, tail, next);
+	return next == node;
+}
+
+/* Make a node the first and last of a queue that has had none, not even a dummy. */
+static inline bool _cds_lfq_start(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *node)
+{
+	struct cds_lfq_node_rcu *none = NULL;
+
+	/* [LQ5] release: pairs with [LQ1]. */
+	if (!__atomic_compare_exchange_n(&q->tail, &none, node, false,
+			__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return false;
+	/* [LQ6] release: pairs with [LQ7]. */
+	__atomic_store_n(&q->head, node, __ATOMIC_RELEASE);
+	return true;
+}
+
+static inline void _cds_lfq_enqueue_rcu(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *node)
+{
+	struct cds_lfq_node_rcu *tail;
+
+	do
+		tail = _cds_lfq_tail(q);
+	while (!(tail ? _cds_lfq_append(q, tail, node) : _cds_lfq_start(q, node)));
+}
+
+/* Move q->head, which was seen to name `head`, past it. Who succeeds owns `head`. */
+static inline bool _cds_lfq_move_head(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *head,
+		struct cds_lfq_node_rcu *next)
+{
+	/* [LQ8] release: pairs with [LQ7]; hands on `next` as LQ2 showed it to us. */
+	return __atomic_compare_exchange_n(&q->head, &head, next, false,
+			__ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/*
+ * `head` had no link and is no dummy: try to give it *spare, a dummy, as successor, so that it can
+ * leave. *spare becomes NULL when it was used.
+ */
+static inline void _cds_lfq_put_dummy(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *head,
+		struct cds_lfq_node_rcu **spare)
+{
+	struct cds_lfq_node_rcu *next, *tail = _cds_lfq_tail(q);
+
+	if (tail == head) {
+		if (_cds_lfq_append(q, head, *spare))
+			*spare = NULL;
+	} else {
+		/* The tail lags behind head (I1: nobody can link to head then), or is past it. */
+		next = _cds_lfq_link(tail);
+		if (next)
+			_cds_lfq_move_tail(q, tail, next);
+	}
+}
+
+static inline struct cds_lfq_node_rcu *_cds_lfq_dequeue_rcu(struct cds_lfq_queue_rcu *q)
+{
+	struct cds_lfq_node_rcu *head, *next, *spare = NULL;
+
+	for (;;) {
+		/* [LQ7] acquire: pairs with [LQ6] and [LQ8]; the node is complete. */
+		head = __atomic_load_n(&q->head, __ATOMIC_ACQUIRE);
+		if (!head)
+			break;
+		next = _cds_lfq_link(head);
+		if (!next) {
+			if (head->dummy) {
+				head = NULL;
+				break;
+			}
+			if (!spare && !(spare = _cds_lfq_new_dummy(q))) {
+				errno = ENOMEM;
+				return NULL;
+			}
+			_cds_lfq_put_dummy(q, head, &spare);
+			continue;
+		}
+		if (!_cds_lfq_move_head(q, head, next))
+			continue;
+		if (!head->dummy)
+			break;
+		q->queue_call_rcu(&((struct _cds_lfq_dummy *) head)->head, _cds_lfq_free_dummy_cb);
+	}
+	if (spare)
+		_cds_lfq_free_dummy(spare);
+	return head;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _URCU_STATIC_RCULFQUEUE_H */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef URCU_STATIC_URCU_BP_H
+#define URCU_STATIC_URCU_BP_H
+
+#include <urcu/static/urcu-common.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* As struct urcu_reader, but the library's own memory, handed to threads on first use. */
+struct urcu_bp_reader {
+	unsigned long ctr;
+	struct cds_list_head node __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+	pthread_t tid;
+	int alloc;
+	/* Place in the registry, from 1; 0: not registered. */
+	unsigned long slot __attribute__((aligned(64)));
+};
+
+extern struct urcu_gp urcu_bp_gp;
+/* Null until the thread registers. */
+extern DECLARE_URCU_TLS(struct urcu_bp_reader *, urcu_bp_reader);
+
+/* Non-zero: writers use sys_membarrier. Written once, before main, and to 0 if the kernel stops. */
+extern int urcu_bp_has_sys_membarrier;
+
+/* Register the calling thread; does nothing if it is registered. Async-signal-safe. */
+extern void urcu_bp_register(void);
+
+static inline void _urcu_bp_read_lock(void)
+{
+	if (caa_unlikely(URCU_TLS(urcu_bp_reader) == NULL))
+		urcu_bp_register();
+	urcu_common_read_lock(&URCU_TLS(urcu_bp_reader)->ctr, &urcu_bp_gp,
+		__atomic_load_n(&urcu_bp_has_sys_membarrier, __ATOMIC_RELAXED));
+}
+
+/* Wakes nobody: the leader of a bp grace period sleeps with deadlines. */
+static inline void _urcu_bp_read_unlock(void)
+{
+	(void)urcu_common_close(&URCU_TLS(urcu_bp_reader)->ctr);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline int _urcu_bp_read_ongoing(void)
+{
+	return URCU_TLS(urcu_bp_reader) != NULL &&
+	       urcu_common_read_ongoing(&URCU_TLS(urcu_bp_reader)->ctr);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef _URCU_TLS_COMPAT_H
+#define _URCU_TLS_COMPAT_H
+
+/*
+ * Thread-local variables. May be preceded by extern (a declaration) or static:
+ *
+ *	extern DECLARE_URCU_TLS(int, counter);
+ *	DEFINE_URCU_TLS(int, counter);
+ *	URCU_TLS(counter)++;
+ *
+ * __thread and not C++'s thread_local, which reaches an extern variable through a function.
+ */
+
+#include <urcu/config.h>
+#include <urcu/compiler.h>
+#include <urcu/arch.h>
+
+#define URCU_TLS_STORAGE_CLASS			CONFIG_RCU_TLS
+
+#define DECLARE_URCU_TLS(type, name)		URCU_TLS_STORAGE_CLASS type name
+#define DEFINE_URCU_TLS(type, name)		URCU_TLS_STORAGE_CLASS type name
+#define DEFINE_URCU_TLS_INIT(type, name, init)	URCU_TLS_STORAGE_CLASS type name = (init)
+
+/* Lvalue: the calling thread's own. */
+#define URCU_TLS(name)				(name)
+
+#endif /* _URCU_TLS_COMPAT_H */

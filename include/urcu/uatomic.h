@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef _URCU_UATOMIC_H
+#define _URCU_UATOMIC_H
+
+/*
+ * Atomic operations on integers, booleans, enumerations and pointers of 1, 2, 4 or 8 bytes, but of
+ * no more than a long. addr points to the object, which may be volatile. Results have the type of
+ * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes.
+ * Arguments are evaluated once.
+ *
+ * mo..., where a macro takes it, is an optional order, one of enum cmm_memorder. It should be a
+ * constant. With none:
+ *	load, read, store, set, add, sub, inc, dec, or		CMM_RELAXED
+ *	and							CMM_SEQ_CST
+ *	add_return, sub_return, xchg, cmpxchg			CMM_SEQ_CST_FENCE
+ * Under ThreadSanitizer, which knows no fences, the first line is acquire, release or both.
+ *
+ * The uatomic_*_mo() forms take all orders and have no defaults.
+ */
+
+#include <stdint.h>
+
+#include <urcu/arch.h>
+#include <urcu/compiler.h>
+#include <urcu/system.h>
+
+/* The orders of C11, and a full barrier before and after the operation. */
+enum cmm_memorder {
+	CMM_RELAXED = __ATOMIC_RELAXED,
+	CMM_CONSUME = __ATOMIC_CONSUME,
+	CMM_ACQUIRE = __ATOMIC_ACQUIRE,
+	CMM_RELEASE = __ATOMIC_RELEASE,
+	CMM_ACQ_REL = __ATOMIC_ACQ_REL,
+	CMM_SEQ_CST = __ATOMIC_SEQ_CST,
+	CMM_SEQ_CST_FENCE = 6
+};
+
+#define UATOMIC_HAS_ATOMIC_BYTE		1
+#define UATOMIC_HAS_ATOMIC_SHORT	1
+#define UATOMIC_HAS_ATOMIC_INT		1
+#if __SIZEOF_LONG__ == 8
+#define UATOMIC_HAS_ATOMIC_LLONG	1
+#endif
+
+/* The C11 order to use at the operation itself for the order mo. */
+static inline __attribute__((__always_inline__)) int cmm_to_c11(int mo)
+{
+	return mo == CMM_SEQ_CST_FENCE ? __ATOMIC_SEQ_CST : mo;
+}
+
+/* After an atomic operation of order mo: the barrier that CMM_SEQ_CST_FENCE asks for. */
+static inline __attribute__((__always_inline__))
+void cmm_seq_cst_fence_after_atomic(enum cmm_memorder mo)
+{
+	if (mo == CMM_SEQ_CST_FENCE)
+		cmm_smp_mb();
+}
+
+/* The same after a read-modify-write, which some machines order by itself. */
+static inline __attribute__((__always_inline__)) void _uatomic_fence_after_rmw(int mo)
+{
+	if (mo == CMM_SEQ_CST_FENCE)
+		_cmm_smp_mb_at_rmw();
+}
+
+/* A full barrier together with the relaxed operation that follows or precedes. */
+#define cmm_smp_mb__before_uatomic_add()	_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__after_uatomic_add()		_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__before_uatomic_sub()	_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__after_uatomic_sub()		_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__before_uatomic_inc()	_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__after_uatomic_inc()		_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__before_uatomic_dec()	_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__after_uatomic_dec()		_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__before_uatomic_and()	_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__after_uatomic_and()		_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__before_uatomic_or()		_cmm_smp_mb_at_rmw()
+#define cmm_smp_mb__after_uatomic_or()		_cmm_smp_mb_at_rmw()
+
+/*
+ * The operations, on an unsigned integer of the object's size. The size is a constant of the
+ * caller, who inlines these, so that one case remains; may_alias makes it legal to look at a
+ * pointer or an enumeration as an integer.
+ */
+typedef uint8_t  _uatomic_u8  __attribute__((__may_alias__));
+typedef uint16_t _uatomic_u16 __attribute__((__may_alias__));
+typedef uint32_t _uatomic_u32 __attribute__((__may_alias__));
+typedef unsigned long _uatomic_ulong __attribute__((__may_alias__));
+
+/*
+ * addr itself. Not always_inline: in unoptimized code, where the cases for other sizes stay, it
+ * hides the object from compilers that would warn of an access past its end.
+ */
+static inline volatile void *_uatomic_hide(const volatile void *addr)
+{
+	return (volatile void *) addr;
+}
+
+#define _uatomic_sized(op, size, addr, ...)				\
+	((size) == 1 ? op((volatile _uatomic_u8 *) _uatomic_hide(addr), __VA_ARGS__) : \
+	 (size) == 2 ? op((volatile _uatomic_u16 *) _uatomic_hide(addr), __VA_ARGS__) : \
+	 (size) == 4 ? op((volatile _uatomic_u32 *) _uatomic_hide(addr), __VA_ARGS__) : \
+		       op((volatile _uatomic_ulong *) _uatomic_hide(addr), __VA_ARGS__))
+
+static inline __attribute__((__always_inline__))
+unsigned long _uatomic_load(const volatile void *addr, size_t size, int mo)
+{
+	unsigned long ret = _uatomic_sized(__atomic_load_n, size, addr, cmm_to_c11(mo));
+
+	cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
+	return ret;
+}
+
+static inline __attribute__((__always_inline__))
+void _uatomic_store(volatile void *addr, unsigned long v, size_t size, int mo)
+{
+	_uatomic_sized(__atomic_store_n, size, addr, v, cmm_to_c11(mo));
+	cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
+}
+
+static inline __attribute__((__always_inline__))
+unsigned long _uatomic_add_return(volatile void *addr, unsigned long v, size_t size, int mo)
+{
+	unsigned long ret = _uatomic_sized(__atomic_add_fetch, size, addr, v, cmm_to_c11(mo));
+
+	_uatomic_fence_after_rmw(mo);
+	return ret;
+}
+
+static inline __attribute__((__always_inline__))
+void _uatomic_and(volatile void *addr, unsigned long mask, size_t size, int mo)
+{
+	(void) _uatomic_sized(__atomic_fetch_and, size, addr, mask, cmm_to_c11(mo));
+	_uatomic_fence_after_rmw(mo);
+}
+
+static inline __attribute__((__always_inline__))
+void _uatomic_or(volatile void *addr, unsigned long mask, size_t size, int mo)
+{
+	(void) _uatomic_sized(__atomic_fetch_or, size, addr, mask, cmm_to_c11(mo));
+	_uatomic_fence_after_rmw(mo);
+}
+
+static inline __attribute__((__always_inline__))
+unsigned long _uatomic_xchg(volatile void *addr, unsigned long v, size_t size, int mo)
+{
+	unsigned long ret = _uatomic_sized(__atomic_exchange_n, size, addr, v, cmm_to_c11(mo));
+
+	_uatomic_fence_after_rmw(mo);
+	return ret;
+}
+
+/* The value that *addr had: stored or not, expected takes it. */
+#define _uatomic_cas(addr, old, _new, mos, mof) __extension__ ({		\
+	__typeof__(__atomic_load_n(addr, __ATOMIC_RELAXED)) expected = (old);	\
+	__atomic_compare_exchange_n(addr, &expected, _new, 0, mos, mof);	\
+	expected;								\
+})
+
+static inline __attribute__((__always_inline__))
+unsigned long _uatomic_cmpxchg(volatile void *addr, unsigned long old, unsigned long _new,
+		size_t size, int mos, int mof)
+{
+	unsigned long ret = _uatomic_sized(_uatomic_cas, size, addr, old, _new,
+			cmm_to_c11(mos), cmm_to_c11(mof));
+
+	_uatomic_fence_after_rmw(mos);
+	return ret;
+}
+
+/* What C11 gives a comparison that fails if it is told one order: mos without its store half. */
+static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int mos)
+{
+	return mos == CMM_RELEASE ? CMM_RELAXED : mos == CMM_ACQ_REL ? CMM_ACQUIRE : mos;
+}
+
+/* The unqualified type of *addr; fails to compile unless that has atomics. */
+#define _uatomic_type(addr)	__typeof__(__atomic_load_n((addr), __ATOMIC_RELAXED))
+
+#define _uatomic_size(addr)						\
+	(sizeof(_uatomic_type(addr)) +					\
+	 CAA_BUILD_BUG_ON_ZERO(sizeof(_uatomic_type(addr)) > sizeof(long)))
+
+/* The value as *addr's type. Not a bare cast: compilers warn when the program leaves it unused. */
+#define _uatomic_result(addr, value) __extension__ ({			\
+	_uatomic_type(addr) _uatomic_ret = (_uatomic_type(addr)) (value); \
+	_uatomic_ret;							\
+})
+
+/* Value v as it looks in *addr: a pointer as its bits, a truth value as 0 or 1. */
+#define _uatomic_value(addr, v)		((unsigned long) (_uatomic_type(addr)) (v))
+
+#define uatomic_load_mo(addr, mo)					\
+	_uatomic_result(addr, _uatomic_load((addr), _uatomic_size(addr), (mo)))
+
+#define uatomic_store_mo(addr, v, mo)					\
+	_uatomic_store((addr), _uatomic_value(addr, v), _uatomic_size(addr), (mo))
+
+#define uatomic_add_return_mo(addr, v, mo)				\
+	_uatomic_result(addr, _uatomic_add_return((addr),		\
+		(unsigned long) (v), _uatomic_size(addr), (mo)))
+
+#define uatomic_sub_return_mo(addr, v, mo)				\
+	_uatomic_result(addr, _uatomic_add_return((addr),		\
+		-(unsigned long) (v), _uatomic_size(addr), (mo)))
+
+#define uatomic_add_mo(addr, v, mo)	((void) uatomic_add_return_mo(addr, v, mo))
+#define uatomic_sub_mo(addr, v, mo)	((void) uatomic_sub_return_mo(addr, v, mo))
+#define uatomic_inc_mo(addr, mo)	uatomic_add_mo(addr, 1, mo)
+#define uatomic_dec_mo(addr, mo)	uatomic_sub_mo(addr, 1, mo)
+
+#define uatomic_and_mo(addr, v, mo)					\
+	_uatomic_and((addr), (unsigned long) (v), _uatomic_size(addr), (mo))
+
+#define uatomic_or_mo(addr, v, mo)					\
+	_uatomic_or((addr), (unsigned long) (v), _uatomic_size(addr), (mo))
+
+/* The value that *addr had before. */
+#define uatomic_xchg_mo(addr, v, mo)					\
+	_uatomic_result(addr, _uatomic_xchg((addr),			\
+		_uatomic_value(addr, v), _uatomic_size(addr), (mo)))
+
+/* The value that *addr had: equal to old if _new was stored (order mos), else not (order mof). */
+#define uatomic_cmpxchg_mo(addr, old, _new, mos, mof)			\
+	_uatomic_result(addr, _uatomic_cmpxchg((addr), _uatomic_value(addr, old), \
+		_uatomic_value(addr, _new), _uatomic_size(addr), (mos), (mof)))
+
+/*
+ * The forms with an optional order: the default stands behind what the program gave, and the first
+ * to stand in the order's place is used.
+ */
+#define uatomic_load(...)	_uatomic_pick_2(uatomic_load_mo, __VA_ARGS__, _CMM_ORDER_LOAD, )
+#define uatomic_read(...)	uatomic_load(__VA_ARGS__)
+#define uatomic_store(...)	_uatomic_pick_3(uatomic_store_mo, __VA_ARGS__, _CMM_ORDER_STORE, )
+#define uatomic_set(...)	uatomic_store(__VA_ARGS__)
+#define uatomic_add(...)	_uatomic_pick_3(uatomic_add_mo, __VA_ARGS__, _CMM_ORDER_RMW, )
+#define uatomic_sub(...)	_uatomic_pick_3(uatomic_sub_mo, __VA_ARGS__, _CMM_ORDER_RMW, )
+#define uatomic_inc(...)	_uatomic_pick_2(uatomic_inc_mo, __VA_ARGS__, _CMM_ORDER_RMW, )
+#define uatomic_dec(...)	_uatomic_pick_2(uatomic_dec_mo, __VA_ARGS__, _CMM_ORDER_RMW, )
+#define uatomic_or(...)		_uatomic_pick_3(uatomic_or_mo, __VA_ARGS__, _CMM_ORDER_RMW, )
+#define uatomic_and(...)	_uatomic_pick_3(uatomic_and_mo, __VA_ARGS__, CMM_SEQ_CST, )
+#define uatomic_add_return(...)						\
+	_uatomic_pick_3(uatomic_add_return_mo, __VA_ARGS__, CMM_SEQ_CST_FENCE, )
+#define uatomic_sub_return(...)						\
+	_uatomic_pick_3(uatomic_sub_return_mo, __VA_ARGS__, CMM_SEQ_CST_FENCE, )
+#define uatomic_xchg(...)						\
+	_uatomic_pick_3(uatomic_xchg_mo, __VA_ARGS__, CMM_SEQ_CST_FENCE, )
+
+/* uatomic_cmpxchg(addr, value, _new, mos, mof): both orders, the first alone, or none. */
+#define uatomic_cmpxchg(...)						\
+	_uatomic_pick_6th(__VA_ARGS__, uatomic_cmpxchg_mo,		\
+		_uatomic_cmpxchg_4, _uatomic_cmpxchg_3, )(__VA_ARGS__)
+#define _uatomic_cmpxchg_4(addr, old, _new, mos)			\
+	uatomic_cmpxchg_mo(addr, old, _new, mos, _uatomic_failure_order(mos))
+#define _uatomic_cmpxchg_3(addr, old, _new)				\
+	uatomic_cmpxchg_mo(addr, old, _new, CMM_SEQ_CST_FENCE, CMM_SEQ_CST_FENCE)
+
+#define _uatomic_pick_2(op, addr, mo, ...)	op(addr, mo)
+#define _uatomic_pick_3(op, addr, v, mo, ...)	op(addr, v, mo)
+#define _uatomic_pick_6th(a, b, c, d, e, f, ...)	f
+
+#endif /* _URCU_UATOMIC_H */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The flavor bp ("bulletproof"): as memb, for code that owns no threads. A thread registers itself
+ * at its first section and unregisters itself when it ends.
+ */
+#ifndef URCU_URCU_BP_H
+#define URCU_URCU_BP_H
+
+#include <urcu/pointer.h>
+#include <urcu/static/urcu-bp.h>
+
+#include <urcu/map/urcu-bp.h>
+#include <urcu/flavor-api.h>
+#include <urcu/call-rcu.h>
+#include <urcu/defer.h>
+#include <urcu/flavor.h>
+#include <urcu/map/clear.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef URCU_NO_INLINE
+extern void urcu_bp_read_lock(void);
+extern void urcu_bp_read_unlock(void);
+extern int urcu_bp_read_ongoing(void);
+#else
+#define urcu_bp_read_lock	_urcu_bp_read_lock
+#define urcu_bp_read_unlock	_urcu_bp_read_unlock
+#define urcu_bp_read_ongoing	_urcu_bp_read_ongoing
+#endif
+
+#define urcu_bp_dereference	rcu_dereference
+#define urcu_bp_cmpxchg_pointer	rcu_cmpxchg_pointer
+#define urcu_bp_xchg_pointer	rcu_xchg_pointer
+#define urcu_bp_set_pointer	rcu_set_pointer
+
+/*
+ * Fork hooks that do the registry alone and leave the workers be, for a program that uses no
+ * call_rcu. They nest, and may stand inside or outside of the call_rcu hooks, in any order.
+ */
+extern void urcu_bp_before_fork(void);
+extern void urcu_bp_after_fork_parent(void);
+extern void urcu_bp_after_fork_child(void);
+
+/* For programs that are written for other flavors as well; here they do nothing. */
+static inline void urcu_bp_init(void) { }
+static inline void urcu_bp_unregister_thread(void) { }
+static inline void urcu_bp_quiescent_state(void) { }
+static inline void urcu_bp_thread_offline(void) { }
+static inline void urcu_bp_thread_online(void) { }
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+
+#ifdef URCU_API_MAP
+#include <urcu/map/urcu-bp.h>
+#endif

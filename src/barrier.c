@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu_barrier. Nothing is queued and nothing allocated: each shard counts how often it was emptied
+ * (takes) and up to which of those everything has run (done). What is in a shard now has run when
+ * done reaches the number of the take that it is in, or will be in.
+ */
+#include "call-rcu.h"
+#include "report.h"
+#include "wait.h"
+
+/*
+ * The number that done has to reach. [B1] takes is read before newest, and the server raises takes
+ * before it empties newest [B2], src/worker.c. If newest holds something, it goes into the take
+ * after the one we read, or an earlier one has it already. If it holds nothing, whatever it held
+ * was taken by now, and the second look at takes counts that take. Without the order the take that
+ * holds our callbacks could be missed, or one awaited that never comes.
+ */
+static unsigned long target_of(const struct shard *shard)
+{
+	unsigned long takes = __atomic_load_n(&shard->takes, __ATOMIC_SEQ_CST);
+
+	if (__atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST))
+		return takes + 1;
+	return __atomic_load_n(&shard->takes, __ATOMIC_SEQ_CST);
+}
+
+/* [B4] Acquire: what the callbacks did comes before our return; pairs with [B3] in src/worker.c. */
+static bool reached(const struct shard *shard, unsigned long target)
+{
+	return (long)(__atomic_load_n(&shard->done, __ATOMIC_ACQUIRE) - target) >= 0;
+}
+
+/*
+ * Have the server run it. If there can be no thread, who waits without limit runs it himself: he
+ * holds no lock that the callbacks need, or he would wait in vain anyway.
+ */
+static void press(struct call_rcu_data *queue, const struct shard *shard, uint64_t deadline)
+{
+	struct worker *worker = quiesce_queue_server(queue, shard);
+
+	if (quiesce_worker_urge(queue, worker) != 0 && deadline == QUIESCE_FOREVER)
+		quiesce_worker_stand_in(queue, worker);
+}
+
+static bool await_shard(struct call_rcu_data *queue, const struct shard *shard,
+		unsigned long target, uint64_t deadline)
+{
+	while (!reached(shard, target)) {
+		int32_t progress = __atomic_load_n(&queue->progress, __ATOMIC_SEQ_CST);
+
+		press(queue, shard, deadline);
+		if (reached(shard, target))
+			break;
+		if (!quiesce_wait(&queue->progress, progress, deadline))
+			return false;
+	}
+	return true;
+}
+
+static bool await_queue(struct call_rcu_data *queue, uint64_t deadline)
+{
+	unsigned long targets[SHARDS_MAX];
+	bool in_time = true;
+
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		targets[i] = target_of(&queue->shards[i]);
+	__atomic_fetch_add(&queue->waiters, 1, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < queue->shard_count && in_time; i++)
+		in_time = await_shard(queue, &queue->shards[i], targets[i], deadline);
+	__atomic_fetch_sub(&queue->waiters, 1, __ATOMIC_SEQ_CST);
+	return in_time;
+}
+
+/* Get all servers going before we wait for the first of them. */
+static void press_all(struct flavor *flavor)
+{
+	struct call_rcu_data *queue = NULL;
+
+	while ((queue = quiesce_queue_next(flavor, queue)))
+		for (unsigned int i = 0; i < queue->shard_count; i++) {
+			const struct shard *shard = &queue->shards[i];
+
+			if (!reached(shard, target_of(shard)))
+				quiesce_worker_urge(queue, quiesce_queue_server(queue, shard));
+		}
+}
+
+bool quiesce_barrier_until(struct flavor *flavor, uint64_t deadline)
+{
+	struct call_rcu_data *queue = NULL;
+
+	press_all(flavor);
+	while ((queue = quiesce_queue_next(flavor, queue)))
+		if (!await_queue(queue, deadline)) {
+			quiesce_queue_unpin(queue);
+			return false;
+		}
+	return true;
+}
+
+void quiesce_barrier(struct flavor *flavor)
+{
+	if (quiesce_in_section(flavor) || quiesce_in_callback(flavor)) {
+		quiesce_report("urcu_%s_barrier: called in a %s: it would wait for itself; it returns "
+			       "without waiting", flavor->name, quiesce_in_section(flavor) ?
+			       "read-side critical section" : "callback");
+		return;
+	}
+	quiesce_barrier_until(flavor, QUIESCE_FOREVER);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUIESCE_CPU_H
+#define QUIESCE_CPU_H
+
+/* One more than the highest CPU number this machine can have; at least 1. */
+unsigned int quiesce_cpu_count(void);
+
+/* How many CPUs the calling thread may run on now (affinity, cpuset); at least 1. */
+unsigned int quiesce_cpu_usable(void);
+
+/* The CPU the caller runs on, or -1 if the kernel does not say. May be old when it returns. */
+int quiesce_cpu_current(void);
+
+/* Bind the calling thread to cpu if the kernel allows it; otherwise leave it free. */
+void quiesce_cpu_bind(int cpu);
+
+#endif

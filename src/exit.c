@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of the process, or of the library in it (dlclose). Queued callbacks get one barrier's
+ * worth of progress, then the workers are stopped and joined, all within a time limit; what did not
+ * stop in time keeps its memory. doc/design/exit.md has the cases.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "call-rcu.h"
+#include "wait.h"
+
+/* In milliseconds, from the environment; 0: do nothing at exit. */
+#define LIMIT_VARIABLE	"URCU_EXIT_TIMEOUT"
+#define LIMIT_DEFAULT	1000
+
+static uint64_t time_limit(void)
+{
+	const char *text = secure_getenv(LIMIT_VARIABLE);
+	unsigned long limit;
+	char *end;
+
+	if (!text || !*text)
+		return LIMIT_DEFAULT * QUIESCE_NS_PER_MS;
+	limit = strtoul(text, &end, 10);
+	return (*end ? LIMIT_DEFAULT : limit) * QUIESCE_NS_PER_MS;
+}
+
+/*
+ * Whether the state is that of this process's threads. A child that was forked without the hooks
+ * has copies of locks that nobody will release and of threads that are not there. One that exits
+ * from a callback, or from a section, would wait for itself.
+ */
+static bool may_wait(const struct flavor *flavor)
+{
+	pid_t pid = __atomic_load_n(&flavor->pid, __ATOMIC_RELAXED);
+
+	return (pid == 0 || pid == getpid()) && !quiesce_in_section(flavor) &&
+	       !quiesce_worker_current() && !flavor->fork.depth;
+}
+
+static bool all_empty(struct flavor *flavor)
+{
+	struct call_rcu_data *queue = NULL;
+	bool empty = true;
+
+	while ((queue = quiesce_queue_next(flavor, queue)))
+		empty = empty && quiesce_queue_empty(queue);
+	return empty;
+}
+
+/* Returns whether every worker has stopped. All are asked before the first is waited for. */
+static bool stop_workers(struct flavor *flavor, uint64_t deadline)
+{
+	struct call_rcu_data *queue = NULL;
+	bool stopped = true;
+
+	while ((queue = quiesce_queue_next(flavor, queue)))
+		for (unsigned int i = 0; i < queue->worker_count; i++)
+			quiesce_worker_ask(&queue->workers[i], WORKER_STOP);
+	while ((queue = quiesce_queue_next(flavor, queue)))
+		for (unsigned int i = 0; i < queue->worker_count; i++)
+			stopped = quiesce_worker_stop(&queue->workers[i], deadline) && stopped;
+	return stopped;
+}
+
+/* With no thread left that could look at them. */
+static void free_all(struct flavor *flavor)
+{
+	struct worker_state *all = &flavor->workers;
+	struct call_rcu_data *queue;
+
+	pthread_mutex_lock(&all->lock);
+	while ((queue = all->list)) {
+		all->list = queue->next;
+		free(queue);
+	}
+	all->orphans = all->workers[0].fostered = NULL;
+	free(all->per_cpu);
+	all->per_cpu = NULL;
+	pthread_mutex_unlock(&all->lock);
+}
+
+void quiesce_exit(struct flavor *flavor)
+{
+	uint64_t limit = time_limit(), deadline = quiesce_now() + limit;
+
+	if (!limit || !may_wait(flavor))
+		return;
+	if (!all_empty(flavor))
+		quiesce_barrier_until(flavor, deadline);
+	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
+	if (stop_workers(flavor, deadline) && all_empty(flavor) &&
+	    quiesce_registry_alone(&flavor->registry, flavor->self())) {
+		free_all(flavor);
+		quiesce_registry_trim(&flavor->registry);
+	}
+	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#define URCU_NO_INLINE
+#include <signal.h>
+#include <stddef.h>
+
+#include <urcu/urcu-bp.h>
+
+#include "bp-arena.h"
+#include "flavor-exports.h"
+
+FLAVOR_READER_CHECK(struct urcu_bp_reader);
+
+struct urcu_gp urcu_bp_gp = { .ctr = GP_FIRST };
+FLAVOR_TLS struct urcu_bp_reader *urcu_bp_reader;
+int urcu_bp_has_sys_membarrier;
+
+static FLAVOR_TLS struct call_rcu_data *own_worker;
+static struct bp_arena arena = BP_ARENA_INIT;
+
+/* Unregisters threads as they end. Made by init, deleted at exit. */
+static pthread_key_t thread_end;
+static bool has_thread_end;
+
+static struct reader *self(void)
+{
+	return (struct reader *)urcu_bp_reader;
+}
+
+static struct call_rcu_data **thread_worker(void)
+{
+	return &own_worker;
+}
+
+static void child(void)
+{
+	quiesce_bp_arena_reset(&arena, urcu_bp_reader);
+}
+
+struct flavor quiesce_bp = {
+	.name = "bp",
+	.api = &urcu_bp_flavor,
+	.gp = &urcu_bp_gp,
+	.has_membarrier = &urcu_bp_has_sys_membarrier,
+	.readers_wake = false,
+	.self = self,
+	.thread_worker = thread_worker,
+	.attend = urcu_bp_register,
+	.child = child,
+	FLAVOR_STATE_INIT(quiesce_bp),
+};
+
+/*
+ * A signal handler may enter a section of its own at any instruction. With signals blocked it
+ * cannot meet this thread half registered, or holding the arena's or the registry's lock: whoever
+ * takes those later in this thread (a grace period) is registered before (attend).
+ */
+void urcu_bp_register(void)
+{
+	sigset_t all, before;
+
+	if (urcu_bp_reader)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!urcu_bp_reader) {
+		struct urcu_bp_reader *reader = quiesce_bp_arena_get(&arena);
+
+		reader->tid = pthread_self();
+		quiesce_register(&quiesce_bp, (struct reader *)reader);
+		if (has_thread_end)
+			pthread_setspecific(thread_end, reader);
+		urcu_bp_reader = reader;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* A later destructor of the thread may enter a section again, and then this one runs again. */
+static void end_thread(void *arg)
+{
+	struct urcu_bp_reader *reader = arg;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	urcu_bp_reader = NULL;
+	quiesce_unregister(&quiesce_bp, (struct reader *)reader);
+	quiesce_bp_arena_put(&arena, reader);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void urcu_bp_read_lock(void)
+{
+	_urcu_bp_read_lock();
+}
+
+void urcu_bp_read_unlock(void)
+{
+	_urcu_bp_read_unlock();
+}
+
+int urcu_bp_read_ongoing(void)
+{
+	return _urcu_bp_read_ongoing();
+}
+
+void urcu_bp_register_thread(void)
+{
+	urcu_bp_register();
+}
+
+void urcu_bp_before_fork(void)
+{
+	quiesce_registry_before_fork(&quiesce_bp);
+}
+
+void urcu_bp_after_fork_parent(void)
+{
+	quiesce_registry_after_fork_parent(&quiesce_bp);
+}
+
+void urcu_bp_after_fork_child(void)
+{
+	quiesce_registry_after_fork_child(&quiesce_bp);
+}
+
+__attribute__((constructor))
+static void begin(void)
+{
+	quiesce_init(&quiesce_bp);
+	has_thread_end = pthread_key_create(&thread_end, end_thread) == 0;
+}
+
+/* The exiting thread's own slot goes last: its end_thread would come too late. */
+__attribute__((destructor))
+static void end(void)
+{
+	quiesce_exit(&quiesce_bp);
+	if (has_thread_end)
+		pthread_key_delete(thread_end);
+	has_thread_end = false;
+	if (urcu_bp_reader && !_urcu_bp_read_ongoing())
+		end_thread(urcu_bp_reader);
+	quiesce_bp_arena_trim(&arena);
+}
+
+FLAVOR_EXPORTS(bp, quiesce_bp)
+
+/* What bp has no use for is inline in urcu/urcu-bp.h, and here for old binaries' sake as well. */
+FLAVOR_TABLE(bp);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUIESCE_FLAVOR_EXPORTS_H
+#define QUIESCE_FLAVOR_EXPORTS_H
+
+/*
+ * The exported functions that all flavors have, as one-line forwarders to the engine: F is the
+ * flavor's name, f its descriptor. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/flavor.h.
+ * What differs between flavors (readers, registration) stands in flavor-F.c.
+ */
+
+#include "call-rcu.h"
+
+#define FLAVOR_EXPORTS(F, f)								\
+void urcu_##F##_synchronize_rcu(void)							\
+	{ quiesce_synchronize(&f); }							\
+void urcu_##F##_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))	\
+	{ quiesce_call_rcu(&f, head, func); }						\
+void urcu_##F##_barrier(void)								\
+	{ quiesce_barrier(&f); }							\
+struct call_rcu_data *urcu_##F##_create_call_rcu_data(unsigned long flags, int cpu)	\
+	{ return quiesce_create_worker(&f, flags, cpu); }				\
+void urcu_##F##_call_rcu_data_free(struct call_rcu_data *crdp)				\
+	{ quiesce_free_worker(&f, crdp); }						\
+struct call_rcu_data *urcu_##F##_get_default_call_rcu_data(void)			\
+	{ return quiesce_default_worker(&f); }						\
+struct call_rcu_data *urcu_##F##_get_call_rcu_data(void)				\
+	{ return quiesce_chosen_worker(&f); }						\
+pthread_t urcu_##F##_get_call_rcu_thread(struct call_rcu_data *crdp)			\
+	{ return quiesce_worker_thread(&f, crdp); }					\
+struct call_rcu_data *urcu_##F##_get_thread_call_rcu_data(void)				\
+	{ return *(f).thread_worker(); }						\
+void urcu_##F##_set_thread_call_rcu_data(struct call_rcu_data *crdp)			\
+	{ *(f).thread_worker() = crdp; }						\
+struct call_rcu_data *urcu_##F##_get_cpu_call_rcu_data(int cpu)				\
+	{ return quiesce_cpu_worker(&f, cpu); }						\
+int urcu_##F##_set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp)		\
+	{ return quiesce_set_cpu_worker(&f, cpu, crdp); }				\
+int urcu_##F##_create_all_cpu_call_rcu_data(unsigned long flags)			\
+	{ return quiesce_create_cpu_workers(&f, flags); }				\
+void urcu_##F##_free_all_cpu_call_rcu_data(void)					\
+	{ quiesce_free_cpu_workers(&f); }						\
+void urcu_##F##_call_rcu_before_fork(void)						\
+	{ quiesce_before_fork(&f); }							\
+void urcu_##F##_call_rcu_after_fork_parent(void)					\
+	{ quiesce_after_fork_parent(&f); }						\
+void urcu_##F##_call_rcu_after_fork_child(void)						\
+	{ quiesce_after_fork_child(&f); }						\
+void urcu_##F##_register_rculfhash_atfork(struct urcu_atfork *atfork)			\
+	{ quiesce_set_table_hooks(&f, atfork); }					\
+void urcu_##F##_unregister_rculfhash_atfork(struct urcu_atfork *atfork)			\
+	{ quiesce_unset_table_hooks(&f, atfork); }
+
+/* The same functions as struct rcu_flavor_struct has them. */
+#define FLAVOR_TABLE(F)									\
+const struct rcu_flavor_struct urcu_##F##_flavor = {					\
+	.read_lock = urcu_##F##_read_lock,						\
+	.read_unlock = urcu_##F##_read_unlock,						\
+	.read_ongoing = urcu_##F##_read_ongoing,					\
+	.read_quiescent_state = urcu_##F##_quiescent_state,				\
+	.update_call_rcu = urcu_##F##_call_rcu,						\
+	.update_synchronize_rcu = urcu_##F##_synchronize_rcu,				\
+	.thread_offline = urcu_##F##_thread_offline,					\
+	.thread_online = urcu_##F##_thread_online,					\
+	.register_thread = urcu_##F##_register_thread,					\
+	.unregister_thread = urcu_##F##_unregister_thread,				\
+	.barrier = urcu_##F##_barrier,							\
+	.register_rculfhash_atfork = urcu_##F##_register_rculfhash_atfork,		\
+	.unregister_rculfhash_atfork = urcu_##F##_unregister_rculfhash_atfork,		\
+}
+
+/*
+ * The library reaches its own thread-local data without a call. The static TLS that this takes is
+ * what the C library keeps in reserve for dlopen.
+ */
+#define FLAVOR_TLS __thread __attribute__((tls_model("initial-exec")))
+
+/* The descriptor's view of a public reader structure is its layout. */
+#define FLAVOR_READER_CHECK(type)							\
+	_Static_assert(offsetof(type, ctr) == offsetof(struct reader, ctr) &&		\
+		       offsetof(type, node) == offsetof(struct reader, node) &&		\
+		       offsetof(type, slot) == offsetof(struct reader, slot) &&		\
+		       sizeof(type) == 2 * CAA_CACHE_LINE_SIZE, #type)
+
+#endif

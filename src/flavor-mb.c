@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#define URCU_NO_INLINE
+#include <stddef.h>
+
+#include <urcu/urcu-mb.h>
+
+#include "flavor-exports.h"
+
+FLAVOR_READER_CHECK(struct urcu_reader);
+
+struct urcu_gp urcu_mb_gp = { .ctr = GP_FIRST };
+FLAVOR_TLS struct urcu_reader urcu_mb_reader;
+static FLAVOR_TLS struct call_rcu_data *own_worker;
+
+static struct reader *self(void)
+{
+	struct reader *reader = (struct reader *)&urcu_mb_reader;
+
+	return reader->slot ? reader : NULL;
+}
+
+static struct call_rcu_data **thread_worker(void)
+{
+	return &own_worker;
+}
+
+struct flavor quiesce_mb = {
+	.name = "mb",
+	.api = &urcu_mb_flavor,
+	.gp = &urcu_mb_gp,
+	.readers_wake = true,
+	.self = self,
+	.thread_worker = thread_worker,
+	FLAVOR_STATE_INIT(quiesce_mb),
+};
+
+void urcu_mb_read_lock(void)
+{
+	_urcu_mb_read_lock();
+}
+
+void urcu_mb_read_unlock(void)
+{
+	_urcu_mb_read_unlock();
+}
+
+int urcu_mb_read_ongoing(void)
+{
+	return _urcu_mb_read_ongoing();
+}
+
+void urcu_mb_register_thread(void)
+{
+	urcu_mb_reader.tid = pthread_self();
+	urcu_mb_reader.registered = 1;
+	quiesce_register(&quiesce_mb, (struct reader *)&urcu_mb_reader);
+}
+
+void urcu_mb_unregister_thread(void)
+{
+	quiesce_unregister(&quiesce_mb, (struct reader *)&urcu_mb_reader);
+	urcu_mb_reader.registered = 0;
+}
+
+__attribute__((constructor))
+void urcu_mb_init(void)
+{
+	quiesce_init(&quiesce_mb);
+}
+
+__attribute__((destructor))
+void urcu_mb_exit(void)
+{
+	quiesce_exit(&quiesce_mb);
+}
+
+FLAVOR_EXPORTS(mb, quiesce_mb)
+FLAVOR_TABLE(mb);

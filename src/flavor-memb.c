@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#define URCU_NO_INLINE
+#include <stddef.h>
+
+#include <urcu/urcu-memb.h>
+
+#include "flavor-exports.h"
+
+FLAVOR_READER_CHECK(struct urcu_reader);
+
+struct urcu_gp urcu_memb_gp = { .ctr = GP_FIRST };
+FLAVOR_TLS struct urcu_reader urcu_memb_reader;
+int urcu_memb_has_sys_membarrier;
+static FLAVOR_TLS struct call_rcu_data *own_worker;
+
+static struct reader *self(void)
+{
+	struct reader *reader = (struct reader *)&urcu_memb_reader;
+
+	return reader->slot ? reader : NULL;
+}
+
+static struct call_rcu_data **thread_worker(void)
+{
+	return &own_worker;
+}
+
+struct flavor quiesce_memb = {
+	.name = "memb",
+	.api = &urcu_memb_flavor,
+	.gp = &urcu_memb_gp,
+	.has_membarrier = &urcu_memb_has_sys_membarrier,
+	.readers_wake = true,
+	.self = self,
+	.thread_worker = thread_worker,
+	FLAVOR_STATE_INIT(quiesce_memb),
+};
+
+void urcu_memb_read_lock(void)
+{
+	_urcu_memb_read_lock();
+}
+
+void urcu_memb_read_unlock(void)
+{
+	_urcu_memb_read_unlock();
+}
+
+int urcu_memb_read_ongoing(void)
+{
+	return _urcu_memb_read_ongoing();
+}
+
+void urcu_memb_register_thread(void)
+{
+	urcu_memb_reader.tid = pthread_self();
+	urcu_memb_reader.registered = 1;
+	quiesce_register(&quiesce_memb, (struct reader *)&urcu_memb_reader);
+}
+
+void urcu_memb_unregister_thread(void)
+{
+	quiesce_unregister(&quiesce_memb, (struct reader *)&urcu_memb_reader);
+	urcu_memb_reader.registered = 0;
+}
+
+__attribute__((constructor))
+void urcu_memb_init(void)
+{
+	quiesce_init(&quiesce_memb);
+}
+
+__attribute__((destructor))
+void urcu_memb_exit(void)
+{
+	quiesce_exit(&quiesce_memb);
+}
+
+FLAVOR_EXPORTS(memb, quiesce_memb)
+FLAVOR_TABLE(memb);

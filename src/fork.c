@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fork hooks. The parent's other threads are only asked not to be in the middle of a callback, and
+ * not to change the list of workers; they may be anywhere else, for as long as they like. What they
+ * were in the middle of, the child builds anew: it has one thread, so registry and grace periods
+ * start from nothing but that thread, and workers from the callbacks in their shards, which are
+ * whole whenever their server is not busy. doc/design/fork.md goes through every row of the
+ * contract.
+ */
+#include <stdlib.h>
+
+#include <urcu/flavor.h>
+
+#include "call-rcu.h"
+
+/* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
+
+/*
+ * A worker that forks from a callback may find another thread forking, which waits until no
+ * callback runs: so it does not count as running while it waits for its turn.
+ */
+static void enter(struct fork_state *fork)
+{
+	if (__atomic_load_n(&fork->owner, __ATOMIC_RELAXED) != quiesce_self()) {
+		quiesce_worker_step_aside();
+		pthread_mutex_lock(&fork->lock);
+		quiesce_worker_step_back();
+		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
+	}
+	fork->depth++;
+	fork->restarts <<= 1;
+}
+
+/* In the child the lock is as the parent's thread left it: taken, by us, and perhaps waited for. */
+static void leave(struct fork_state *fork, bool child)
+{
+	fork->restarts >>= 1;
+	if (--fork->depth)
+		return;
+	__atomic_store_n(&fork->owner, NULL, __ATOMIC_RELAXED);
+	if (child)
+		pthread_mutex_init(&fork->lock, NULL);
+	else
+		pthread_mutex_unlock(&fork->lock);
+}
+
+/* ---- Registry and grace periods ---- */
+
+/* Once a fork, by the first hook that runs in the child: the next one may find them in use. */
+static void restart_registry(struct flavor *flavor)
+{
+	if (flavor->fork.restarts & 1)
+		return;
+	flavor->fork.restarts = ~0UL;
+	quiesce_registry_reset(&flavor->registry, flavor->self());
+	quiesce_gp_child(flavor);
+	if (flavor->child)
+		flavor->child();
+}
+
+void quiesce_registry_before_fork(struct flavor *flavor)
+{
+	enter(&flavor->fork);
+}
+
+void quiesce_registry_after_fork_parent(struct flavor *flavor)
+{
+	leave(&flavor->fork, false);
+}
+
+void quiesce_registry_after_fork_child(struct flavor *flavor)
+{
+	restart_registry(flavor);
+	leave(&flavor->fork, true);
+}
+
+/* ---- Workers ---- */
+
+static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *worker))
+{
+	struct worker_state *all = &flavor->workers;
+
+	for (unsigned int i = 0; i < all->standard.worker_count; i++)
+		act(&all->workers[i]);
+	/* A queue that is fostered has given its own worker up, which stands still: no harm. */
+	for (struct call_rcu_data *queue = all->list; queue; queue = queue->next)
+		act(&queue->workers[0]);
+}
+
+/*
+ * Returns with workers.lock held and no worker busy. The lock is not held while waiting: the
+ * callback waited for may need it.
+ */
+static void pause_workers(struct flavor *flavor)
+{
+	struct worker_state *all = &flavor->workers;
+	struct call_rcu_data *queue = NULL;
+
+	pthread_mutex_lock(&all->lock);
+	all->pausing = true;
+	for_each_worker(flavor, quiesce_worker_pause);
+	pthread_mutex_unlock(&all->lock);
+	while ((queue = quiesce_queue_next(flavor, queue)))
+		for (unsigned int i = 0; i < queue->worker_count; i++)
+			quiesce_worker_await_pause(&queue->workers[i]);
+	pthread_mutex_lock(&all->lock);
+}
+
+static void resume_workers(struct flavor *flavor)
+{
+	flavor->workers.pausing = false;
+	for_each_worker(flavor, quiesce_worker_resume);
+	pthread_mutex_unlock(&flavor->workers.lock);
+}
+
+/* ---- Workers in the child ---- */
+
+/* The threads are gone. The forking thread itself may be a worker, in a callback: it goes on. */
+static void reset_worker(struct worker *worker)
+{
+	const int32_t own = WORKER_THREAD | WORKER_BUSY | WORKER_GUEST;
+
+	if (worker == quiesce_worker_current()) {
+		worker->state &= own;
+	} else {
+		worker->state = 0;
+		worker->ripe = NULL;
+	}
+	worker->round_ended = 0;
+	worker->fostered = NULL;
+}
+
+/* done may lag behind in a worker that had just run the last callback. */
+static void reset_queue(struct call_rcu_data *queue)
+{
+	queue->progress = queue->waiters = 0;
+	queue->pins = 0;
+	for (unsigned int i = 0; i < queue->shard_count; i++) {
+		struct shard *shard = &queue->shards[i];
+
+		if (&queue->workers[shard->server] != quiesce_worker_current())
+			shard->server = 0;
+		if (!shard->taken && !shard->batch)
+			shard->done = shard->takes;
+	}
+}
+
+/* The standard worker runs what the others' queues hold; it frees them then. */
+static void restart_workers(struct flavor *flavor)
+{
+	struct worker_state *all = &flavor->workers;
+	struct worker *current = quiesce_worker_current();
+	struct call_rcu_data *queue;
+
+	pthread_mutex_init(&all->lock, NULL);
+	all->pausing = false;
+	all->orphans = NULL;
+	for (unsigned int i = 0; i < all->standard.worker_count; i++)
+		reset_worker(&all->workers[i]);
+	reset_queue(&all->standard);
+	for (queue = all->list; queue; queue = queue->next) {
+		if (current && current->queue == queue) {
+			reset_worker(current);
+		} else {
+			queue->workers = all->workers;
+			queue->next_fostered = all->orphans;
+			all->orphans = queue;
+		}
+		reset_queue(queue);
+	}
+	free(all->per_cpu);
+	all->per_cpu = NULL;
+	*flavor->thread_worker() = quiesce_in_callback(flavor) ? current->queue : NULL;
+}
+
+/* ---- The hash table's part ---- */
+
+static struct urcu_atfork *table_hooks(struct flavor *flavor)
+{
+	struct urcu_atfork *hooks;
+
+	pthread_mutex_lock(&flavor->workers.lock);
+	hooks = flavor->fork.table_hooks;
+	pthread_mutex_unlock(&flavor->workers.lock);
+	return hooks;
+}
+
+void quiesce_set_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
+{
+	pthread_mutex_lock(&flavor->workers.lock);
+	if (flavor->fork.table_users++ == 0)
+		flavor->fork.table_hooks = hooks;
+	pthread_mutex_unlock(&flavor->workers.lock);
+}
+
+void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
+{
+	(void)hooks;
+	pthread_mutex_lock(&flavor->workers.lock);
+	if (--flavor->fork.table_users == 0)
+		flavor->fork.table_hooks = NULL;
+	pthread_mutex_unlock(&flavor->workers.lock);
+}
+
+/* ---- The call_rcu hooks ---- */
+
+void quiesce_before_fork(struct flavor *flavor)
+{
+	struct fork_state *fork = &flavor->fork;
+	bool paused;
+
+	enter(fork);
+	paused = fork->pauses != 0;
+	fork->pauses = fork->pauses << 1 | !paused;
+	if (paused)
+		return;
+	fork->called_hooks = table_hooks(flavor);
+	if (fork->called_hooks)
+		fork->called_hooks->before_fork(fork->called_hooks->priv);
+	pause_workers(flavor);
+}
+
+void quiesce_after_fork_parent(struct flavor *flavor)
+{
+	struct fork_state *fork = &flavor->fork;
+	bool paused = fork->pauses & 1;
+
+	fork->pauses >>= 1;
+	if (paused) {
+		resume_workers(flavor);
+		if (fork->called_hooks)
+			fork->called_hooks->after_fork_parent(fork->called_hooks->priv);
+	}
+	leave(fork, false);
+}
+
+/* The first of nested hooks does the work, so that the child may use RCU before the last. */
+void quiesce_after_fork_child(struct flavor *flavor)
+{
+	struct fork_state *fork = &flavor->fork;
+
+	restart_registry(flavor);
+	if (fork->pauses) {
+		fork->pauses = 0;
+		restart_workers(flavor);
+		if (fork->called_hooks)
+			fork->called_hooks->after_fork_child(fork->called_hooks->priv);
+	}
+	leave(fork, true);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The grace-period engine, one for every flavor.
+ *
+ * A reader's section copies the grace-period number it began in; a grace period raises the number
+ * and waits until no reader shows an older one. In letters:
+ *
+ *	writer				reader
+ *	    store the new pointer	 R1  ctr := gp.ctr
+ *	F1  full barrier, everywhere	 R2  full barrier (or the writer's F1 reaching in)
+ *	G   gp.ctr += URCU_GP_STEP	     load the pointer, use the object
+ *	S1  load each reader's ctr,	 R3  ctr := ctr - 1, release
+ *	    until it is out of a	 R4  look at gp.futex
+ *	    section or shows G's number
+ *	F2  what follows comes after the sections that were waited for
+ *	    free the old object
+ *
+ * Claim: when S1 lets a reader pass, the reader holds no pointer from before the writer's store, or
+ * holds it in a section that is over.
+ *
+ * (1) S1 saw it out of any section. Its last section is over, and R3 (release) with S1 (acquire)
+ *     puts that section before F2. Its next section's R1 comes after S1 in the order of stores to
+ *     ctr. Store buffering forbids that both sides miss the other: either S1 sees R1 or, by F1 and
+ *     R2, the pointer load sees the writer's store. S1 did not, so the load does.
+ * (2) S1 saw G's number. R1 copied it from G, which is after F1, so the writer's store is visible
+ *     to whatever the reader does after R1's load. R1 is a release, so the sections before this
+ *     one are over and ordered as in (1).
+ * (3) S1 saw an older number: it waits. The number may be older than the section, when a reader
+ *     fetched gp.ctr, was held up, and stored it after G: then the wait is longer than needed and
+ *     never too short. A parity bit in place of a number would read such a late store as new
+ *     after two grace periods, which is why parity needs two passes.
+ *
+ * The number comes around after 2^32 grace periods on 64-bit words. A reader would have to be held
+ * up between R1's load and its store for exactly a multiple of that, to the single grace period, to
+ * look new when it is old. Where long has 32 bits the number has 16 and that could happen: there a
+ * grace period takes two passes, G and S1 twice. A section that was open, with its R1 stored, when
+ * the first pass looked shows the same number in both passes, and two consecutive numbers cannot
+ * both be its own: one of the passes waits for it. One whose R1 was not stored then falls under (1).
+ *
+ * F1 is membarrier(2) where readers rely on it, else a full barrier of the writer's own, paired with
+ * the reader's. F2 is S1's acquire; only where stores may pass earlier loads, and programs exist
+ * whose readers were compiled with a plain store for R3, does it take a membarrier.
+ *
+ * Sleeping. [S2] Before it sleeps the leader stores -1 to gp.futex, then a barrier, then looks at
+ * the readers once more. If that barrier is a membarrier, a reader whose R3 that look missed will
+ * itself see -1 at R4 (store buffering again) and wake it. If the kernel has no membarrier, R4 may
+ * look too early, so the sleep has a deadline. The leader of a flavor whose readers wake nobody
+ * sleeps with a deadline always.
+ */
+#include <limits.h>
+#include <stdlib.h>
+
+#include "cpu.h"
+#include "gp.h"
+#include "membarrier.h"
+#include "report.h"
+#include "wait.h"
+
+/* How long a leader spins before it sleeps: about what falling asleep and waking up costs. */
+#define SPIN_TIME	(60 * QUIESCE_NS_PER_US)
+/* Looks at the readers are spaced by this many pauses while it spins. */
+#define SPIN_PAUSES	32
+/* A deadline lies this fraction of the time already waited ahead, within these bounds. */
+#define SLEEP_FRACTION	8
+#define SLEEP_MIN	(10 * QUIESCE_NS_PER_US)
+#define SLEEP_MAX	(10 * QUIESCE_NS_PER_MS)
+
+const void *quiesce_self(void)
+{
+	static __thread char token;
+
+	return &token;
+}
+
+void quiesce_init(struct flavor *flavor)
+{
+	flavor->spin = quiesce_cpu_usable() > 1;
+	flavor->membarrier_granted = quiesce_membarrier_init();
+	quiesce_workers_init(flavor);
+	if (flavor->has_membarrier)
+		__atomic_store_n(flavor->has_membarrier, flavor->membarrier_granted,
+				 __ATOMIC_RELAXED);
+}
+
+bool quiesce_in_section(const struct flavor *flavor)
+{
+	const struct reader *self = flavor->self();
+
+	return self && urcu_common_read_ongoing(&self->ctr);
+}
+
+void quiesce_register(struct flavor *flavor, struct reader *reader)
+{
+	if (!quiesce_registry_add(&flavor->registry, reader))
+		quiesce_report("urcu_%s_register_thread: the thread is registered already",
+			       flavor->name);
+}
+
+void quiesce_unregister(struct flavor *flavor, struct reader *reader)
+{
+	if (urcu_common_read_ongoing(&reader->ctr))
+		quiesce_report("urcu_%s_unregister_thread: called in a read-side critical section, "
+			       "which is no longer protected", flavor->name);
+	if (!quiesce_registry_remove(&flavor->registry, reader))
+		quiesce_report("urcu_%s_unregister_thread: the thread is not registered",
+			       flavor->name);
+	/* The leader may sleep until this reader wakes it. */
+	if (__atomic_load_n(&flavor->gp->futex, __ATOMIC_RELAXED) == -1)
+		urcu_common_wake_leader(flavor->gp);
+}
+
+/*
+ * The kernel no longer grants membarrier. Readers that begin from here on use full barriers; those
+ * who have not heard of it yet are reached by the slow way once.
+ */
+static void give_up_membarrier(struct flavor *flavor)
+{
+	__atomic_store_n(&flavor->membarrier_granted, false, __ATOMIC_RELAXED);
+	__atomic_store_n(flavor->has_membarrier, 0, __ATOMIC_RELAXED);
+	quiesce_membarrier_lost();
+}
+
+/*
+ * [F1] A full barrier between what the writer did and what the readers' next loads see. Pairs with
+ * [R2] in urcu/static/urcu-common.h; without it (1) above fails.
+ */
+static void order_readers(struct flavor *flavor)
+{
+	cmm_smp_mb();
+	if (flavor->has_membarrier && __atomic_load_n(flavor->has_membarrier, __ATOMIC_RELAXED) &&
+	    !quiesce_membarrier())
+		give_up_membarrier(flavor);
+}
+
+/*
+ * [F2] S1's acquire is enough for our own readers' release stores, [R3] in
+ * urcu/static/urcu-common.h, and for anybody's on x86. Elsewhere old binaries leave a section by a
+ * plain store.
+ */
+static void order_past_sections(struct flavor *flavor)
+{
+#if !defined(__x86_64__) && !defined(__i386__)
+	order_readers(flavor);
+#else
+	(void)flavor;
+#endif
+}
+
+/* Where a leader stands with the readers it waits for. */
+struct vigil {
+	unsigned long gp_ctr;		/* what it waits for them to show */
+	unsigned long older;		/* how many do not */
+	uint64_t began, now;
+	bool in_vain;			/* the last wake-up came from a reader of no concern */
+};
+
+static uint64_t vigil_deadline(const struct vigil *vigil)
+{
+	uint64_t length = (vigil->now - vigil->began) / SLEEP_FRACTION;
+
+	if (length < SLEEP_MIN)
+		length = SLEEP_MIN;
+	return vigil->now + (length < SLEEP_MAX ? length : SLEEP_MAX);
+}
+
+static void spin(void)
+{
+	for (int i = 0; i < SPIN_PAUSES; i++)
+		caa_cpu_relax();
+}
+
+/*
+ * Sleep until a reader that was in an older section wakes us. [S2] pairs with [R4] in
+ * urcu/static/urcu-common.h: without the barrier between the store and the look, both sides could
+ * miss each other and nobody would wake the leader.
+ */
+static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
+{
+	int32_t *futex = &flavor->gp->futex;
+	uint64_t deadline = QUIESCE_FOREVER;
+	unsigned long older = vigil->older;
+
+	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
+	cmm_smp_mb();
+	if (!__atomic_load_n(&flavor->membarrier_granted, __ATOMIC_RELAXED) ||
+	    !quiesce_membarrier())
+		deadline = vigil_deadline(vigil);
+	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
+	if (vigil->older) {
+		vigil->in_vain = quiesce_wait_shared(futex, -1, deadline);
+		vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
+	}
+	__atomic_store_n(futex, 0, __ATOMIC_RELAXED);
+	vigil->in_vain = vigil->in_vain && vigil->older == older;
+}
+
+/*
+ * Wait a little, in the way that suits the time already waited: spin, then sleep. Readers in young
+ * sections answer -1 as well, as often as it is set; one such answer is followed by a sleep that
+ * does not ask, or a busy program would spend its time waking a leader who waits for one slow
+ * reader.
+ */
+static void keep_vigil(struct flavor *flavor, struct vigil *vigil)
+{
+	vigil->now = quiesce_now();
+	if (!vigil->began)
+		vigil->began = vigil->now;
+	if (vigil->now - vigil->began < SPIN_TIME && flavor->spin) {
+		spin();
+	} else if (flavor->readers_wake && !vigil->in_vain) {
+		sleep_until_woken(flavor, vigil);
+		return;
+	} else {
+		vigil->in_vain = false;
+		quiesce_sleep_until(vigil_deadline(vigil));
+	}
+	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
+}
+
+/* Lead a grace period. One thread at a time (gp.running). */
+static void lead(struct flavor *flavor)
+{
+	struct urcu_gp *gp = flavor->gp;
+
+	/*
+	 * With nobody to wait for, the registry's lock orders everything: a reader that registers
+	 * later takes it after us.
+	 */
+	if (quiesce_registry_alone(&flavor->registry, flavor->self()))
+		return;
+	order_readers(flavor);
+	for (int pass = 0; pass < flavor->passes; pass++) {
+		struct vigil vigil = { .gp_ctr = gp->ctr + URCU_GP_STEP };
+
+		/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
+		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
+		vigil.older = quiesce_registry_scan(&flavor->registry, vigil.gp_ctr);
+		while (vigil.older)
+			keep_vigil(flavor, &vigil);
+	}
+	order_past_sections(flavor);
+}
+
+static bool reached(const struct gp_state *grace, unsigned long number)
+{
+	return (long)(grace->completed - number) >= 0;
+}
+
+/* Note that those who sleep for grace period number have to look again; returns how many. */
+static unsigned int call_up(struct gp_state *grace, unsigned long number)
+{
+	grace->turn[number & 1]++;
+	return grace->sleepers[number & 1];
+}
+
+/* Lead grace period number; called and left with the lock held. */
+static void take_turn(struct flavor *flavor, unsigned long number)
+{
+	struct gp_state *grace = &flavor->grace;
+	unsigned int done, next;
+
+	grace->running = true;
+	grace->started = number;
+	pthread_mutex_unlock(&grace->lock);
+	lead(flavor);
+	pthread_mutex_lock(&grace->lock);
+	grace->running = false;
+	grace->completed = number;
+	done = call_up(grace, number);
+	next = call_up(grace, number + 1);
+	if (!done && !next)
+		return;
+	pthread_mutex_unlock(&grace->lock);
+	if (done)
+		quiesce_wake(&grace->turn[number & 1], INT_MAX);
+	if (next)
+		quiesce_wake(&grace->turn[(number + 1) & 1], 1);
+	pthread_mutex_lock(&grace->lock);
+}
+
+/* Sleep until grace period number is over or has to be led; the lock as above. */
+static void await_turn(struct gp_state *grace, unsigned long number)
+{
+	int32_t *turn = &grace->turn[number & 1];
+	int32_t seen = *turn;
+
+	grace->sleepers[number & 1]++;
+	pthread_mutex_unlock(&grace->lock);
+	quiesce_wait(turn, seen, QUIESCE_FOREVER);
+	pthread_mutex_lock(&grace->lock);
+	grace->sleepers[number & 1]--;
+}
+
+/*
+ * A grace period that is under way may have begun before the caller's stores, so the caller needs
+ * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
+ * leads it; the others sleep until it is over. The lock carries the order between leader and
+ * followers.
+ */
+void quiesce_synchronize(struct flavor *flavor)
+{
+	struct gp_state *grace = &flavor->grace;
+	unsigned long number;
+
+	if (quiesce_in_section(flavor)) {
+		quiesce_report("urcu_%s_synchronize_rcu: called in a read-side critical section, it "
+			       "would wait for itself for ever", flavor->name);
+		abort();
+	}
+	if (flavor->attend)
+		flavor->attend();
+	pthread_mutex_lock(&grace->lock);
+	number = grace->started + 1;
+	while (!reached(grace, number)) {
+		if (grace->running)
+			await_turn(grace, number);
+		else
+			take_turn(flavor, number);
+	}
+	pthread_mutex_unlock(&grace->lock);
+}
+
+/* The word's number stays: the forking thread's section may carry it. */
+void quiesce_gp_child(struct flavor *flavor)
+{
+	struct gp_state *grace = &flavor->grace;
+
+	pthread_mutex_init(&grace->lock, NULL);
+	grace->running = false;
+	grace->completed = grace->started;
+	grace->sleepers[0] = grace->sleepers[1] = 0;
+	__atomic_store_n(&flavor->gp->futex, 0, __ATOMIC_RELAXED);
+}

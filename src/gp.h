@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUIESCE_GP_H
+#define QUIESCE_GP_H
+
+/*
+ * READ FIRST. What a flavor is, and the grace-period engine that serves them all.
+ *
+ * A flavor is its struct flavor: data that says where its readers look, what orders them and who
+ * wakes whom, plus all the state of its registry, grace periods, workers and fork. Every function
+ * of the engine and of the modules above it takes one; no other state is kept, so that one program
+ * may hold all flavors, linked statically too.
+ *
+ * Each library holds one flavor-F.c (descriptor, exported data, exported one-line functions from
+ * flavor-exports.h) and the same engine:
+ *
+ *	registry.c	who the readers are
+ *	gp.c		grace periods
+ *	worker.c	threads that run callbacks, their queues, and their pause and stop
+ *	call-rcu.c	the call_rcu interface		barrier.c	rcu_barrier
+ *	fork.c		fork hooks			exit.c		the end of the process
+ *	wait.c, membarrier.c, cpu.c, report.c	what is asked of the system
+ *
+ * Locks, outermost first. None but fork.lock is held while waiting for a reader or a callback, and
+ * none at all while malloc or free is called, so that fork hooks may meet any allocator in any
+ * state.
+ *
+ *	fork.lock	from before_fork to after_fork; one forking thread at a time
+ *	workers.lock	the list of workers, the per-CPU table; taken by before_fork, so that the
+ *			child finds both whole
+ *	gp.lock		which grace periods have started and ended
+ *	registry.lock	the readers
+ *	arena.lock	of bp: the memory of its readers
+ *
+ * The child forgets gp.lock and registry.lock and builds anew what they guard.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <urcu/static/urcu-common.h>
+
+#include "registry.h"
+#include "worker.h"
+
+struct rcu_flavor_struct;
+struct urcu_atfork;
+
+/* Grace periods of a flavor. All fields are written under lock. */
+struct gp_state {
+	pthread_mutex_t lock;
+	bool running;			/* a leader is at work on number started */
+	unsigned long started, completed;
+	/*
+	 * Those who wait for grace period n sleep on turn[n & 1]. Changes when n has completed, and
+	 * when somebody has to lead it.
+	 */
+	int32_t turn[2];
+	unsigned int sleepers[2];
+};
+
+/* Fork hooks of a flavor. Written by the thread that holds lock; owner is read by anybody. */
+struct fork_state {
+	pthread_mutex_t lock;
+	const void *owner;		/* quiesce_self() of the thread between the hooks, or NULL */
+	unsigned int depth;		/* how many hooks of either kind it is in */
+	/*
+	 * A bit for each hook it is in, the innermost lowest. They keep nested hooks apart from a
+	 * fork in the child between two of its hooks.
+	 */
+	unsigned long pauses;		/* call_rcu hooks: this one paused; workers.lock is held */
+	unsigned long restarts;		/* all hooks: the child has built its registry since */
+	struct urcu_atfork *called_hooks;	/* cds_lfht's, between our hooks */
+	struct urcu_atfork *table_hooks;	/* cds_lfht's; under workers.lock */
+	unsigned int table_users;		/* under workers.lock */
+};
+
+struct flavor {
+	const char *name;		/* as in liburcu-<name> */
+	const struct rcu_flavor_struct *api;	/* the exported functions, as a user would call them */
+	struct urcu_gp *gp;		/* the exported word; a program may hold the copy in use */
+	/*
+	 * The exported word that tells readers to rely on membarrier; NULL if they never do.
+	 * Written by init, and by the leader of a grace period when the kernel stops granting it.
+	 */
+	int *has_membarrier;
+	bool readers_wake;		/* unlock wakes a leader that sleeps on gp.futex */
+	int passes;			/* of a grace period: 1, or 2 where the number is short */
+	/* The calling thread's reader, NULL if it is not registered. */
+	struct reader *(*self)(void);
+	/* Where the calling thread keeps its own worker. */
+	struct call_rcu_data **(*thread_worker)(void);
+	/* Register a thread that does so by itself (bp); NULL in the other flavors. */
+	void (*attend)(void);
+	/* In a fork's child, before the registry is reset: bp takes its slots back. May be NULL. */
+	void (*child)(void);
+
+	bool membarrier_granted;	/* by the kernel; written by init */
+	bool spin;			/* there is another CPU for the reader; written by init */
+	pid_t pid;			/* whose threads the workers are; written before they exist */
+	struct registry registry;
+	struct gp_state grace;
+	struct worker_state workers;
+	struct fork_state fork;
+};
+
+/*
+ * The number a grace-period word starts with. Debug builds start just before the wrap, so that
+ * every test crosses it.
+ */
+#ifdef QUIESCE_DEBUG
+#define GP_FIRST	(0UL - 8 * URCU_GP_STEP + URCU_GP_COUNT)
+#else
+#define GP_FIRST	URCU_GP_COUNT
+#endif
+
+/* A short number may come around while a reader sleeps between reading and storing it. */
+#define GP_PASSES	(sizeof(unsigned long) >= 8 ? 1 : 2)
+
+/* Initial values of what every descriptor holds alike. */
+#define FLAVOR_STATE_INIT(f)						\
+	.passes = GP_PASSES,						\
+	.registry = REGISTRY_INIT((f).registry),			\
+	.grace = { .lock = PTHREAD_MUTEX_INITIALIZER },			\
+	.workers = WORKER_STATE_INIT(f),				\
+	.fork = { .lock = PTHREAD_MUTEX_INITIALIZER }
+
+/* Constructor's part: find out about membarrier. May run again. */
+void quiesce_init(struct flavor *flavor);
+
+/* rcu_register_thread and rcu_unregister_thread for a reader that the caller owns. */
+void quiesce_register(struct flavor *flavor, struct reader *reader);
+void quiesce_unregister(struct flavor *flavor, struct reader *reader);
+
+/* synchronize_rcu. */
+void quiesce_synchronize(struct flavor *flavor);
+
+/* In a fork's child, after the registry was reset: no grace period is under way. */
+void quiesce_gp_child(struct flavor *flavor);
+
+/* Whether the calling thread is in a section of this flavor. */
+bool quiesce_in_section(const struct flavor *flavor);
+
+/* A token that is the calling thread's alone and stays its own in a fork's child. */
+const void *quiesce_self(void);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The out-of-line half of <urcu/pointer.h>, where the contracts are. In each flavor's library. */
+
+#include <urcu/pointer.h>
+
+void *rcu_dereference_sym(void *p)
+{
+	return p;
+}
+
+void *rcu_dereference_sym2(void **p)
+{
+	return _rcu_dereference(*p);
+}
+
+void *rcu_set_pointer_sym(void **p, void *v)
+{
+	_rcu_set_pointer(p, v);
+	return v;
+}
+
+void *rcu_xchg_pointer_sym(void **p, void *v)
+{
+	return _rcu_xchg_pointer(p, v);
+}
+
+void *rcu_cmpxchg_pointer_sym(void **p, void *old, void *_new)
+{
+	return _rcu_cmpxchg_pointer(p, old, _new);
+}

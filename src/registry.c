@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <urcu/static/urcu-common.h>
+
+#include "registry.h"
+
+/* How many readers ahead a scan asks for: about a memory latency's worth of work. */
+#define PREFETCH_AHEAD 8
+
+static void place(struct registry *registry, unsigned long index, struct reader *reader)
+{
+	registry->readers[index] = reader;
+	reader->slot = index + 1;
+}
+
+static void swap(struct registry *registry, unsigned long a, unsigned long b)
+{
+	struct reader *reader = registry->readers[a];
+
+	if (a == b)
+		return;
+	place(registry, a, registry->readers[b]);
+	place(registry, b, reader);
+}
+
+/* The bytes of an array, in whole pages. */
+static size_t array_size(unsigned long capacity)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (capacity * sizeof(struct reader *) + page - 1) / page * page;
+}
+
+/*
+ * Make room for more. Mapped, not allocated: a bp reader may register in a signal handler that
+ * interrupted malloc. Without memory there is no room afterwards.
+ */
+static void grow(struct registry *registry)
+{
+	size_t size = array_size(2 * registry->capacity), smaller_size;
+	struct reader **larger, **smaller;
+
+	larger = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (larger == MAP_FAILED)
+		return;
+	memcpy(larger, registry->readers, registry->count * sizeof(*larger));
+	smaller = registry->readers;
+	smaller_size = array_size(registry->capacity);
+	__atomic_store_n(&registry->readers, larger, __ATOMIC_RELAXED);
+	__atomic_store_n(&registry->capacity, size / sizeof(*larger), __ATOMIC_RELAXED);
+	/* The child of a fork that comes before this finds either array mapped. */
+	if (smaller != registry->room)
+		munmap(smaller, smaller_size);
+}
+
+bool quiesce_registry_add(struct registry *registry, struct reader *reader)
+{
+	bool added = false;
+
+	pthread_mutex_lock(&registry->lock);
+	if (!reader->slot) {
+		if (registry->count == registry->capacity)
+			grow(registry);
+		if (registry->count < registry->capacity) {
+			place(registry, registry->count++, reader);
+		} else {
+			cds_list_add(&reader->node, &registry->beyond);
+			reader->slot = REGISTRY_BEYOND;
+		}
+		added = true;
+	}
+	pthread_mutex_unlock(&registry->lock);
+	return added;
+}
+
+bool quiesce_registry_remove(struct registry *registry, struct reader *reader)
+{
+	unsigned long slot;
+
+	pthread_mutex_lock(&registry->lock);
+	slot = reader->slot;
+	if (slot == REGISTRY_BEYOND) {
+		cds_list_del(&reader->node);
+	} else if (slot) {
+		/* Close the gap from the end of its part, and that gap from the array's end. */
+		if (slot <= registry->awaited) {
+			registry->awaited--;
+			swap(registry, slot - 1, registry->awaited);
+			slot = registry->awaited + 1;
+		}
+		registry->count--;
+		swap(registry, slot - 1, registry->count);
+	}
+	reader->slot = 0;
+	pthread_mutex_unlock(&registry->lock);
+	return slot != 0;
+}
+
+bool quiesce_registry_alone(struct registry *registry, const struct reader *self)
+{
+	bool alone;
+
+	pthread_mutex_lock(&registry->lock);
+	alone = registry->count <= 1 && cds_list_empty(&registry->beyond) &&
+		(registry->count == 0 || registry->readers[0] == self);
+	pthread_mutex_unlock(&registry->lock);
+	return alone;
+}
+
+/*
+ * [S1] Acquire: a section that this load finds left, or followed by a younger one, ended before the
+ * grace period does; pairs with [R1] and [R3] in urcu/static/urcu-common.h.
+ */
+static bool in_older_section(const struct reader *reader, unsigned long gp_ctr)
+{
+	unsigned long ctr = __atomic_load_n(&reader->ctr, __ATOMIC_ACQUIRE);
+
+	return (ctr & URCU_GP_NEST_MASK) && ((ctr ^ gp_ctr) & ~URCU_GP_NEST_MASK);
+}
+
+static unsigned long count_beyond(const struct registry *registry, unsigned long gp_ctr)
+{
+	const struct cds_list_head *node;
+	unsigned long older = 0;
+
+	for (node = registry->beyond.next; node != &registry->beyond; node = node->next)
+		older += in_older_section(cds_list_entry(node, struct reader, node), gp_ctr);
+	return older;
+}
+
+unsigned long quiesce_registry_scan(struct registry *registry, unsigned long gp_ctr)
+{
+	unsigned long i, older;
+
+	pthread_mutex_lock(&registry->lock);
+	registry->awaited = 0;
+	for (i = 0; i < registry->count; i++) {
+		if (i + PREFETCH_AHEAD < registry->count)
+			__builtin_prefetch(&registry->readers[i + PREFETCH_AHEAD]->ctr);
+		if (in_older_section(registry->readers[i], gp_ctr))
+			swap(registry, i, registry->awaited++);
+	}
+	older = registry->awaited + count_beyond(registry, gp_ctr);
+	pthread_mutex_unlock(&registry->lock);
+	return older;
+}
+
+unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long gp_ctr)
+{
+	unsigned long i = 0, older;
+
+	pthread_mutex_lock(&registry->lock);
+	while (i < registry->awaited) {
+		if (in_older_section(registry->readers[i], gp_ctr))
+			i++;
+		else
+			swap(registry, i, --registry->awaited);
+	}
+	older = registry->awaited + count_beyond(registry, gp_ctr);
+	pthread_mutex_unlock(&registry->lock);
+	return older;
+}
+
+/*
+ * The dead threads may have held the lock, in the middle of anything. Between the stores of a grown
+ * array and of its capacity the smaller one is in force, and the old array is unmapped after both.
+ */
+void quiesce_registry_reset(struct registry *registry, struct reader *self)
+{
+	pthread_mutex_init(&registry->lock, NULL);
+	CDS_INIT_LIST_HEAD(&registry->beyond);
+	registry->count = registry->awaited = 0;
+	if (self)
+		place(registry, registry->count++, self);
+}
+
+void quiesce_registry_trim(struct registry *registry)
+{
+	pthread_mutex_lock(&registry->lock);
+	if (registry->count <= REGISTRY_INLINE && registry->readers != registry->room) {
+		memcpy(registry->room, registry->readers, registry->count * sizeof(*registry->room));
+		munmap(registry->readers, array_size(registry->capacity));
+		registry->readers = registry->room;
+		registry->capacity = REGISTRY_INLINE;
+	}
+	pthread_mutex_unlock(&registry->lock);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUIESCE_REGISTRY_H
+#define QUIESCE_REGISTRY_H
+
+/*
+ * Who the readers are. A dense array of reader pointers, so that a scan is a run over adjacent
+ * words with the readers' own lines prefetched.
+ *
+ *	readers[0 .. awaited)		the grace period under way still waits for these
+ *	readers[awaited .. count)	it does not
+ *
+ * A reader that registers while a grace period runs joins at the end: its sections are younger.
+ * One that leaves is taken out of either part. Both happen under the lock, which is never held
+ * while waiting for a reader: a section may register a thread and wait for it.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <urcu/arch.h>
+#include <urcu/list.h>
+
+/* As many readers as fit before anything is allocated. */
+#define REGISTRY_INLINE 32
+
+/*
+ * What the four public reader structures have in common, at the same places (asserted in the
+ * flavor-*.c). may_alias: it is a view of them, not their type.
+ */
+struct __attribute__((may_alias)) reader {
+	/* Written by the reader's thread alone (urcu/static/urcu-common.h). */
+	unsigned long ctr;
+	/* Below: written under the registry's lock. node is used by readers beyond the array. */
+	struct cds_list_head node __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+	/* Index in the array plus one; 0: not registered; REGISTRY_BEYOND: in the list. */
+	unsigned long slot __attribute__((aligned(64)));
+};
+
+#define REGISTRY_BEYOND (~0UL)
+
+/* All fields are written under lock. */
+struct registry {
+	pthread_mutex_t lock;
+	struct reader **readers;
+	unsigned long count, awaited, capacity;
+	/*
+	 * Readers that found the array full and no memory to let it grow. Seldom and few, so each
+	 * scan simply looks at all of them.
+	 */
+	struct cds_list_head beyond;
+	struct reader *room[REGISTRY_INLINE];
+};
+
+/* For the descriptor: a registry that is ready before any constructor runs. */
+#define REGISTRY_INIT(name) {						\
+	.lock = PTHREAD_MUTEX_INITIALIZER,				\
+	.readers = (name).room,						\
+	.capacity = REGISTRY_INLINE,					\
+	.beyond = CDS_LIST_HEAD_INIT((name).beyond),			\
+}
+
+/* Returns false if the reader is registered already. */
+bool quiesce_registry_add(struct registry *registry, struct reader *reader);
+
+/* Returns false if the reader is not registered. */
+bool quiesce_registry_remove(struct registry *registry, struct reader *reader);
+
+/* Whether nobody but self (which may be NULL) is registered. Takes the lock. */
+bool quiesce_registry_alone(struct registry *registry, const struct reader *self);
+
+/*
+ * Look at every reader for the grace period numbered by the high half of gp_ctr, and note those
+ * that are in an older section. Returns how many there are. Takes the lock.
+ */
+unsigned long quiesce_registry_scan(struct registry *registry, unsigned long gp_ctr);
+
+/* Look again at those only. Returns how many are left. Takes the lock. */
+unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long gp_ctr);
+
+/* In a fork's child: forget everybody but self, which may be NULL. Nothing of theirs is touched. */
+void quiesce_registry_reset(struct registry *registry, struct reader *self);
+
+/* At exit: give the array's memory back if the readers fit without it. */
+void quiesce_registry_trim(struct registry *registry);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* The threads of workers: made, stood in for, stopped, paused. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <urcu/flavor.h>
+
+#include "cpu.h"
+#include "gp.h"
+#include "report.h"
+#include "wait.h"
+
+static __thread struct worker *current;
+
+struct worker *quiesce_worker_current(void)
+{
+	return current;
+}
+
+bool quiesce_in_callback(const struct flavor *flavor)
+{
+	return current && current->queue->flavor == flavor;
+}
+
+static void name_thread(const struct worker *worker)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "urcu-%s/%lu", worker->queue->flavor->name, worker->queue->id);
+	pthread_setname_np(pthread_self(), name);
+}
+
+static void *serve(void *arg)
+{
+	struct worker *worker = arg;
+	struct flavor *flavor = worker->queue->flavor;
+
+	name_thread(worker);
+	if (worker->queue->cpu >= 0)
+		quiesce_cpu_bind(worker->queue->cpu);
+	current = worker;
+	*flavor->thread_worker() = worker->queue;
+	flavor->api->register_thread();
+	quiesce_worker_run(worker);
+	flavor->api->unregister_thread();
+	/* LEFT comes as THREAD goes: nobody makes another thread without joining this one. */
+	__atomic_fetch_xor(&worker->state, WORKER_THREAD | WORKER_LEFT, __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
+	return NULL;
+}
+
+/* The queue whose worker it is: not the one it serves at the moment, if it fosters that. */
+static struct call_rcu_data *home_of(struct call_rcu_data *queue, const struct worker *worker)
+{
+	struct worker_state *all = &queue->flavor->workers;
+
+	return worker >= all->workers && worker < all->workers + SHARDS_MAX ? &all->standard : queue;
+}
+
+/* Become the one who makes the thread, or stands in for it; false: there is one. */
+static bool claim_thread(struct worker *worker, int32_t bits)
+{
+	int32_t state = quiesce_worker_state(worker);
+
+	do {
+		if (state & (WORKER_THREAD | WORKER_STARTING))
+			return false;
+	} while (!__atomic_compare_exchange_n(&worker->state, &state,
+					      (state & ~WORKER_LEFT) | WORKER_THREAD | bits, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	if (state & WORKER_LEFT)
+		pthread_join(worker->thread, NULL);
+	return true;
+}
+
+static int make_thread(struct worker *worker)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&worker->thread, NULL, serve, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+int quiesce_worker_start(struct call_rcu_data *queue, struct worker *worker)
+{
+	struct worker_state *all = &queue->flavor->workers;
+	int error;
+
+	if (__atomic_load_n(&all->closing, __ATOMIC_RELAXED))
+		return ECANCELED;
+	if (!claim_thread(worker, WORKER_STARTING))
+		return 0;
+	worker->queue = home_of(queue, worker);
+	__atomic_store_n(&queue->flavor->pid, getpid(), __ATOMIC_RELAXED);
+	error = make_thread(worker);
+	__atomic_fetch_and(&worker->state,
+			   error ? ~(WORKER_STARTING | WORKER_THREAD) : ~WORKER_STARTING,
+			   __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
+	if (error && !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED))
+		quiesce_report("cannot make a thread for call_rcu (%s): callbacks stay queued and "
+			       "the next call tries again", strerror(error));
+	return error;
+}
+
+int quiesce_worker_urge(struct call_rcu_data *queue, struct worker *worker)
+{
+	quiesce_worker_ask(worker, WORKER_URGENT);
+	return quiesce_worker_state(worker) & WORKER_THREAD ? 0 : quiesce_worker_start(queue, worker);
+}
+
+void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
+{
+	const struct rcu_flavor_struct *api = queue->flavor->api;
+	struct worker *before = current;
+	bool stranger = !queue->flavor->self();
+
+	if (!claim_thread(worker, WORKER_GUEST))
+		return;
+	worker->queue = home_of(queue, worker);
+	current = worker;
+	if (stranger)
+		api->register_thread();
+	quiesce_worker_run_once(worker);
+	if (stranger)
+		api->unregister_thread();
+	current = before;
+	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST), __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
+}
+
+bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
+{
+	int32_t state = __atomic_or_fetch(&worker->state, WORKER_STOP, __ATOMIC_SEQ_CST);
+
+	quiesce_wake(&worker->state, INT_MAX);
+	while (state & (WORKER_THREAD | WORKER_STARTING)) {
+		if (!quiesce_wait(&worker->state, state, deadline))
+			return false;
+		state = quiesce_worker_state(worker);
+	}
+	if (state & WORKER_LEFT)
+		pthread_join(worker->thread, NULL);
+	__atomic_fetch_and(&worker->state, ~(WORKER_LEFT | WORKER_STOP), __ATOMIC_SEQ_CST);
+	return true;
+}
+
+/* ---- The forking thread's side ---- */
+
+void quiesce_worker_pause(struct worker *worker)
+{
+	if (worker != current)
+		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
+}
+
+void quiesce_worker_await_pause(struct worker *worker)
+{
+	int32_t state;
+
+	while (worker != current && ((state = quiesce_worker_state(worker)) & WORKER_BUSY))
+		quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+}
+
+void quiesce_worker_resume(struct worker *worker)
+{
+	__atomic_fetch_and(&worker->state, ~WORKER_PAUSE, __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
+}

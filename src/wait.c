@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wait.h"
+
+/* 32-bit systems whose time_t has 64 bits offer the call that takes it under this name. */
+#ifdef SYS_futex
+#define FUTEX_CALL SYS_futex
+#else
+#define FUTEX_CALL SYS_futex_time64
+#endif
+
+uint64_t quiesce_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * QUIESCE_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time (futex(2)), so that a signal in the
+ * middle of a wait does not push its deadline away.
+ */
+static bool futex_wait(int32_t *word, int32_t value, uint64_t deadline, int scope)
+{
+	struct timespec until, *timeout = NULL;
+	int saved_errno = errno;
+	bool in_time = true;
+
+	if (deadline != QUIESCE_FOREVER) {
+		until.tv_sec = (time_t)(deadline / QUIESCE_NS_PER_S);
+		until.tv_nsec = (long)(deadline % QUIESCE_NS_PER_S);
+		timeout = &until;
+	}
+	if (syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET | scope, value, timeout, NULL,
+		    FUTEX_BITSET_MATCH_ANY) < 0)
+		in_time = errno != ETIMEDOUT;
+	errno = saved_errno;
+	return in_time;
+}
+
+static void futex_wake(int32_t *word, int count, int scope)
+{
+	int saved_errno = errno;
+
+	syscall(FUTEX_CALL, word, FUTEX_WAKE | scope, count, NULL, NULL, 0);
+	errno = saved_errno;
+}
+
+bool quiesce_wait(int32_t *word, int32_t value, uint64_t deadline)
+{
+	return futex_wait(word, value, deadline, FUTEX_PRIVATE_FLAG);
+}
+
+void quiesce_wake(int32_t *word, int count)
+{
+	futex_wake(word, count, FUTEX_PRIVATE_FLAG);
+}
+
+bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t deadline)
+{
+	return futex_wait(word, value, deadline, 0);
+}
+
+void quiesce_wake_shared(int32_t *word, int count)
+{
+	futex_wake(word, count, 0);
+}
+
+void quiesce_sleep_until(uint64_t deadline)
+{
+	int32_t nobody_wakes_this = 0;
+
+	while (quiesce_wait(&nobody_wakes_this, 0, deadline))
+		if (quiesce_now() >= deadline)
+			break;
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <stdlib.h>
+
+#include <urcu/compiler.h>
+
+#include "cpu.h"
+#include "gp.h"
+#include "wait.h"
+
+/* At most this long from the end of a round to the start of the next, to gather callbacks. */
+#define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
+/* As many callbacks in one shard end the lingering. */
+#define BACKLOG		1024
+/* With as many in each of two shards the standard queue calls a helper... */
+#define FLOOD		4096
+/* ...who leaves after so long without work. */
+#define HELPER_TIME	(50 * QUIESCE_NS_PER_MS)
+/* Links turned around between two looks for a pause. */
+#define TURN_STRIDE	256
+
+void quiesce_workers_init(struct flavor *flavor)
+{
+	struct call_rcu_data *standard = &flavor->workers.standard;
+	unsigned int shards = 1, cpus = quiesce_cpu_count();
+
+	if (standard->shard_count > 1)
+		return;
+	while (shards < SHARDS_MAX && shards < 2 * cpus)
+		shards *= 2;
+	standard->shard_count = shards;
+	standard->worker_count = shards < cpus ? shards : cpus;
+}
+
+
+struct worker *quiesce_queue_server(const struct call_rcu_data *queue, const struct shard *shard)
+{
+	return &__atomic_load_n(&queue->workers, __ATOMIC_ACQUIRE)
+		[__atomic_load_n(&shard->server, __ATOMIC_SEQ_CST)];
+}
+
+/*
+ * The bits that say it sleeps go as the others come: the word changes, so that a worker on its way
+ * to sleep does not, and only the first to ask pays for a wake-up.
+ */
+void quiesce_worker_ask(struct worker *worker, int32_t bits)
+{
+	const int32_t asleep = WORKER_IDLE | WORKER_LINGER;
+	int32_t state = quiesce_worker_state(worker);
+
+	while (!__atomic_compare_exchange_n(&worker->state, &state, (state | bits) & ~asleep, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	if (state & asleep)
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/* ---- The worker's side: busy or not ---- */
+
+/*
+ * Become busy, when no fork is under way; false: stop instead. Acquire: what the forking thread or
+ * the last server did to the shards comes before what we do.
+ */
+static bool become_busy(struct worker *worker)
+{
+	for (;;) {
+		int32_t state = quiesce_worker_state(worker);
+
+		if (state & WORKER_STOP)
+			return false;
+		if (state & WORKER_PAUSE)
+			quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+		else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
+						     false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	}
+}
+
+/* Release: whoever finds us not busy finds the shards whole. */
+static void become_free(struct worker *worker)
+{
+	if (__atomic_fetch_and(&worker->state, ~WORKER_BUSY, __ATOMIC_RELEASE) & WORKER_PAUSE)
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/* Between two steps of a batch: let a fork pass. False: stop instead. */
+static bool take_breath(struct worker *worker)
+{
+	if (caa_likely(!(__atomic_load_n(&worker->state, __ATOMIC_RELAXED) &
+			 (WORKER_PAUSE | WORKER_STOP))))
+		return true;
+	become_free(worker);
+	return become_busy(worker);
+}
+
+/* ---- The worker's side: a round ---- */
+
+static bool has_work(const struct shard *shard)
+{
+	return shard->batch || shard->taken || __atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST);
+}
+
+/* Whether one of queue's shards that worker serves has work. */
+static bool queue_has_work(const struct worker *worker, const struct call_rcu_data *queue)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (quiesce_queue_server(queue, &queue->shards[i]) == worker && has_work(&queue->shards[i]))
+			return true;
+	return false;
+}
+
+/* The standard queue's first worker, who fosters the orphans; nobody else sees them. */
+static bool is_foster(const struct worker *worker)
+{
+	return worker == &worker->queue->flavor->workers.workers[0];
+}
+
+static bool worker_has_work(const struct worker *worker)
+{
+	const struct call_rcu_data *queue;
+
+	if (is_foster(worker) && __atomic_load_n(&worker->queue->flavor->workers.orphans,
+						 __ATOMIC_SEQ_CST))
+		return true;
+	if (queue_has_work(worker, worker->queue))
+		return true;
+	for (queue = worker->fostered; queue; queue = queue->next_fostered)
+		if (queue_has_work(worker, queue))
+			return true;
+	return false;
+}
+
+/*
+ * Empty each shard that was not left half done, and list all with work. takes is raised before
+ * newest is emptied: quiesce_barrier reads them in the other order [B1].
+ */
+static void take(struct worker *worker, struct call_rcu_data *queue)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++) {
+		struct shard *shard = &queue->shards[i];
+
+		if (quiesce_queue_server(queue, shard) != worker || !has_work(shard))
+			continue;
+		if (!shard->batch && !shard->taken) {
+			__atomic_store_n(&shard->count, 0, __ATOMIC_RELAXED);
+			/* [B2] pairs with [B1] in src/barrier.c. */
+			__atomic_store_n(&shard->takes, shard->takes + 1, __ATOMIC_SEQ_CST);
+			shard->taken = __atomic_exchange_n(&shard->newest, NULL, __ATOMIC_SEQ_CST);
+		}
+		shard->queue = queue;
+		shard->next_ripe = worker->ripe;
+		worker->ripe = shard;
+	}
+}
+
+/* Oldest first: move links from taken to the front of batch. */
+static bool turn_around(struct worker *worker, struct shard *shard)
+{
+	for (unsigned int i = 1; shard->taken; i++) {
+		struct cds_wfcq_node *node = shard->taken;
+
+		shard->taken = node->next;
+		node->next = shard->batch;
+		shard->batch = node;
+		if (i % TURN_STRIDE == 0 && !take_breath(worker))
+			return false;
+	}
+	return true;
+}
+
+/* False: interrupted by a stop. Callbacks may be left. */
+static bool run_shard(struct worker *worker, struct shard *shard)
+{
+	if (!turn_around(worker, shard))
+		return false;
+	while (shard->batch) {
+		struct rcu_head *head = caa_container_of(shard->batch, struct rcu_head, next);
+
+		shard->batch = head->next.next;
+		if (shard->batch)
+			__builtin_prefetch(shard->batch);
+		head->func(head);
+		if (!take_breath(worker))
+			return false;
+	}
+	return true;
+}
+
+/* [B3] All of shard's takes have run; pairs with [B4] in src/barrier.c. */
+static void tell_done(struct shard *shard)
+{
+	struct call_rcu_data *queue = shard->queue;
+
+	__atomic_store_n(&shard->done, shard->takes, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&queue->waiters, __ATOMIC_SEQ_CST))
+		quiesce_wake(&queue->progress, INT_MAX);
+}
+
+/* Take what there is, wait for a grace period, run it. Ends early if the worker has to stop. */
+static void do_round(struct worker *worker)
+{
+	struct call_rcu_data *queue;
+	struct shard *shard;
+
+	if (!become_busy(worker))
+		return;
+	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
+	worker->ripe = NULL;
+	take(worker, worker->queue);
+	for (queue = worker->fostered; queue; queue = queue->next_fostered)
+		take(worker, queue);
+	become_free(worker);
+
+	quiesce_synchronize(worker->queue->flavor);
+
+	if (!become_busy(worker))
+		return;
+	while ((shard = worker->ripe)) {
+		bool busy = run_shard(worker, shard);
+
+		worker->ripe = shard->next_ripe;
+		if (!shard->batch && !shard->taken)
+			tell_done(shard);
+		if (!busy)
+			return;
+	}
+	become_free(worker);
+	worker->round_ended = quiesce_now();
+}
+
+/* ---- The worker's side: stopped queues it has to finish ---- */
+
+bool quiesce_queue_empty(const struct call_rcu_data *queue)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (has_work(&queue->shards[i]))
+			return false;
+	return true;
+}
+
+struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)
+{
+	struct call_rcu_data **link = &queue->flavor->workers.list;
+
+	queue->drained = true;
+	if (queue->pins)
+		return NULL;
+	while (*link != queue)
+		link = &(*link)->next;
+	*link = queue->next;
+	return queue;
+}
+
+/*
+ * By rising id, the standard queue first: a queue that is made or freed meanwhile neither stops the
+ * walk nor is met twice.
+ */
+struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before)
+{
+	struct worker_state *all = &flavor->workers;
+	struct call_rcu_data *queue;
+
+	if (!before)
+		return &all->standard;
+	pthread_mutex_lock(&all->lock);
+	for (queue = all->list; queue && queue->id <= before->id; queue = queue->next)
+		continue;
+	if (queue)
+		queue->pins++;
+	pthread_mutex_unlock(&all->lock);
+	quiesce_queue_unpin(before);
+	return queue;
+}
+
+void quiesce_queue_unpin(struct call_rcu_data *queue)
+{
+	struct worker_state *all = &queue->flavor->workers;
+	struct call_rcu_data *retired = NULL;
+
+	if (queue == &all->standard)
+		return;
+	pthread_mutex_lock(&all->lock);
+	if (--queue->pins == 0 && queue->drained)
+		retired = quiesce_queue_retire(queue);
+	pthread_mutex_unlock(&all->lock);
+	free(retired);
+}
+
+static void adopt_orphans(struct worker *worker)
+{
+	struct worker_state *all = &worker->queue->flavor->workers;
+	struct call_rcu_data *queue;
+
+	if (!is_foster(worker) || !__atomic_load_n(&all->orphans, __ATOMIC_RELAXED))
+		return;
+	pthread_mutex_lock(&all->lock);
+	while ((queue = all->orphans)) {
+		__atomic_store_n(&all->orphans, queue->next_fostered, __ATOMIC_RELAXED);
+		queue->next_fostered = worker->fostered;
+		worker->fostered = queue;
+	}
+	pthread_mutex_unlock(&all->lock);
+}
+
+static void bury_orphans(struct worker *worker)
+{
+	struct worker_state *all = &worker->queue->flavor->workers;
+	struct call_rcu_data **link = &worker->fostered, *queue;
+
+	while ((queue = *link)) {
+		if (!quiesce_queue_empty(queue)) {
+			link = &queue->next_fostered;
+			continue;
+		}
+		pthread_mutex_lock(&all->lock);
+		*link = queue->next_fostered;
+		queue = quiesce_queue_retire(queue);
+		pthread_mutex_unlock(&all->lock);
+		free(queue);
+	}
+}
+
+/* ---- Helpers ---- */
+
+static bool flooded(const struct worker *worker, const struct shard *shard)
+{
+	return quiesce_queue_server(worker->queue, shard) == worker &&
+	       __atomic_load_n(&shard->count, __ATOMIC_RELAXED) >= FLOOD;
+}
+
+/* A helper that is not at work, or NULL: there are as many as CPUs. */
+static struct worker *idle_helper(struct call_rcu_data *standard)
+{
+	unsigned int i, usable = quiesce_cpu_usable();
+
+	for (i = 1; i < standard->worker_count && i < usable; i++)
+		if (!(quiesce_worker_state(&standard->workers[i]) & (WORKER_THREAD | WORKER_STARTING)))
+			return &standard->workers[i];
+	return NULL;
+}
+
+/* Pass every second flooded shard from one worker to the other; returns how many. */
+static unsigned int share(struct worker *from, struct worker *to)
+{
+	struct call_rcu_data *queue = from->queue;
+	unsigned int i, seen = 0, passed = 0;
+
+	pthread_mutex_lock(&queue->flavor->workers.lock);
+	for (i = 0; i < queue->shard_count; i++) {
+		struct shard *shard = &queue->shards[i];
+
+		if (!flooded(from, shard) || shard->batch || shard->taken || seen++ % 2 == 0)
+			continue;
+		__atomic_store_n(&shard->server, (unsigned int)(to - queue->workers),
+				 __ATOMIC_SEQ_CST);
+		passed++;
+	}
+	pthread_mutex_unlock(&queue->flavor->workers.lock);
+	return passed;
+}
+
+/*
+ * Give all of a helper's shards back. A producer who pushed before it sees the change leaves the
+ * waking to us [H1]: the look at newest comes after the store to server here, and the look at
+ * server after the push in quiesce_enqueue [H2].
+ */
+static void hand_back(struct call_rcu_data *queue, const struct worker *helper)
+{
+	bool work = false;
+
+	pthread_mutex_lock(&queue->flavor->workers.lock);
+	for (unsigned int i = 0; i < queue->shard_count; i++) {
+		if (quiesce_queue_server(queue, &queue->shards[i]) != helper)
+			continue;
+		__atomic_store_n(&queue->shards[i].server, 0, __ATOMIC_SEQ_CST);
+		work |= has_work(&queue->shards[i]);
+	}
+	pthread_mutex_unlock(&queue->flavor->workers.lock);
+	if (work)
+		quiesce_worker_ask(&queue->workers[0], WORKER_URGENT);
+}
+
+static void call_for_help(struct worker *worker)
+{
+	struct worker *helper;
+	unsigned int i, floods = 0;
+
+	if (!is_foster(worker))
+		return;
+	for (i = 0; i < worker->queue->shard_count; i++)
+		floods += flooded(worker, &worker->queue->shards[i]);
+	if (floods < 2 || !(helper = idle_helper(worker->queue)))
+		return;
+	if (share(worker, helper) && quiesce_worker_start(worker->queue, helper) != 0)
+		hand_back(worker->queue, helper);
+}
+
+/* ---- The worker's side: between rounds ---- */
+
+/* Sleep with bit set, until asked for something, or for work if the bit is WORKER_IDLE. */
+static void doze(struct worker *worker, int32_t bit, uint64_t deadline)
+{
+	int32_t state = __atomic_or_fetch(&worker->state, bit, __ATOMIC_SEQ_CST);
+	bool called = bit == WORKER_IDLE ? worker_has_work(worker) : state & WORKER_URGENT;
+
+	if (!called && !(state & WORKER_STOP))
+		quiesce_wait(&worker->state, state, deadline);
+	__atomic_fetch_and(&worker->state, ~bit, __ATOMIC_SEQ_CST);
+}
+
+static bool has_backlog(const struct worker *worker)
+{
+	const struct call_rcu_data *queue = worker->queue;
+
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (quiesce_queue_server(queue, &queue->shards[i]) == worker &&
+		    __atomic_load_n(&queue->shards[i].count, __ATOMIC_RELAXED) >= BACKLOG)
+			return true;
+	return false;
+}
+
+/*
+ * A first callback after a while is served at once. Those that follow within the lingering time
+ * wait for its end together, unless they are many or somebody waits for them.
+ */
+static bool may_linger(const struct worker *worker)
+{
+	return !(quiesce_worker_state(worker) & (WORKER_URGENT | WORKER_STOP)) &&
+	       !(worker->queue->flags & URCU_CALL_RCU_RT) && !has_backlog(worker) &&
+	       quiesce_now() < worker->round_ended + LINGER_TIME;
+}
+
+/* Returns false when the worker has to leave. */
+static bool await_work(struct worker *worker)
+{
+	bool helper = worker != &worker->queue->workers[0];
+	uint64_t until = helper ? quiesce_now() + HELPER_TIME : QUIESCE_FOREVER;
+
+	for (;;) {
+		if (quiesce_worker_state(worker) & WORKER_STOP)
+			return false;
+		if (worker_has_work(worker)) {
+			if (!may_linger(worker))
+				return true;
+			doze(worker, WORKER_LINGER, worker->round_ended + LINGER_TIME);
+		} else {
+			if (helper && quiesce_now() >= until)
+				return false;
+			doze(worker, WORKER_IDLE, until);
+		}
+	}
+}
+
+static void work(struct worker *worker)
+{
+	adopt_orphans(worker);
+	call_for_help(worker);
+	do_round(worker);
+	bury_orphans(worker);
+}
+
+void quiesce_worker_run(struct worker *worker)
+{
+	while (await_work(worker))
+		work(worker);
+	if (worker != &worker->queue->workers[0])
+		hand_back(worker->queue, worker);
+}
+
+void quiesce_worker_run_once(struct worker *worker)
+{
+	work(worker);
+}
+
+/* ---- In a fork hook, while another thread forks ---- */
+
+void quiesce_worker_step_aside(void)
+{
+	if (quiesce_worker_current())
+		become_free(quiesce_worker_current());
+}
+
+void quiesce_worker_step_back(void)
+{
+	if (quiesce_worker_current())
+		__atomic_fetch_or(&quiesce_worker_current()->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
+}
+
+/* ---- The producer's side ---- */
+
+/* Threads take shards in turn; a thread keeps its number in every queue. */
+static unsigned int thread_number(void)
+{
+	static unsigned int last;	/* raised atomically by each new thread */
+	static __thread unsigned int number;
+
+	if (caa_unlikely(!number))
+		number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) | ~(~0U >> 1);
+	return number;
+}
+
+/* The worker is not simply at work: see whether it needs anything to run what was pushed. */
+static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
+		unsigned long count)
+{
+	if (!(state & WORKER_THREAD))
+		quiesce_worker_start(queue, worker);
+	else if (state & WORKER_IDLE)
+		quiesce_worker_ask(worker, 0);
+	else if ((state & WORKER_LINGER) && count >= BACKLOG)
+		quiesce_worker_ask(worker, WORKER_URGENT);
+}
+
+/*
+ * A push by compare and exchange rather than a queue's exchange and link: the chain has no moment
+ * at which it is torn, which a fork would make last for ever (doc/design/workers.md). It is retried
+ * only if another thread of the same shard, or the server, came in between.
+ *
+ * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
+ * pairs with [H1] in hand_back and with the look for work in doze: either we see the worker asleep,
+ * or it sees our callback.
+ */
+void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
+{
+	struct shard *shard = &queue->shards[thread_number() & (queue->shard_count - 1)];
+	struct cds_wfcq_node *node = &head->next;
+	unsigned long count;
+	struct worker *worker;
+	int32_t state;
+
+	node->next = __atomic_load_n(&shard->newest, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&shard->newest, &node->next, node, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	count = __atomic_load_n(&shard->count, __ATOMIC_RELAXED) + 1;
+	__atomic_store_n(&shard->count, count, __ATOMIC_RELAXED);
+	worker = quiesce_queue_server(queue, shard);
+	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
+	if (caa_unlikely((state & (WORKER_THREAD | WORKER_IDLE | WORKER_LINGER)) != WORKER_THREAD))
+		nudge(queue, worker, state, count);
+}
