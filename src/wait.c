@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <linux/futex.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
+
+#include <urcu/syscall-compat.h>
 
 #include "wait.h"
 
-/* 32-bit systems whose time_t has 64 bits offer the call that takes it under this name. */
-#ifdef SYS_futex
-#define FUTEX_CALL SYS_futex
+/* A 32-bit system whose time_t has 64 bits has a call of its own for it. */
+#ifdef __NR_futex_time64
+#define FUTEX_CALL (sizeof(time_t) > sizeof(long) ? __NR_futex_time64 : __NR_futex)
 #else
-#define FUTEX_CALL SYS_futex_time64
+#define FUTEX_CALL __NR_futex
 #endif
 
 uint64_t quiesce_now(void)

@@ -18,12 +18,11 @@
 
 #include <pthread.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <urcu/arch.h>
 #include <urcu/compiler.h>
 #include <urcu/list.h>
+#include <urcu/syscall-compat.h>
 #include <urcu/tls-compat.h>
 
 #ifdef __cplusplus
@@ -59,16 +58,13 @@ struct urcu_reader {
 static inline void urcu_common_wake_leader(struct urcu_gp *gp)
 {
 	__atomic_store_n(&gp->futex, 0, __ATOMIC_RELAXED);
-#ifdef SYS_futex
-	syscall(SYS_futex, &gp->futex, 1, 1, NULL, NULL, 0);
-#else
-	syscall(SYS_futex_time64, &gp->futex, 1, 1, NULL, NULL, 0);
-#endif
+	(void)syscall(__NR_futex, &gp->futex, 1 /* FUTEX_WAKE */, 1, NULL, NULL, 0);
 }
 
 /*
- * [R1] The store that opens an outermost section. Release: whoever sees it has seen this thread's
- * earlier sections end; pairs with the scan's acquire load [S1] in src/registry.c.
+ * [R1] The store that opens an outermost section, of the number that [G] in src/gp.c raises.
+ * Release: whoever sees it has seen this thread's earlier sections end; pairs with the scan's
+ * acquire load [S1] in src/registry.c.
  */
 static inline void urcu_common_open(unsigned long *ctr, const struct urcu_gp *gp)
 {

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# costs.sh PREFIX [ROUNDS]: tests/bench/costs.c on every flavor of the library installed below
+# PREFIX, interleaved with the one below $LIBURCU (its include and lib directories) if that is set.
+set -eu
+
+here=$(dirname "$0")
+prefix=$1
+rounds=${2:-200}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# build SIDE FLAVOR MACRO LIBRARY-DIRECTORY INCLUDE-DIRECTORY
+build() {
+	echo "$4" > "$work/$1-$2.path"
+	${CC:-cc} -w -O2 -D_GNU_SOURCE -D_LGPL_SOURCE "$3" -I"$5" -o "$work/$1-$2" "$here/costs.c" \
+		-L"$4" -lurcu-"$2" -pthread
+}
+
+for flavor in mb memb bp; do
+	case $flavor in mb) macro=-DRCU_MB ;; bp) macro=-DCOSTS_BP ;; *) macro=-DRCU_MEMBARRIER ;; esac
+	sides=quiesce
+	build quiesce $flavor $macro "$prefix/lib" "$prefix/include"
+	if [ -n "${LIBURCU:-}" ]; then
+		sides="quiesce liburcu"
+		library=$(dirname "$(find "$LIBURCU" -name "liburcu-$flavor.so" | head -n 1)")
+		headers=$(dirname "$(find "$LIBURCU/include" -name urcu-pointer.h | head -n 1)")
+		build liburcu $flavor $macro "$library" "$headers"
+	fi
+	# In turns, so that a drifting machine drifts for both.
+	for turn in 1 2 3; do
+		for side in $sides; do
+			LD_LIBRARY_PATH=$(cat "$work/$side-$flavor.path") \
+				timeout 300 "$work/$side-$flavor" "$rounds" |
+				sed "s/^/$flavor	$side	$turn	/"
+		done
+	done
+done | sort -s -t '	' -k1,1 -k4,4 -k2,2 |
+	awk -F '\t' 'BEGIN { print "flavor\tside\tturn\twhat\tmedian us\t10%\t90%" } { print }'
