@@ -88,14 +88,15 @@ static void press_all(struct flavor *flavor)
 bool quiesce_barrier_until(struct flavor *flavor, uint64_t deadline)
 {
 	struct call_rcu_data *queue = NULL;
+	bool in_time = true, suspended = quiesce_suspend(flavor);
 
 	press_all(flavor);
-	while ((queue = quiesce_queue_next(flavor, queue)))
-		if (!await_queue(queue, deadline)) {
-			quiesce_queue_unpin(queue);
-			return false;
-		}
-	return true;
+	while (in_time && (queue = quiesce_queue_next(flavor, queue)))
+		in_time = await_queue(queue, deadline);
+	if (!in_time)
+		quiesce_queue_unpin(queue);
+	quiesce_resume(flavor, suspended);
+	return in_time;
 }
 
 void quiesce_barrier(struct flavor *flavor)

@@ -35,7 +35,7 @@ struct call_rcu_data *quiesce_default_worker(struct flavor *flavor)
 
 struct call_rcu_data *quiesce_chosen_worker(struct flavor *flavor)
 {
-	struct call_rcu_data *queue = *flavor->thread_worker();
+	struct call_rcu_data *queue = flavor->thread()->worker;
 
 	if (!queue && cpu_table(flavor))
 		queue = quiesce_cpu_worker(flavor, quiesce_cpu_current());
@@ -53,7 +53,7 @@ static void enqueue_on_cpu(struct flavor *flavor, struct rcu_head *head)
 void quiesce_call_rcu(struct flavor *flavor, struct rcu_head *head,
 		void (*func)(struct rcu_head *head))
 {
-	struct call_rcu_data *own = *flavor->thread_worker();
+	struct call_rcu_data *own = flavor->thread()->worker;
 
 	head->func = func;
 	if (caa_unlikely(own != NULL))
@@ -149,6 +149,7 @@ static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
 void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 {
 	struct worker *worker;
+	bool suspended;
 
 	if (!queue || queue == &flavor->workers.standard)
 		return;
@@ -159,7 +160,9 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 			       "a read-side critical section" : "a callback of that worker");
 		return;
 	}
+	suspended = quiesce_suspend(flavor);
 	quiesce_worker_stop(worker, QUIESCE_FOREVER);
+	quiesce_resume(flavor, suspended);
 	if (quiesce_queue_empty(queue))
 		unlink_queue(&flavor->workers, queue);
 	else

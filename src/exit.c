@@ -84,9 +84,11 @@ static void free_all(struct flavor *flavor)
 void quiesce_exit(struct flavor *flavor)
 {
 	uint64_t limit = time_limit(), deadline = quiesce_now() + limit;
+	bool suspended;
 
 	if (!limit || !may_wait(flavor))
 		return;
+	suspended = quiesce_suspend(flavor);
 	if (!all_empty(flavor))
 		quiesce_barrier_until(flavor, deadline);
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
@@ -96,4 +98,5 @@ void quiesce_exit(struct flavor *flavor)
 		quiesce_registry_trim(&flavor->registry);
 	}
 	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_RELAXED);
+	quiesce_resume(flavor, suspended);
 }

@@ -14,7 +14,7 @@ struct urcu_gp urcu_bp_gp = { .ctr = GP_FIRST };
 FLAVOR_TLS struct urcu_bp_reader *urcu_bp_reader;
 int urcu_bp_has_sys_membarrier;
 
-static FLAVOR_TLS struct call_rcu_data *own_worker;
+static FLAVOR_TLS struct thread_state own;
 static struct bp_arena arena = BP_ARENA_INIT;
 
 /* Unregisters threads as they end. Made by init, deleted at exit. */
@@ -26,9 +26,9 @@ static struct reader *self(void)
 	return (struct reader *)urcu_bp_reader;
 }
 
-static struct call_rcu_data **thread_worker(void)
+static struct thread_state *thread(void)
 {
-	return &own_worker;
+	return &own;
 }
 
 static void child(void)
@@ -43,7 +43,7 @@ struct flavor quiesce_bp = {
 	.has_membarrier = &urcu_bp_has_sys_membarrier,
 	.readers_wake = false,
 	.self = self,
-	.thread_worker = thread_worker,
+	.thread = thread,
 	.attend = urcu_bp_register,
 	.child = child,
 	FLAVOR_STATE_INIT(quiesce_bp),

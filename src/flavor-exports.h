@@ -28,9 +28,9 @@ struct call_rcu_data *urcu_##F##_get_call_rcu_data(void)				\
 pthread_t urcu_##F##_get_call_rcu_thread(struct call_rcu_data *crdp)			\
 	{ return quiesce_worker_thread(&f, crdp); }					\
 struct call_rcu_data *urcu_##F##_get_thread_call_rcu_data(void)				\
-	{ return *(f).thread_worker(); }						\
+	{ return (f).thread()->worker; }						\
 void urcu_##F##_set_thread_call_rcu_data(struct call_rcu_data *crdp)			\
-	{ *(f).thread_worker() = crdp; }						\
+	{ (f).thread()->worker = crdp; }						\
 struct call_rcu_data *urcu_##F##_get_cpu_call_rcu_data(int cpu)				\
 	{ return quiesce_cpu_worker(&f, cpu); }						\
 int urcu_##F##_set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp)		\
@@ -48,7 +48,23 @@ void urcu_##F##_call_rcu_after_fork_child(void)						\
 void urcu_##F##_register_rculfhash_atfork(struct urcu_atfork *atfork)			\
 	{ quiesce_set_table_hooks(&f, atfork); }					\
 void urcu_##F##_unregister_rculfhash_atfork(struct urcu_atfork *atfork)			\
-	{ quiesce_unset_table_hooks(&f, atfork); }
+	{ quiesce_unset_table_hooks(&f, atfork); }					\
+void urcu_##F##_defer_rcu(void (*fct)(void *p), void *p)				\
+	{ quiesce_defer(&f, fct, p); }							\
+int urcu_##F##_defer_register_thread(void)						\
+	{ return quiesce_defer_register(&f); }						\
+void urcu_##F##_defer_unregister_thread(void)						\
+	{ quiesce_defer_unregister(&f); }						\
+void urcu_##F##_defer_barrier(void)							\
+	{ quiesce_defer_barrier(&f); }							\
+void urcu_##F##_defer_barrier_thread(void)						\
+	{ quiesce_defer_barrier_thread(&f); }						\
+void urcu_##F##_defer_exit(void)							\
+	{ quiesce_defer_exit(&f); }							\
+struct urcu_gp_poll_state urcu_##F##_start_poll_synchronize_rcu(void)			\
+	{ return quiesce_start_poll(&f); }						\
+bool urcu_##F##_poll_state_synchronize_rcu(struct urcu_gp_poll_state state)		\
+	{ return quiesce_poll(&f, state); }
 
 /* The same functions as struct rcu_flavor_struct has them. */
 #define FLAVOR_TABLE(F)									\
@@ -59,6 +75,7 @@ const struct rcu_flavor_struct urcu_##F##_flavor = {					\
 	.read_quiescent_state = urcu_##F##_quiescent_state,				\
 	.update_call_rcu = urcu_##F##_call_rcu,						\
 	.update_synchronize_rcu = urcu_##F##_synchronize_rcu,				\
+	.update_defer_rcu = urcu_##F##_defer_rcu,					\
 	.thread_offline = urcu_##F##_thread_offline,					\
 	.thread_online = urcu_##F##_thread_online,					\
 	.register_thread = urcu_##F##_register_thread,					\
@@ -66,6 +83,8 @@ const struct rcu_flavor_struct urcu_##F##_flavor = {					\
 	.barrier = urcu_##F##_barrier,							\
 	.register_rculfhash_atfork = urcu_##F##_register_rculfhash_atfork,		\
 	.unregister_rculfhash_atfork = urcu_##F##_unregister_rculfhash_atfork,		\
+	.update_start_poll_synchronize_rcu = urcu_##F##_start_poll_synchronize_rcu,	\
+	.update_poll_state_synchronize_rcu = urcu_##F##_poll_state_synchronize_rcu,	\
 }
 
 /*

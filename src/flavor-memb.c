@@ -11,7 +11,7 @@ FLAVOR_READER_CHECK(struct urcu_reader);
 struct urcu_gp urcu_memb_gp = { .ctr = GP_FIRST };
 FLAVOR_TLS struct urcu_reader urcu_memb_reader;
 int urcu_memb_has_sys_membarrier;
-static FLAVOR_TLS struct call_rcu_data *own_worker;
+static FLAVOR_TLS struct thread_state own;
 
 static struct reader *self(void)
 {
@@ -20,9 +20,9 @@ static struct reader *self(void)
 	return reader->slot ? reader : NULL;
 }
 
-static struct call_rcu_data **thread_worker(void)
+static struct thread_state *thread(void)
 {
-	return &own_worker;
+	return &own;
 }
 
 struct flavor quiesce_memb = {
@@ -32,7 +32,7 @@ struct flavor quiesce_memb = {
 	.has_membarrier = &urcu_memb_has_sys_membarrier,
 	.readers_wake = true,
 	.self = self,
-	.thread_worker = thread_worker,
+	.thread = thread,
 	FLAVOR_STATE_INIT(quiesce_memb),
 };
 

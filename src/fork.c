@@ -19,12 +19,17 @@
  * A worker that forks from a callback may find another thread forking, which waits until no
  * callback runs: so it does not count as running while it waits for its turn.
  */
-static void enter(struct fork_state *fork)
+static void enter(struct flavor *flavor)
 {
+	struct fork_state *fork = &flavor->fork;
+
 	if (__atomic_load_n(&fork->owner, __ATOMIC_RELAXED) != quiesce_self()) {
+		bool suspended = quiesce_suspend(flavor);
+
 		quiesce_worker_step_aside();
 		pthread_mutex_lock(&fork->lock);
 		quiesce_worker_step_back();
+		quiesce_resume(flavor, suspended);
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
 	}
 	fork->depth++;
@@ -54,13 +59,14 @@ static void restart_registry(struct flavor *flavor)
 	flavor->fork.restarts = ~0UL;
 	quiesce_registry_reset(&flavor->registry, flavor->self());
 	quiesce_gp_child(flavor);
+	quiesce_defer_child(flavor);
 	if (flavor->child)
 		flavor->child();
 }
 
 void quiesce_registry_before_fork(struct flavor *flavor)
 {
-	enter(&flavor->fork);
+	enter(flavor);
 }
 
 void quiesce_registry_after_fork_parent(struct flavor *flavor)
@@ -95,6 +101,7 @@ static void pause_workers(struct flavor *flavor)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data *queue = NULL;
+	bool suspended = quiesce_suspend(flavor);
 
 	pthread_mutex_lock(&all->lock);
 	all->pausing = true;
@@ -103,6 +110,7 @@ static void pause_workers(struct flavor *flavor)
 	while ((queue = quiesce_queue_next(flavor, queue)))
 		for (unsigned int i = 0; i < queue->worker_count; i++)
 			quiesce_worker_await_pause(&queue->workers[i]);
+	quiesce_resume(flavor, suspended);
 	pthread_mutex_lock(&all->lock);
 }
 
@@ -170,7 +178,7 @@ static void restart_workers(struct flavor *flavor)
 	}
 	free(all->per_cpu);
 	all->per_cpu = NULL;
-	*flavor->thread_worker() = quiesce_in_callback(flavor) ? current->queue : NULL;
+	flavor->thread()->worker = quiesce_in_callback(flavor) ? current->queue : NULL;
 }
 
 /* ---- The hash table's part ---- */
@@ -209,7 +217,7 @@ void quiesce_before_fork(struct flavor *flavor)
 	struct fork_state *fork = &flavor->fork;
 	bool paused;
 
-	enter(fork);
+	enter(flavor);
 	paused = fork->pauses != 0;
 	fork->pauses = fork->pauses << 1 | !paused;
 	if (paused)

@@ -45,10 +45,15 @@
  * the readers once more. If that barrier is a membarrier, a reader whose R3 that look missed will
  * itself see -1 at R4 (store buffering again) and wake it. If the kernel has no membarrier, R4 may
  * look too early, so the sleep has a deadline. The leader of a flavor whose readers wake nobody
- * sleeps with a deadline always.
+ * sleeps with a deadline always. qsbr has a full barrier between its announcement and R4.
+ *
+ * In qsbr a section is all from one announcement to the next: R3, R1 and R2 are one step, and a
+ * thread that is offline is out of any section.
  */
 #include <limits.h>
 #include <stdlib.h>
+
+#include <urcu/flavor.h>
 
 #include "cpu.h"
 #include "gp.h"
@@ -84,9 +89,23 @@ void quiesce_init(struct flavor *flavor)
 
 bool quiesce_in_section(const struct flavor *flavor)
 {
-	const struct reader *self = flavor->self();
+	const struct reader *self = flavor->announces ? NULL : flavor->self();
 
 	return self && urcu_common_read_ongoing(&self->ctr);
+}
+
+bool quiesce_suspend(const struct flavor *flavor)
+{
+	if (!flavor->announces || !flavor->api->read_ongoing())
+		return false;
+	flavor->api->thread_offline();
+	return true;
+}
+
+void quiesce_resume(const struct flavor *flavor, bool suspended)
+{
+	if (suspended)
+		flavor->api->thread_online();
 }
 
 void quiesce_register(struct flavor *flavor, struct reader *reader)
@@ -98,7 +117,7 @@ void quiesce_register(struct flavor *flavor, struct reader *reader)
 
 void quiesce_unregister(struct flavor *flavor, struct reader *reader)
 {
-	if (urcu_common_read_ongoing(&reader->ctr))
+	if (!flavor->announces && urcu_common_read_ongoing(&reader->ctr))
 		quiesce_report("urcu_%s_unregister_thread: called in a read-side critical section, "
 			       "which is no longer protected", flavor->name);
 	if (!quiesce_registry_remove(&flavor->registry, reader))
@@ -181,9 +200,12 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
+	if (flavor->ask_for_wake)
+		quiesce_registry_ask(&flavor->registry, flavor->ask_for_wake);
 	cmm_smp_mb();
-	if (!__atomic_load_n(&flavor->membarrier_granted, __ATOMIC_RELAXED) ||
-	    !quiesce_membarrier())
+	if (!flavor->announces &&
+	    (!__atomic_load_n(&flavor->membarrier_granted, __ATOMIC_RELAXED) ||
+	     !quiesce_membarrier()))
 		deadline = vigil_deadline(vigil);
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	if (vigil->older) {
@@ -301,6 +323,7 @@ void quiesce_synchronize(struct flavor *flavor)
 {
 	struct gp_state *grace = &flavor->grace;
 	unsigned long number;
+	bool suspended;
 
 	if (quiesce_in_section(flavor)) {
 		quiesce_report("urcu_%s_synchronize_rcu: called in a read-side critical section, it "
@@ -309,6 +332,7 @@ void quiesce_synchronize(struct flavor *flavor)
 	}
 	if (flavor->attend)
 		flavor->attend();
+	suspended = quiesce_suspend(flavor);
 	pthread_mutex_lock(&grace->lock);
 	number = grace->started + 1;
 	while (!reached(grace, number)) {
@@ -318,6 +342,7 @@ void quiesce_synchronize(struct flavor *flavor)
 			take_turn(flavor, number);
 	}
 	pthread_mutex_unlock(&grace->lock);
+	quiesce_resume(flavor, suspended);
 }
 
 /* The word's number stays: the forking thread's section may carry it. */

@@ -17,6 +17,7 @@
  *	gp.c		grace periods
  *	worker.c	threads that run callbacks, their queues, and their pause and stop
  *	call-rcu.c	the call_rcu interface		barrier.c	rcu_barrier
+ *	defer.c		defer_rcu			poll.c		grace periods asked about
  *	fork.c		fork hooks			exit.c		the end of the process
  *	wait.c, membarrier.c, cpu.c, report.c	what is asked of the system
  *
@@ -25,6 +26,7 @@
  * state.
  *
  *	fork.lock	from before_fork to after_fork; one forking thread at a time
+ *	defer.turn	one rcu_defer_barrier at a time
  *	workers.lock	the list of workers, the per-CPU table; taken by before_fork, so that the
  *			child finds both whole
  *	gp.lock		which grace periods have started and ended
@@ -40,6 +42,8 @@
 
 #include <urcu/static/urcu-common.h>
 
+#include "defer.h"
+#include "poll.h"
 #include "registry.h"
 #include "worker.h"
 
@@ -75,6 +79,12 @@ struct fork_state {
 	unsigned int table_users;		/* under workers.lock */
 };
 
+/* A thread's own, for one flavor. Written by the thread alone. */
+struct thread_state {
+	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
+	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
+};
+
 struct flavor {
 	const char *name;		/* as in liburcu-<name> */
 	const struct rcu_flavor_struct *api;	/* the exported functions, as a user would call them */
@@ -85,11 +95,18 @@ struct flavor {
 	 */
 	int *has_membarrier;
 	bool readers_wake;		/* unlock wakes a leader that sleeps on gp.futex */
+	/*
+	 * qsbr: readers mark no sections but announce quiescent states; between going online and
+	 * offline they count as in one. What they announce is fenced, and they wake the leader only
+	 * if asked to, at the next announcement.
+	 */
+	bool announces;
+	void (*ask_for_wake)(struct reader *reader);
 	int passes;			/* of a grace period: 1, or 2 where the number is short */
 	/* The calling thread's reader, NULL if it is not registered. */
 	struct reader *(*self)(void);
-	/* Where the calling thread keeps its own worker. */
-	struct call_rcu_data **(*thread_worker)(void);
+	/* What the calling thread keeps of its own. */
+	struct thread_state *(*thread)(void);
 	/* Register a thread that does so by itself (bp); NULL in the other flavors. */
 	void (*attend)(void);
 	/* In a fork's child, before the registry is reset: bp takes its slots back. May be NULL. */
@@ -102,6 +119,8 @@ struct flavor {
 	struct gp_state grace;
 	struct worker_state workers;
 	struct fork_state fork;
+	struct defer_state defer;
+	struct poll_state poll;
 };
 
 /*
@@ -123,7 +142,8 @@ struct flavor {
 	.registry = REGISTRY_INIT((f).registry),			\
 	.grace = { .lock = PTHREAD_MUTEX_INITIALIZER },			\
 	.workers = WORKER_STATE_INIT(f),				\
-	.fork = { .lock = PTHREAD_MUTEX_INITIALIZER }
+	.fork = { .lock = PTHREAD_MUTEX_INITIALIZER },			\
+	.defer = DEFER_STATE_INIT
 
 /* Constructor's part: find out about membarrier. May run again. */
 void quiesce_init(struct flavor *flavor);
@@ -138,8 +158,15 @@ void quiesce_synchronize(struct flavor *flavor);
 /* In a fork's child, after the registry was reset: no grace period is under way. */
 void quiesce_gp_child(struct flavor *flavor);
 
-/* Whether the calling thread is in a section of this flavor. */
+/* Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. */
 bool quiesce_in_section(const struct flavor *flavor);
+
+/*
+ * An online qsbr thread that waits for others holds up grace periods they may wait for: it goes
+ * offline meanwhile. Returns what to give to resume; does nothing in the other flavors.
+ */
+bool quiesce_suspend(const struct flavor *flavor);
+void quiesce_resume(const struct flavor *flavor, bool suspended);
 
 /* A token that is the calling thread's alone and stays its own in a fork's child. */
 const void *quiesce_self(void);

@@ -164,6 +164,18 @@ unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long g
 	return older;
 }
 
+void quiesce_registry_ask(struct registry *registry, void (*ask)(struct reader *reader))
+{
+	struct cds_list_head *node;
+
+	pthread_mutex_lock(&registry->lock);
+	for (unsigned long i = 0; i < registry->awaited; i++)
+		ask(registry->readers[i]);
+	for (node = registry->beyond.next; node != &registry->beyond; node = node->next)
+		ask(cds_list_entry(node, struct reader, node));
+	pthread_mutex_unlock(&registry->lock);
+}
+
 /*
  * The dead threads may have held the lock, in the middle of anything. Between the stores of a grown
  * array and of its capacity the smaller one is in force, and the old array is unmapped after both.

@@ -77,6 +77,9 @@ unsigned long quiesce_registry_scan(struct registry *registry, unsigned long gp_
 /* Look again at those only. Returns how many are left. Takes the lock. */
 unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long gp_ctr);
 
+/* Call ask for each of those. Takes the lock. */
+void quiesce_registry_ask(struct registry *registry, void (*ask)(struct reader *reader));
+
 /* In a fork's child: forget everybody but self, which may be NULL. Nothing of theirs is touched. */
 void quiesce_registry_reset(struct registry *registry, struct reader *self);
 

@@ -43,8 +43,9 @@ static void *serve(void *arg)
 	if (worker->queue->cpu >= 0)
 		quiesce_cpu_bind(worker->queue->cpu);
 	current = worker;
-	*flavor->thread_worker() = worker->queue;
+	flavor->thread()->worker = worker->queue;
 	flavor->api->register_thread();
+	quiesce_suspend(flavor);
 	quiesce_worker_run(worker);
 	flavor->api->unregister_thread();
 	/* LEFT comes as THREAD goes: nobody makes another thread without joining this one. */
@@ -127,8 +128,10 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 		return;
 	worker->queue = home_of(queue, worker);
 	current = worker;
-	if (stranger)
+	if (stranger) {
 		api->register_thread();
+		quiesce_suspend(queue->flavor);
+	}
 	quiesce_worker_run_once(worker);
 	if (stranger)
 		api->unregister_thread();

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <urcu/compiler.h>
+#include <urcu/flavor.h>
 
 #include "cpu.h"
 #include "gp.h"
@@ -83,14 +84,25 @@ static void become_free(struct worker *worker)
 		quiesce_wake(&worker->state, INT_MAX);
 }
 
-/* Between two steps of a batch: let a fork pass. False: stop instead. */
+/*
+ * Between two steps of a batch: let a fork pass, and grace periods that wait for us (qsbr). False:
+ * stop instead.
+ */
 static bool take_breath(struct worker *worker)
 {
+	const struct flavor *flavor = worker->queue->flavor;
+	bool suspended, busy;
+
+	if (flavor->announces)
+		flavor->api->read_quiescent_state();
 	if (caa_likely(!(__atomic_load_n(&worker->state, __ATOMIC_RELAXED) &
 			 (WORKER_PAUSE | WORKER_STOP))))
 		return true;
+	suspended = quiesce_suspend(flavor);
 	become_free(worker);
-	return become_busy(worker);
+	busy = become_busy(worker);
+	quiesce_resume(flavor, suspended);
+	return busy;
 }
 
 /* ---- The worker's side: a round ---- */
@@ -197,11 +209,32 @@ static void tell_done(struct shard *shard)
 		quiesce_wake(&queue->progress, INT_MAX);
 }
 
-/* Take what there is, wait for a grace period, run it. Ends early if the worker has to stop. */
+/* False: interrupted by a stop. */
+static bool run_ripe(struct worker *worker)
+{
+	struct shard *shard;
+
+	while ((shard = worker->ripe)) {
+		bool busy = run_shard(worker, shard);
+
+		worker->ripe = shard->next_ripe;
+		if (!shard->batch && !shard->taken)
+			tell_done(shard);
+		if (!busy)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Take what there is, wait for a grace period, run it. Ends early if the worker has to stop. In
+ * qsbr a worker is online while it runs callbacks and at no other time.
+ */
 static void do_round(struct worker *worker)
 {
+	struct flavor *flavor = worker->queue->flavor;
 	struct call_rcu_data *queue;
-	struct shard *shard;
+	bool busy;
 
 	if (!become_busy(worker))
 		return;
@@ -212,20 +245,15 @@ static void do_round(struct worker *worker)
 		take(worker, queue);
 	become_free(worker);
 
-	quiesce_synchronize(worker->queue->flavor);
+	quiesce_synchronize(flavor);
 
 	if (!become_busy(worker))
 		return;
-	while ((shard = worker->ripe)) {
-		bool busy = run_shard(worker, shard);
-
-		worker->ripe = shard->next_ripe;
-		if (!shard->batch && !shard->taken)
-			tell_done(shard);
-		if (!busy)
-			return;
-	}
-	become_free(worker);
+	quiesce_resume(flavor, flavor->announces);
+	busy = run_ripe(worker);
+	quiesce_suspend(flavor);
+	if (busy)
+		become_free(worker);
 	worker->round_ended = quiesce_now();
 }
 

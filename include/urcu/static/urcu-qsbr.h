@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef URCU_STATIC_URCU_QSBR_H
+#define URCU_STATIC_URCU_QSBR_H
+
+#include <urcu/static/urcu-common.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * As struct urcu_reader. ctr is gp.ctr as last announced, 0 while offline. waiting is set by the
+ * leader of a grace period, who then sleeps on gp.futex, and cleared by the thread.
+ */
+struct urcu_qsbr_reader {
+	unsigned long ctr;
+	struct cds_list_head node __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+	int waiting;
+	pthread_t tid;
+	unsigned int registered:1;
+	/* Place in the registry, from 1; 0: not registered. */
+	unsigned long slot __attribute__((aligned(64)));
+};
+
+extern struct urcu_gp urcu_qsbr_gp;
+extern DECLARE_URCU_TLS(struct urcu_qsbr_reader, urcu_qsbr_reader);
+
+/*
+ * [R4] of this flavor: the full barrier of the announcement stands between it and this look, so no
+ * wake-up is lost; pairs with [S2] in src/gp.c.
+ */
+static inline void urcu_qsbr_wake_leader(struct urcu_qsbr_reader *reader)
+{
+	if (caa_likely(!__atomic_load_n(&reader->waiting, __ATOMIC_RELAXED)))
+		return;
+	__atomic_store_n(&reader->waiting, 0, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&urcu_qsbr_gp.futex, __ATOMIC_RELAXED) == -1)
+		urcu_common_wake_leader(&urcu_qsbr_gp);
+}
+
+static inline void _urcu_qsbr_read_lock(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void _urcu_qsbr_read_unlock(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Non-zero while online. */
+static inline int _urcu_qsbr_read_ongoing(void)
+{
+	return __atomic_load_n(&URCU_TLS(urcu_qsbr_reader).ctr, __ATOMIC_RELAXED) != 0;
+}
+
+/* The number has not changed since the last announcement: there is nobody to tell. */
+static inline void _urcu_qsbr_quiescent_state(void)
+{
+	struct urcu_qsbr_reader *reader = &URCU_TLS(urcu_qsbr_reader);
+
+	if (__atomic_load_n(&urcu_qsbr_gp.ctr, __ATOMIC_RELAXED) ==
+	    __atomic_load_n(&reader->ctr, __ATOMIC_RELAXED))
+		return;
+	urcu_common_open_fenced(&reader->ctr, &urcu_qsbr_gp);
+	urcu_qsbr_wake_leader(reader);
+}
+
+static inline void _urcu_qsbr_thread_online(void)
+{
+	urcu_common_open_fenced(&URCU_TLS(urcu_qsbr_reader).ctr, &urcu_qsbr_gp);
+}
+
+/* Release, as [R3], then the full barrier that the look at waiting needs. */
+static inline void _urcu_qsbr_thread_offline(void)
+{
+	struct urcu_qsbr_reader *reader = &URCU_TLS(urcu_qsbr_reader);
+
+	__atomic_store_n(&reader->ctr, 0, __ATOMIC_RELEASE);
+	cmm_smp_mb();
+	urcu_qsbr_wake_leader(reader);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The flavor qsbr: sections cost nothing. A registered thread is online, and in a section from one
+ * announced quiescent state to the next, so it must announce them, or go offline while it waits for
+ * something. Functions of this library that wait (synchronize_rcu, rcu_barrier, the fork hooks, ...)
+ * take an online caller offline meanwhile: for them the call is a quiescent state.
+ */
+#ifndef URCU_URCU_QSBR_H
+#define URCU_URCU_QSBR_H
+
+#include <urcu/pointer.h>
+#include <urcu/static/urcu-qsbr.h>
+
+#include <urcu/map/urcu-qsbr.h>
+#include <urcu/flavor-api.h>
+#include <urcu/call-rcu.h>
+#include <urcu/defer.h>
+#include <urcu/flavor.h>
+#include <urcu/map/clear.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * quiescent_state: the thread holds no pointer that rcu_dereference gave it earlier. A load and a
+ * compare if no grace period has begun since the last one; else a full barrier.
+ *
+ * thread_offline, thread_online: between the two the thread enters no section, and grace periods do
+ * not wait for it. Offline is a quiescent state. They do not nest.
+ *
+ * All three: registered threads only; not in what the program takes for a section; never block;
+ * not async-signal-safe.
+ */
+#ifdef URCU_NO_INLINE
+extern void urcu_qsbr_read_lock(void);
+extern void urcu_qsbr_read_unlock(void);
+extern int urcu_qsbr_read_ongoing(void);
+extern void urcu_qsbr_quiescent_state(void);
+extern void urcu_qsbr_thread_offline(void);
+extern void urcu_qsbr_thread_online(void);
+#else
+#define urcu_qsbr_read_lock		_urcu_qsbr_read_lock
+#define urcu_qsbr_read_unlock		_urcu_qsbr_read_unlock
+#define urcu_qsbr_read_ongoing		_urcu_qsbr_read_ongoing
+#define urcu_qsbr_quiescent_state	_urcu_qsbr_quiescent_state
+#define urcu_qsbr_thread_offline	_urcu_qsbr_thread_offline
+#define urcu_qsbr_thread_online		_urcu_qsbr_thread_online
+#endif
+
+/* As in urcu/urcu-memb.h. The thread may be online; register_thread makes it so. */
+extern void urcu_qsbr_unregister_thread(void);
+
+/* What runs by itself at exit or dlclose (doc/design/exit.md). May be called again. */
+extern void urcu_qsbr_exit(void);
+
+/* For programs that are written for other flavors as well. */
+static inline void urcu_qsbr_init(void) { }
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+
+#ifdef URCU_API_MAP
+#include <urcu/map/urcu-qsbr.h>
+#endif

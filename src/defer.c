@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * defer_rcu. Each thread has a ring of words that it alone fills; a call is one to three of them:
+ *
+ *	p			run the last function named again, on p
+ *	fct | 1, p		run fct on p
+ *	ESCAPE, fct, p		the same, for functions and arguments with their lowest bit set
+ *
+ * so a function that is repeated on ordinary pointers costs a word. Whoever empties a ring holds
+ * its lock, and only while it runs callbacks: nobody waits for a grace period with it held, so an
+ * online qsbr thread can go offline before it waits for the lock, and no two wait for each other.
+ *
+ * What the owner leaves in the ring is run by the standard worker: as long as the ring is not empty
+ * a callback of call_rcu goes around, which runs what was queued before its own grace period.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <urcu/compiler.h>
+
+#include "call-rcu.h"
+#include "membarrier.h"
+#include "report.h"
+
+#define RING_SIZE	4096UL		/* words; power of two */
+#define CALL_MAX	3UL		/* words of a call */
+#define ESCAPE		UINTPTR_MAX
+
+typedef void (*deferred)(void *p);
+
+struct defer_queue {
+	/* Written by the owner alone. */
+	unsigned long head;		/* words ever written; read by others atomically */
+	deferred last;			/* function named last */
+	/* Written under lock. */
+	unsigned long tail __attribute__((aligned(CAA_CACHE_LINE_SIZE)));	/* words ever run */
+	deferred current;		/* function that a lone p is run with */
+	pthread_mutex_t lock;
+
+	bool rounds;			/* around goes; set atomically */
+	unsigned long ripe;		/* what around may run; written with it queued or by it */
+	struct rcu_head around;
+	struct flavor *flavor;
+	unsigned int references;	/* owner, around, rcu_defer_barrier; changed atomically */
+	/* Written under defer.lock. */
+	struct defer_queue *next;
+	unsigned long barrier;		/* what the barrier under way may run */
+	bool noted;			/* ...and has not yet */
+	bool orphan;			/* in a fork's child: the owner is gone */
+	uintptr_t ring[RING_SIZE];
+};
+
+static void release(struct defer_queue *queue)
+{
+	/* Acquire and release: all use comes before the free. */
+	if (__atomic_sub_fetch(&queue->references, 1, __ATOMIC_ACQ_REL) == 0) {
+		pthread_mutex_destroy(&queue->lock);
+		free(queue);
+	}
+}
+
+static unsigned long load_head(const struct defer_queue *queue)
+{
+	return __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
+}
+
+/* Run one call. The tail moves first: in a fork's child the call is not run again. */
+static void run_call(struct defer_queue *queue)
+{
+	unsigned long tail = queue->tail;
+	uintptr_t word = queue->ring[tail++ & (RING_SIZE - 1)];
+
+	if (word == ESCAPE)
+		queue->current = (deferred)queue->ring[tail++ & (RING_SIZE - 1)];
+	else if (word & 1)
+		queue->current = (deferred)(word & ~(uintptr_t)1);
+	if (word & 1)
+		word = queue->ring[tail++ & (RING_SIZE - 1)];
+	__atomic_store_n(&queue->tail, tail, __ATOMIC_RELEASE);
+	queue->current((void *)word);
+}
+
+/* Run what was queued before head was limit. A grace period has passed since. */
+static void run_until(struct defer_queue *queue, unsigned long limit)
+{
+	bool suspended = quiesce_suspend(queue->flavor);
+
+	pthread_mutex_lock(&queue->lock);
+	quiesce_resume(queue->flavor, suspended);
+	while ((long)(limit - queue->tail) > 0)
+		run_call(queue);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+/* ---- The worker's part ---- */
+
+/* In a fork's child: free a dead thread's queue when all of it has run. */
+static void bury(struct defer_queue *queue)
+{
+	struct defer_state *all = &queue->flavor->defer;
+	struct defer_queue **link = &all->list;
+	bool empty = queue->tail == load_head(queue);
+
+	if (!queue->orphan || !empty)
+		return;
+	pthread_mutex_lock(&all->lock);
+	while (*link && *link != queue)
+		link = &(*link)->next;
+	empty = *link != NULL;
+	if (empty)
+		*link = queue->next;
+	pthread_mutex_unlock(&all->lock);
+	if (empty)
+		release(queue);
+}
+
+static void go_around(struct rcu_head *head);
+
+static void queue_around(struct defer_queue *queue)
+{
+	queue->ripe = load_head(queue);
+	quiesce_call_rcu(queue->flavor, &queue->around, go_around);
+}
+
+/*
+ * Stop going around. [D1] The store to rounds comes before the look at head, while the owner's
+ * store to head comes before its look at rounds, [D2] in quiesce_defer: one of us sees the other.
+ * The owner has no fence for that if a membarrier from here can be one. Returns false if there is
+ * something to go on for.
+ */
+static bool come_to_rest(struct defer_queue *queue)
+{
+	__atomic_store_n(&queue->rounds, false, __ATOMIC_SEQ_CST);
+	cmm_smp_mb();
+	if (queue->flavor->membarrier_granted)
+		quiesce_membarrier();
+	return load_head(queue) == queue->ripe ||
+	       __atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST);
+}
+
+static void go_around(struct rcu_head *head)
+{
+	struct defer_queue *queue = caa_container_of(head, struct defer_queue, around);
+
+	run_until(queue, queue->ripe);
+	if (load_head(queue) != queue->ripe || !come_to_rest(queue)) {
+		queue_around(queue);
+		return;
+	}
+	bury(queue);
+	release(queue);
+}
+
+static void start_rounds(struct defer_queue *queue)
+{
+	if (__atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
+	queue_around(queue);
+}
+
+/* ---- The owner's part ---- */
+
+/* The calling thread's queue; without one, NULL after a report. */
+static struct defer_queue *own_queue(struct flavor *flavor, const char *function)
+{
+	struct defer_queue *queue = flavor->thread()->defer;
+
+	if (caa_unlikely(!queue))
+		quiesce_report("urcu_%s_%s: the thread has not called "
+			       "urcu_%s_defer_register_thread", flavor->name, function,
+			       flavor->name);
+	return queue;
+}
+
+static void make_room(struct flavor *flavor, struct defer_queue *queue)
+{
+	unsigned long limit = queue->head;
+
+	quiesce_synchronize(flavor);
+	run_until(queue, limit);
+}
+
+static void put(struct defer_queue *queue, unsigned long *head, uintptr_t word)
+{
+	queue->ring[(*head)++ & (RING_SIZE - 1)] = word;
+}
+
+void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
+{
+	struct defer_queue *queue = own_queue(flavor, "defer_rcu");
+	unsigned long head;
+
+	if (caa_unlikely(!queue)) {
+		quiesce_synchronize(flavor);
+		fct(p);
+		return;
+	}
+	head = queue->head;
+	/* Acquire: the words we overwrite have been read. */
+	if (caa_unlikely(head - __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE) >
+			 RING_SIZE - CALL_MAX))
+		make_room(flavor, queue);
+	if (caa_unlikely(fct != queue->last || ((uintptr_t)p & 1))) {
+		bool odd = (uintptr_t)fct & 1;
+
+		queue->last = fct;
+		if (odd)
+			put(queue, &head, ESCAPE);
+		put(queue, &head, odd ? (uintptr_t)fct : (uintptr_t)fct | 1);
+	}
+	put(queue, &head, (uintptr_t)p);
+	/* Release: whoever sees the head sees the words. */
+	__atomic_store_n(&queue->head, head, __ATOMIC_RELEASE);
+	/* [D2] The store to head comes before this look; pairs with [D1] in come_to_rest. */
+	if (caa_likely(flavor->membarrier_granted))
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	else
+		cmm_smp_mb();
+	if (caa_unlikely(!__atomic_load_n(&queue->rounds, __ATOMIC_RELAXED)))
+		start_rounds(queue);
+}
+
+int quiesce_defer_register(struct flavor *flavor)
+{
+	struct defer_queue *queue;
+	void *memory;
+
+	if (flavor->thread()->defer) {
+		quiesce_report("urcu_%s_defer_register_thread: the thread is registered already",
+			       flavor->name);
+		return 0;
+	}
+	if (posix_memalign(&memory, CAA_CACHE_LINE_SIZE, sizeof(*queue)) != 0)
+		return -ENOMEM;
+	queue = memory;
+	__builtin_memset(queue, 0, offsetof(struct defer_queue, ring));
+	pthread_mutex_init(&queue->lock, NULL);
+	queue->flavor = flavor;
+	queue->references = 1;
+	pthread_mutex_lock(&flavor->defer.lock);
+	queue->next = flavor->defer.list;
+	flavor->defer.list = queue;
+	pthread_mutex_unlock(&flavor->defer.lock);
+	flavor->thread()->defer = queue;
+	return 0;
+}
+
+void quiesce_defer_unregister(struct flavor *flavor)
+{
+	struct defer_queue *queue = own_queue(flavor, "defer_unregister_thread"), **link;
+
+	if (!queue)
+		return;
+	quiesce_defer_barrier_thread(flavor);
+	flavor->thread()->defer = NULL;
+	pthread_mutex_lock(&flavor->defer.lock);
+	for (link = &flavor->defer.list; *link != queue; link = &(*link)->next)
+		continue;
+	*link = queue->next;
+	pthread_mutex_unlock(&flavor->defer.lock);
+	release(queue);
+}
+
+void quiesce_defer_barrier_thread(struct flavor *flavor)
+{
+	struct defer_queue *queue = own_queue(flavor, "defer_barrier_thread");
+
+	if (queue && queue->head != __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE))
+		make_room(flavor, queue);
+}
+
+/* ---- Everybody's ---- */
+
+/* Note how far each queue is filled; returns whether any holds something. */
+static bool note_heads(struct defer_state *all)
+{
+	struct defer_queue *queue;
+	bool any = false;
+
+	pthread_mutex_lock(&all->lock);
+	for (queue = all->list; queue; queue = queue->next) {
+		queue->barrier = load_head(queue);
+		queue->noted = queue->barrier != __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
+		any |= queue->noted;
+	}
+	pthread_mutex_unlock(&all->lock);
+	return any;
+}
+
+/* A queue that has not been run up to its note yet, with a reference; NULL: none. */
+static struct defer_queue *next_noted(struct defer_state *all)
+{
+	struct defer_queue *queue;
+
+	pthread_mutex_lock(&all->lock);
+	for (queue = all->list; queue && !queue->noted; queue = queue->next)
+		continue;
+	if (queue) {
+		queue->noted = false;
+		__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&all->lock);
+	return queue;
+}
+
+void quiesce_defer_barrier(struct flavor *flavor)
+{
+	struct defer_state *all = &flavor->defer;
+	bool suspended = quiesce_suspend(flavor);
+	struct defer_queue *queue;
+
+	pthread_mutex_lock(&all->turn);
+	if (note_heads(all)) {
+		quiesce_synchronize(flavor);
+		while ((queue = next_noted(all))) {
+			quiesce_resume(flavor, suspended);
+			run_until(queue, queue->barrier);
+			suspended = quiesce_suspend(flavor);
+			bury(queue);
+			release(queue);
+		}
+	}
+	pthread_mutex_unlock(&all->turn);
+	quiesce_resume(flavor, suspended);
+}
+
+void quiesce_defer_exit(struct flavor *flavor)
+{
+	pthread_mutex_lock(&flavor->defer.lock);
+	if (flavor->defer.list)
+		quiesce_report("urcu_%s_defer_exit: some thread has not called "
+			       "urcu_%s_defer_unregister_thread", flavor->name, flavor->name);
+	pthread_mutex_unlock(&flavor->defer.lock);
+}
+
+/*
+ * The queues stay, and what is in them runs. A call that a dead thread was in the middle of running
+ * has run, as far as it came. References of dead threads are forgotten.
+ */
+void quiesce_defer_child(struct flavor *flavor)
+{
+	struct defer_state *all = &flavor->defer;
+	struct defer_queue *queue, **link = &all->list;
+
+	pthread_mutex_init(&all->turn, NULL);
+	pthread_mutex_init(&all->lock, NULL);
+	while ((queue = *link)) {
+		pthread_mutex_init(&queue->lock, NULL);
+		queue->references = 1U + queue->rounds;
+		queue->orphan = queue != flavor->thread()->defer;
+		if (queue->orphan && !queue->rounds && queue->tail == queue->head) {
+			*link = queue->next;
+			free(queue);
+		} else {
+			link = &queue->next;
+		}
+	}
+}

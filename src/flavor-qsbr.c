@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#define URCU_NO_INLINE
+#include <stddef.h>
+
+#include <urcu/urcu-qsbr.h>
+
+#include "flavor-exports.h"
+
+FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
+
+struct urcu_gp urcu_qsbr_gp = { .ctr = GP_FIRST };
+FLAVOR_TLS struct urcu_qsbr_reader urcu_qsbr_reader;
+
+static FLAVOR_TLS struct thread_state own;
+
+static struct reader *self(void)
+{
+	struct reader *reader = (struct reader *)&urcu_qsbr_reader;
+
+	return reader->slot ? reader : NULL;
+}
+
+static struct thread_state *thread(void)
+{
+	return &own;
+}
+
+static void ask_for_wake(struct reader *reader)
+{
+	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELAXED);
+}
+
+struct flavor quiesce_qsbr = {
+	.name = "qsbr",
+	.api = &urcu_qsbr_flavor,
+	.gp = &urcu_qsbr_gp,
+	.readers_wake = true,
+	.announces = true,
+	.ask_for_wake = ask_for_wake,
+	.self = self,
+	.thread = thread,
+	FLAVOR_STATE_INIT(quiesce_qsbr),
+};
+
+void urcu_qsbr_read_lock(void)
+{
+	_urcu_qsbr_read_lock();
+}
+
+void urcu_qsbr_read_unlock(void)
+{
+	_urcu_qsbr_read_unlock();
+}
+
+int urcu_qsbr_read_ongoing(void)
+{
+	return _urcu_qsbr_read_ongoing();
+}
+
+void urcu_qsbr_quiescent_state(void)
+{
+	_urcu_qsbr_quiescent_state();
+}
+
+void urcu_qsbr_thread_offline(void)
+{
+	_urcu_qsbr_thread_offline();
+}
+
+void urcu_qsbr_thread_online(void)
+{
+	_urcu_qsbr_thread_online();
+}
+
+void urcu_qsbr_register_thread(void)
+{
+	urcu_qsbr_reader.tid = pthread_self();
+	urcu_qsbr_reader.registered = 1;
+	quiesce_register(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
+	_urcu_qsbr_thread_online();
+}
+
+void urcu_qsbr_unregister_thread(void)
+{
+	_urcu_qsbr_thread_offline();
+	quiesce_unregister(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
+	urcu_qsbr_reader.registered = 0;
+}
+
+__attribute__((constructor))
+static void begin(void)
+{
+	quiesce_init(&quiesce_qsbr);
+}
+
+__attribute__((destructor))
+void urcu_qsbr_exit(void)
+{
+	quiesce_exit(&quiesce_qsbr);
+}
+
+FLAVOR_EXPORTS(qsbr, quiesce_qsbr)
+FLAVOR_TABLE(qsbr);
