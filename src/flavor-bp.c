@@ -103,6 +103,27 @@ int urcu_bp_read_ongoing(void)
 	return _urcu_bp_read_ongoing();
 }
 
+/* Old binaries call these in place of the ones without a flavor, src/pointer.c. */
+void *urcu_bp_dereference_sym(void *p)
+{
+	return rcu_dereference_sym(p);
+}
+
+void *urcu_bp_set_pointer_sym(void **p, void *v)
+{
+	return rcu_set_pointer_sym(p, v);
+}
+
+void *urcu_bp_xchg_pointer_sym(void **p, void *v)
+{
+	return rcu_xchg_pointer_sym(p, v);
+}
+
+void *urcu_bp_cmpxchg_pointer_sym(void **p, void *old, void *_new)
+{
+	return rcu_cmpxchg_pointer_sym(p, old, _new);
+}
+
 void urcu_bp_register_thread(void)
 {
 	urcu_bp_register();

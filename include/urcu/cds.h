@@ -6,7 +6,6 @@
 #include <urcu/rcuhlist.h>
 #include <urcu/rculfqueue.h>
 #include <urcu/rculfstack.h>
-#include <urcu/rculfhash.h>
 #include <urcu/wfqueue.h>
 #include <urcu/wfcqueue.h>
 #include <urcu/wfstack.h>

@@ -75,7 +75,7 @@ static inline bool urcu_ref_get_unless_zero(struct urcu_ref *ref)
  */
 static inline void urcu_ref_put(struct urcu_ref *ref, void (*release)(struct urcu_ref *))
 {
-	/* Acq_rel: release orders this holder's accesses before, acquire the others' for the last. */
+	/* Release: this holder's accesses come before. Acquire: the last sees everybody's. */
 	long count = __atomic_sub_fetch(&ref->refcount, 1, __ATOMIC_ACQ_REL);
 
 	urcu_posix_assert(count >= 0);

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Every library exports what symbols.tsv lists for it: names, kinds, sizes of data; nothing else but
 # what ours.tsv adds; nothing missing but what left-out.tsv names. TAP.
-# Usage: test-symbols.sh DIRECTORY-OF-LIBRARIES
+# Usage: test-symbols.sh [DIRECTORY], by default $LIBRARIES.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-libraries=$1
+libraries=${1:-$LIBRARIES}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 n=0

@@ -10,7 +10,7 @@
  *
  * So a null link in a node that tail->p does not name is a gap: somebody is between WQ1 and WQ2.
  * Nobody but the producer that got `old` from WQ1 stores to old->next, and it does nothing with
- * `old` afterwards: once the link of a node is seen, or the node was swung out of tail->p by WQ5,
+ * `old` afterwards: once the link of a node is seen, or the node was swung out of tail->p by WQ4,
  * only consumers know it.
  */
 #include <urcu/wfcqueue.h>	/* the types; it may include us, hence outside the guard */
@@ -124,12 +124,12 @@ static inline bool _cds_wfcq_append(struct cds_wfcq_node *head, struct cds_wfcq_
 	/*
 	 * [WQ1] seq_cst, of which the list needs: release, pairs with [WQ1] in the next producer,
 	 * so that its link store comes after last->next was made NULL; and acquire, for the same
-	 * from the other side, and pairs with [WQ5] and [WQ6], which have made the head's link NULL
+	 * from the other side, and pairs with [WQ4] and [WQ5], which have made the head's link NULL
 	 * before we store it. seq_cst is the promise to callers who decide on a wake-up next.
 	 */
 	struct cds_wfcq_node *old = __atomic_exchange_n(&tail->p, last, __ATOMIC_SEQ_CST);
 
-	/* [WQ2] release: pairs with [WQ3] and [WQ4]; whoever follows the link finds the nodes. */
+	/* [WQ2] release: pairs with [WQ3]; whoever follows the link finds the nodes. */
 	__atomic_store_n(&old->next, first, __ATOMIC_RELEASE);
 	return old != head;
 }
@@ -189,7 +189,7 @@ static inline void _cds_wfcq_set_head(struct cds_wfcq_node *head, struct cds_wfc
 {
 	/*
 	 * relaxed: consumers are kept apart by the caller, who orders them too. A producer stores
-	 * to this link only when [WQ1] gave it the head; for that see [WQ5].
+	 * to this link only when WQ1 gave it the head; for that see WQ4.
 	 */
 	__atomic_store_n(&head->next, first, __ATOMIC_RELAXED);
 }
@@ -211,7 +211,7 @@ static inline struct cds_wfcq_node *_cds_wfcq_dequeue(struct cds_wfcq_node *head
 		 * The only node, or a gap behind it. Try to swing the tail from it back to the
 		 * head, whose link must be NULL first: the producer after us stores it.
 		 *
-		 * [WQ5] release: pairs with [WQ1]; that producer's link comes after our NULL.
+		 * [WQ4] release: pairs with [WQ1]; that producer's link comes after our NULL.
 		 */
 		_cds_wfcq_set_head(head, NULL);
 		last = node;
@@ -274,7 +274,7 @@ static inline struct cds_wfcq_node *_cds_wfcq_dequeue_blocking(
 
 /*
  * The head's link is the token among those who splice out of one queue at the same time: one gets
- * it by WQ4, the others find NULL until WQ6 has made the queue empty.
+ * it, the others find NULL until WQ5 has made the queue empty.
  */
 static inline enum cds_wfcq_ret _cds_wfcq_splice(
 		struct cds_wfcq_node *dest_head, struct cds_wfcq_tail *dest_tail,
@@ -286,8 +286,8 @@ static inline enum cds_wfcq_ret _cds_wfcq_splice(
 	for (;;) {
 		if (_cds_wfcq_node_empty(src_head, src_tail))
 			return CDS_WFCQ_RET_SRC_EMPTY;
-		/* [WQ4] acquire: pairs with [WQ2], as [WQ3] does. */
-		first = __atomic_exchange_n(&src_head->next, NULL, __ATOMIC_ACQUIRE);
+		/* relaxed: WQ5 acquires what the link leads to, and releases the NULL. */
+		first = __atomic_exchange_n(&src_head->next, NULL, __ATOMIC_RELAXED);
 		if (first)
 			break;
 		if (!blocking)
@@ -295,7 +295,7 @@ static inline enum cds_wfcq_ret _cds_wfcq_splice(
 		_cds_link_wait(&turn);
 	}
 	/*
-	 * [WQ6] release: pairs with [WQ1]; the next producer's link to the head comes after WQ4's
+	 * [WQ5] release: pairs with [WQ1]; the next producer's link to the head comes after our
 	 * NULL. acquire: pairs with [WQ1] in all producers so far; what they did happens before
 	 * the append hands their nodes on.
 	 */
