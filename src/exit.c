@@ -5,7 +5,6 @@
  * stop in time keeps its memory. doc/design/exit.md has the cases.
  */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "call-rcu.h"
 #include "wait.h"
@@ -26,17 +25,11 @@ static uint64_t time_limit(void)
 	return (*end ? LIMIT_DEFAULT : limit) * QUIESCE_NS_PER_MS;
 }
 
-/*
- * Whether the state is that of this process's threads. A child that was forked without the hooks
- * has copies of locks that nobody will release and of threads that are not there. One that exits
- * from a callback, or from a section, would wait for itself.
- */
+/* One that exits from a callback, from a section or between the hooks would wait for itself. */
 static bool may_wait(const struct flavor *flavor)
 {
-	pid_t pid = __atomic_load_n(&flavor->pid, __ATOMIC_RELAXED);
-
-	return (pid == 0 || pid == getpid()) && !quiesce_in_section(flavor) &&
-	       !quiesce_worker_current() && !flavor->fork.depth;
+	return quiesce_is_ours(flavor) && !quiesce_in_section(flavor) && !quiesce_worker_current() &&
+	       !flavor->fork.depth;
 }
 
 static bool all_empty(struct flavor *flavor)
@@ -62,6 +55,17 @@ static bool stop_workers(struct flavor *flavor, uint64_t deadline)
 		for (unsigned int i = 0; i < queue->worker_count; i++)
 			stopped = quiesce_worker_stop(&queue->workers[i], deadline) && stopped;
 	return stopped;
+}
+
+/* Whoever uses RCU after this, while the process ends, finds workers that can start again. */
+static void allow_workers(struct flavor *flavor)
+{
+	struct call_rcu_data *queue = NULL;
+
+	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_RELAXED);
+	while ((queue = quiesce_queue_next(flavor, queue)))
+		for (unsigned int i = 0; i < queue->worker_count; i++)
+			__atomic_fetch_and(&queue->workers[i].state, ~WORKER_STOP, __ATOMIC_SEQ_CST);
 }
 
 /* With no thread left that could look at them. */
@@ -97,6 +101,6 @@ void quiesce_exit(struct flavor *flavor)
 		free_all(flavor);
 		quiesce_registry_trim(&flavor->registry);
 	}
-	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_RELAXED);
+	allow_workers(flavor);
 	quiesce_resume(flavor, suspended);
 }

@@ -156,6 +156,8 @@ __attribute__((destructor))
 static void end(void)
 {
 	quiesce_exit(&quiesce_bp);
+	if (!quiesce_is_ours(&quiesce_bp))
+		return;
 	if (has_thread_end)
 		pthread_key_delete(thread_end);
 	has_thread_end = false;

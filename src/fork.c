@@ -8,6 +8,7 @@
  * contract.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <urcu/flavor.h>
 
@@ -57,6 +58,7 @@ static void restart_registry(struct flavor *flavor)
 	if (flavor->fork.restarts & 1)
 		return;
 	flavor->fork.restarts = ~0UL;
+	flavor->pid = getpid();
 	quiesce_registry_reset(&flavor->registry, flavor->self());
 	quiesce_gp_child(flavor);
 	quiesce_defer_child(flavor);

@@ -52,6 +52,7 @@
  */
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <urcu/flavor.h>
 
@@ -79,12 +80,18 @@ const void *quiesce_self(void)
 
 void quiesce_init(struct flavor *flavor)
 {
+	flavor->pid = getpid();
 	flavor->spin = quiesce_cpu_usable() > 1;
 	flavor->membarrier_granted = quiesce_membarrier_init();
 	quiesce_workers_init(flavor);
 	if (flavor->has_membarrier)
 		__atomic_store_n(flavor->has_membarrier, flavor->membarrier_granted,
 				 __ATOMIC_RELAXED);
+}
+
+bool quiesce_is_ours(const struct flavor *flavor)
+{
+	return __atomic_load_n(&flavor->pid, __ATOMIC_RELAXED) == getpid();
 }
 
 bool quiesce_in_section(const struct flavor *flavor)

@@ -114,7 +114,7 @@ struct flavor {
 
 	bool membarrier_granted;	/* by the kernel; written by init */
 	bool spin;			/* there is another CPU for the reader; written by init */
-	pid_t pid;			/* whose threads the workers are; written before they exist */
+	pid_t pid;			/* the process that readers and workers are of */
 	struct registry registry;
 	struct gp_state grace;
 	struct worker_state workers;
@@ -157,6 +157,12 @@ void quiesce_synchronize(struct flavor *flavor);
 
 /* In a fork's child, after the registry was reset: no grace period is under way. */
 void quiesce_gp_child(struct flavor *flavor);
+
+/*
+ * Whether the state is this process's own. In a child that was forked without the hooks it is not:
+ * locks may be held, and threads named, that are not there.
+ */
+bool quiesce_is_ours(const struct flavor *flavor);
 
 /* Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. */
 bool quiesce_in_section(const struct flavor *flavor);

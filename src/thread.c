@@ -62,13 +62,13 @@ static struct call_rcu_data *home_of(struct call_rcu_data *queue, const struct w
 	return worker >= all->workers && worker < all->workers + SHARDS_MAX ? &all->standard : queue;
 }
 
-/* Become the one who makes the thread, or stands in for it; false: there is one. */
+/* Become the one who makes the thread, or stands in for it; false: there is one, or must be none. */
 static bool claim_thread(struct worker *worker, int32_t bits)
 {
 	int32_t state = quiesce_worker_state(worker);
 
 	do {
-		if (state & (WORKER_THREAD | WORKER_STARTING))
+		if (state & (WORKER_THREAD | WORKER_STARTING | WORKER_STOP))
 			return false;
 	} while (!__atomic_compare_exchange_n(&worker->state, &state,
 					      (state & ~WORKER_LEFT) | WORKER_THREAD | bits, false,
@@ -150,9 +150,8 @@ bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
 			return false;
 		state = quiesce_worker_state(worker);
 	}
-	if (state & WORKER_LEFT)
+	if (__atomic_fetch_and(&worker->state, ~WORKER_LEFT, __ATOMIC_SEQ_CST) & WORKER_LEFT)
 		pthread_join(worker->thread, NULL);
-	__atomic_fetch_and(&worker->state, ~(WORKER_LEFT | WORKER_STOP), __ATOMIC_SEQ_CST);
 	return true;
 }
 

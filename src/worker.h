@@ -152,7 +152,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 
 /*
  * Stop worker's thread and join it. Returns false if it had not left by the deadline. A worker
- * without a thread of its own has stopped.
+ * without a thread of its own has stopped. WORKER_STOP stays set, and prevents another thread.
  */
 bool quiesce_worker_stop(struct worker *worker, uint64_t deadline);
 
