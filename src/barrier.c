@@ -9,11 +9,14 @@
 #include "wait.h"
 
 /*
- * The number that done has to reach. [B1] takes is read before newest, and the server raises takes
- * before it empties newest [B2], src/worker.c. If newest holds something, it goes into the take
- * after the one we read, or an earlier one has it already. If it holds nothing, whatever it held
- * was taken by now, and the second look at takes counts that take. Without the order the take that
- * holds our callbacks could be missed, or one awaited that never comes.
+ * A number that done will reach, when all that was queued before this call has run. [B1] takes is
+ * read before newest, and the server raises takes before it empties newest [B2], src/worker.c. If
+ * newest holds something, it goes into the take after the one we read, or an earlier one has it
+ * already. If it holds nothing, whatever it held was taken by now, and the second look at takes
+ * counts that take. Without the order the take that holds our callbacks could be missed.
+ *
+ * Between the server's two steps the number is one too high, and perhaps nothing ever comes that
+ * reaches it; so who waits asks again, and believes the lowest answer: each is right.
  */
 static unsigned long target_of(const struct shard *shard)
 {
@@ -34,27 +37,46 @@ static bool reached(const struct shard *shard, unsigned long target)
  * Have the server run it. If there can be no thread, who waits without limit runs it himself: he
  * holds no lock that the callbacks need, or he would wait in vain anyway.
  */
-static void press(struct call_rcu_data *queue, const struct shard *shard, uint64_t deadline)
+static struct worker *press(struct call_rcu_data *queue, const struct shard *shard,
+		uint64_t deadline)
 {
 	struct worker *worker = quiesce_queue_server(queue, shard);
 
 	if (quiesce_worker_urge(queue, worker) != 0 && deadline == QUIESCE_FOREVER)
 		quiesce_worker_stand_in(queue, worker);
+	return worker;
+}
+
+/*
+ * Somebody who makes the thread may fail, and somebody who stands in leaves: their end is waited
+ * for, to press again. A thread, or the one who stops it, will change progress.
+ */
+static bool await_change(struct call_rcu_data *queue, struct worker *worker, int32_t progress,
+		uint64_t deadline)
+{
+	int32_t state = quiesce_worker_state(worker);
+
+	if (state & (WORKER_STARTING | WORKER_GUEST))
+		return quiesce_wait(&worker->state, state, deadline);
+	if ((state & (WORKER_THREAD | WORKER_STOP)) || deadline != QUIESCE_FOREVER)
+		return quiesce_wait(&queue->progress, progress, deadline);
+	return true;
 }
 
 static bool await_shard(struct call_rcu_data *queue, const struct shard *shard,
 		unsigned long target, uint64_t deadline)
 {
-	while (!reached(shard, target)) {
+	for (;;) {
 		int32_t progress = __atomic_load_n(&queue->progress, __ATOMIC_SEQ_CST);
+		unsigned long again = target_of(shard);
 
-		press(queue, shard, deadline);
+		if ((long)(again - target) < 0)
+			target = again;
 		if (reached(shard, target))
-			break;
-		if (!quiesce_wait(&queue->progress, progress, deadline))
+			return true;
+		if (!await_change(queue, press(queue, shard, deadline), progress, deadline))
 			return false;
 	}
-	return true;
 }
 
 static bool await_queue(struct call_rcu_data *queue, uint64_t deadline)

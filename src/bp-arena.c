@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdbool.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "bp-arena.h"
@@ -40,7 +39,7 @@ static bool add_chunk(struct bp_arena *arena)
 	for (unsigned int i = chunk->count; i--;)
 		add_unused(arena, &chunk->readers[i]);
 	chunk->next = arena->chunks;
-	arena->chunks = chunk;
+	__atomic_store_n(&arena->chunks, chunk, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -55,6 +54,8 @@ static struct urcu_bp_reader *try_get(struct bp_arena *arena)
 	} else if (arena->used_static < BP_ARENA_STATIC) {
 		reader = &arena->first[arena->used_static++];
 	}
+	if (reader)
+		reader->alloc = 1;
 	pthread_mutex_unlock(&arena->lock);
 	return reader;
 }
@@ -71,8 +72,8 @@ struct urcu_bp_reader *quiesce_bp_arena_get(struct bp_arena *arena)
 		pause = pause < RETRY_MAX ? 2 * pause : RETRY_MAX;
 		reader = try_get(arena);
 	}
-	memset(reader, 0, sizeof(*reader));
-	reader->alloc = 1;
+	reader->ctr = 0;
+	reader->slot = 0;
 	return reader;
 }
 

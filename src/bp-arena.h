@@ -32,7 +32,7 @@ struct bp_arena {
 #define BP_ARENA_INIT { .lock = PTHREAD_MUTEX_INITIALIZER }
 
 /*
- * A slot for the calling thread: zeroed, alloc set. While the system has no memory for one it waits
+ * A slot for the calling thread: out of any section, not registered. While the system has no memory for one it waits
  * and tries again, since there is no way to tell the caller, and reports that once. Call with all
  * signals blocked.
  */

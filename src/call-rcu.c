@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include <urcu/compiler.h>
@@ -129,7 +130,7 @@ struct call_rcu_data *quiesce_create_worker(struct flavor *flavor, unsigned long
 	if (!error)
 		return queue;
 	unlink_queue(&flavor->workers, queue);
-	errno = error;
+	errno = error == ECANCELED ? EAGAIN : error;
 	return NULL;
 }
 
@@ -142,6 +143,9 @@ static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
 	__atomic_store_n(&queue->workers, all->workers, __ATOMIC_RELEASE);
 	queue->next_fostered = all->orphans;
 	__atomic_store_n(&all->orphans, queue, __ATOMIC_SEQ_CST);
+	/* A barrier that waits for the old server has to press the new one. */
+	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
+	quiesce_wake(&queue->progress, INT_MAX);
 	pthread_mutex_unlock(&all->lock);
 	quiesce_worker_urge(&all->standard, &all->workers[0]);
 }
@@ -182,20 +186,25 @@ pthread_t quiesce_worker_thread(struct flavor *flavor, struct call_rcu_data *que
 	return worker->thread;
 }
 
-/* The table of CPUs, made at the first need. It stays until exit, since readers look into it. */
+/*
+ * The table of CPUs, in force from the first need on. It is never freed, since producers look into
+ * it at any time; only large machines need memory for it.
+ */
 static struct call_rcu_data **make_cpu_table(struct flavor *flavor)
 {
-	struct call_rcu_data **table = cpu_table(flavor), **made;
+	struct call_rcu_data **table = cpu_table(flavor), **made = flavor->workers.cpu_room;
 
 	if (table)
 		return table;
-	made = calloc(quiesce_cpu_count(), sizeof(*made));
+	if (quiesce_cpu_count() > CPU_ROOM)
+		made = calloc(quiesce_cpu_count(), sizeof(*made));
 	if (!made)
 		return NULL;
 	if (__atomic_compare_exchange_n(&flavor->workers.per_cpu, &table, made, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
-	free(made);
+	if (made != flavor->workers.cpu_room)
+		free(made);
 	return table;
 }
 
@@ -248,6 +257,14 @@ int quiesce_create_cpu_workers(struct flavor *flavor, unsigned long flags)
 	return 0;
 }
 
+/* The program may have made one worker that of several CPUs. */
+static bool is_in(const struct call_rcu_data *list, const struct call_rcu_data *queue)
+{
+	while (list && list != queue)
+		list = list->next_fostered;
+	return list;
+}
+
 /*
  * Collect what is in the table first: one grace period serves them all. The list through
  * next_fostered is free for use, as no thread of ours fosters a queue that has its own.
@@ -260,7 +277,7 @@ void quiesce_free_cpu_workers(struct flavor *flavor)
 		return;
 	for (unsigned int cpu = 0; cpu < quiesce_cpu_count(); cpu++) {
 		queue = __atomic_exchange_n(&table[cpu], NULL, __ATOMIC_ACQ_REL);
-		if (!queue)
+		if (!queue || is_in(taken, queue))
 			continue;
 		queue->next_fostered = taken;
 		taken = queue;

@@ -22,15 +22,13 @@ unsigned int quiesce_cpu_count(void)
 
 unsigned int quiesce_cpu_usable(void)
 {
-	unsigned int count = quiesce_cpu_count();
-	cpu_set_t *set = CPU_ALLOC(count);
+	unsigned long mask[QUIESCE_CPU_WORDS] = { 0 };
 	int usable = 0, saved_errno = errno;
 
-	if (set && sched_getaffinity(0, CPU_ALLOC_SIZE(count), set) == 0)
-		usable = CPU_COUNT_S(CPU_ALLOC_SIZE(count), set);
-	CPU_FREE(set);
+	if (sched_getaffinity(0, sizeof(mask), (cpu_set_t *)mask) == 0)
+		usable = CPU_COUNT_S(sizeof(mask), (cpu_set_t *)mask);
 	errno = saved_errno;
-	return usable < 1 ? count : (unsigned int)usable;
+	return usable < 1 ? quiesce_cpu_count() : (unsigned int)usable;
 }
 
 int quiesce_cpu_current(void)
@@ -40,13 +38,10 @@ int quiesce_cpu_current(void)
 
 void quiesce_cpu_bind(int cpu)
 {
-	unsigned int count = quiesce_cpu_count();
-	cpu_set_t *set;
+	unsigned long mask[QUIESCE_CPU_WORDS] = { 0 };
 
-	if (cpu < 0 || (unsigned int)cpu >= count || !(set = CPU_ALLOC(count)))
+	if (cpu < 0 || (size_t)cpu >= 8 * sizeof(mask))
 		return;
-	CPU_ZERO_S(CPU_ALLOC_SIZE(count), set);
-	CPU_SET_S((size_t)cpu, CPU_ALLOC_SIZE(count), set);
-	pthread_setaffinity_np(pthread_self(), CPU_ALLOC_SIZE(count), set);
-	CPU_FREE(set);
+	CPU_SET_S((size_t)cpu, sizeof(mask), (cpu_set_t *)mask);
+	pthread_setaffinity_np(pthread_self(), sizeof(mask), (cpu_set_t *)mask);
 }

@@ -2,6 +2,9 @@
 #ifndef QUIESCE_CPU_H
 #define QUIESCE_CPU_H
 
+/* Masks for up to 8192 CPUs, what kernels are built for at most. */
+#define QUIESCE_CPU_WORDS (8192 / (8 * sizeof(unsigned long)))
+
 /* One more than the highest CPU number this machine can have; at least 1. */
 unsigned int quiesce_cpu_count(void);
 

@@ -137,7 +137,7 @@ static bool come_to_rest(struct defer_queue *queue)
 	__atomic_store_n(&queue->rounds, false, __ATOMIC_SEQ_CST);
 	cmm_smp_mb();
 	if (queue->flavor->membarrier_granted)
-		quiesce_membarrier();
+		quiesce_order_all_threads();
 	return load_head(queue) == queue->ripe ||
 	       __atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST);
 }
@@ -285,7 +285,8 @@ static bool note_heads(struct defer_state *all)
 	pthread_mutex_lock(&all->lock);
 	for (queue = all->list; queue; queue = queue->next) {
 		queue->barrier = load_head(queue);
-		queue->noted = queue->barrier != __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
+		queue->noted = queue->orphan ||
+			queue->barrier != __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
 		any |= queue->noted;
 	}
 	pthread_mutex_unlock(&all->lock);
@@ -345,19 +346,13 @@ void quiesce_defer_exit(struct flavor *flavor)
 void quiesce_defer_child(struct flavor *flavor)
 {
 	struct defer_state *all = &flavor->defer;
-	struct defer_queue *queue, **link = &all->list;
+	struct defer_queue *queue;
 
 	pthread_mutex_init(&all->turn, NULL);
 	pthread_mutex_init(&all->lock, NULL);
-	while ((queue = *link)) {
+	for (queue = all->list; queue; queue = queue->next) {
 		pthread_mutex_init(&queue->lock, NULL);
 		queue->references = 1U + queue->rounds;
 		queue->orphan = queue != flavor->thread()->defer;
-		if (queue->orphan && !queue->rounds && queue->tail == queue->head) {
-			*link = queue->next;
-			free(queue);
-		} else {
-			link = &queue->next;
-		}
 	}
 }

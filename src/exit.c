@@ -65,24 +65,36 @@ static void allow_workers(struct flavor *flavor)
 	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_RELAXED);
 	while ((queue = quiesce_queue_next(flavor, queue)))
 		for (unsigned int i = 0; i < queue->worker_count; i++)
-			__atomic_fetch_and(&queue->workers[i].state, ~WORKER_STOP, __ATOMIC_SEQ_CST);
+			if (!(quiesce_worker_state(&queue->workers[i]) & WORKER_THREAD))
+				__atomic_fetch_and(&queue->workers[i].state, ~WORKER_STOP,
+						   __ATOMIC_SEQ_CST);
 }
 
-/* With no thread left that could look at them. */
-static void free_all(struct flavor *flavor)
+/*
+ * Free the queues that the program has given up, with no thread left that could look at them. Those
+ * that it still owns it may yet free, in a destructor that runs after ours.
+ */
+static void free_given_up(struct flavor *flavor)
 {
 	struct worker_state *all = &flavor->workers;
-	struct call_rcu_data *queue;
+	struct call_rcu_data **link = &all->list, *queue, *given_up = NULL;
 
 	pthread_mutex_lock(&all->lock);
-	while ((queue = all->list)) {
-		all->list = queue->next;
+	all->orphans = all->workers[0].fostered = NULL;
+	while ((queue = *link)) {
+		if (queue->workers == all->workers && !queue->pins) {
+			*link = queue->next;
+			queue->next = given_up;
+			given_up = queue;
+		} else {
+			link = &queue->next;
+		}
+	}
+	pthread_mutex_unlock(&all->lock);
+	while ((queue = given_up)) {
+		given_up = queue->next;
 		free(queue);
 	}
-	all->orphans = all->workers[0].fostered = NULL;
-	free(all->per_cpu);
-	all->per_cpu = NULL;
-	pthread_mutex_unlock(&all->lock);
 }
 
 void quiesce_exit(struct flavor *flavor)
@@ -92,13 +104,15 @@ void quiesce_exit(struct flavor *flavor)
 
 	if (!limit || !may_wait(flavor))
 		return;
+	if (flavor->attend)
+		flavor->attend();
 	suspended = quiesce_suspend(flavor);
 	if (!all_empty(flavor))
 		quiesce_barrier_until(flavor, deadline);
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
 	if (stop_workers(flavor, deadline) && all_empty(flavor) &&
 	    quiesce_registry_alone(&flavor->registry, flavor->self())) {
-		free_all(flavor);
+		free_given_up(flavor);
 		quiesce_registry_trim(&flavor->registry);
 	}
 	allow_workers(flavor);

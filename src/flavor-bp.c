@@ -11,10 +11,10 @@
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
 
 struct urcu_gp urcu_bp_gp = { .ctr = GP_FIRST };
-FLAVOR_TLS struct urcu_bp_reader *urcu_bp_reader;
+QUIESCE_TLS struct urcu_bp_reader *urcu_bp_reader;
 int urcu_bp_has_sys_membarrier;
 
-static FLAVOR_TLS struct thread_state own;
+static QUIESCE_TLS struct thread_state own;
 static struct bp_arena arena = BP_ARENA_INIT;
 
 /* Unregisters threads as they end. Made by init, deleted at exit. */
@@ -155,15 +155,20 @@ static void begin(void)
 __attribute__((destructor))
 static void end(void)
 {
+	sigset_t all, before;
+
 	quiesce_exit(&quiesce_bp);
 	if (!quiesce_is_ours(&quiesce_bp))
 		return;
 	if (has_thread_end)
 		pthread_key_delete(thread_end);
 	has_thread_end = false;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (urcu_bp_reader && !_urcu_bp_read_ongoing())
 		end_thread(urcu_bp_reader);
 	quiesce_bp_arena_trim(&arena);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 FLAVOR_EXPORTS(bp, quiesce_bp)

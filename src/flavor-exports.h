@@ -87,12 +87,6 @@ const struct rcu_flavor_struct urcu_##F##_flavor = {					\
 	.update_poll_state_synchronize_rcu = urcu_##F##_poll_state_synchronize_rcu,	\
 }
 
-/*
- * The library reaches its own thread-local data without a call. The static TLS that this takes is
- * what the C library keeps in reserve for dlopen.
- */
-#define FLAVOR_TLS __thread __attribute__((tls_model("initial-exec")))
-
 /* The descriptor's view of a public reader structure is its layout. */
 #define FLAVOR_READER_CHECK(type)							\
 	_Static_assert(offsetof(type, ctr) == offsetof(struct reader, ctr) &&		\

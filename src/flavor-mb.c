@@ -9,14 +9,12 @@
 FLAVOR_READER_CHECK(struct urcu_reader);
 
 struct urcu_gp urcu_mb_gp = { .ctr = GP_FIRST };
-FLAVOR_TLS struct urcu_reader urcu_mb_reader;
-static FLAVOR_TLS struct thread_state own;
+QUIESCE_TLS struct urcu_reader urcu_mb_reader;
+static QUIESCE_TLS struct thread_state own;
 
 static struct reader *self(void)
 {
-	struct reader *reader = (struct reader *)&urcu_mb_reader;
-
-	return reader->slot ? reader : NULL;
+	return urcu_mb_reader.registered ? (struct reader *)&urcu_mb_reader : NULL;
 }
 
 static struct thread_state *thread(void)

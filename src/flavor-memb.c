@@ -9,15 +9,13 @@
 FLAVOR_READER_CHECK(struct urcu_reader);
 
 struct urcu_gp urcu_memb_gp = { .ctr = GP_FIRST };
-FLAVOR_TLS struct urcu_reader urcu_memb_reader;
+QUIESCE_TLS struct urcu_reader urcu_memb_reader;
 int urcu_memb_has_sys_membarrier;
-static FLAVOR_TLS struct thread_state own;
+static QUIESCE_TLS struct thread_state own;
 
 static struct reader *self(void)
 {
-	struct reader *reader = (struct reader *)&urcu_memb_reader;
-
-	return reader->slot ? reader : NULL;
+	return urcu_memb_reader.registered ? (struct reader *)&urcu_memb_reader : NULL;
 }
 
 static struct thread_state *thread(void)

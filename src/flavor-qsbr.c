@@ -9,15 +9,13 @@
 FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
 
 struct urcu_gp urcu_qsbr_gp = { .ctr = GP_FIRST };
-FLAVOR_TLS struct urcu_qsbr_reader urcu_qsbr_reader;
+QUIESCE_TLS struct urcu_qsbr_reader urcu_qsbr_reader;
 
-static FLAVOR_TLS struct thread_state own;
+static QUIESCE_TLS struct thread_state own;
 
 static struct reader *self(void)
 {
-	struct reader *reader = (struct reader *)&urcu_qsbr_reader;
-
-	return reader->slot ? reader : NULL;
+	return urcu_qsbr_reader.registered ? (struct reader *)&urcu_qsbr_reader : NULL;
 }
 
 static struct thread_state *thread(void)

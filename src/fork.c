@@ -7,12 +7,12 @@
  * whole whenever their server is not busy. doc/design/fork.md goes through every row of the
  * contract.
  */
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <urcu/flavor.h>
 
 #include "call-rcu.h"
+#include "cpu.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
 
@@ -24,12 +24,16 @@ static void enter(struct flavor *flavor)
 {
 	struct fork_state *fork = &flavor->fork;
 
+	if (flavor->attend)
+		flavor->attend();
 	if (__atomic_load_n(&fork->owner, __ATOMIC_RELAXED) != quiesce_self()) {
 		bool suspended = quiesce_suspend(flavor);
 
-		quiesce_worker_step_aside();
-		pthread_mutex_lock(&fork->lock);
-		quiesce_worker_step_back();
+		if (pthread_mutex_trylock(&fork->lock) != 0) {
+			quiesce_worker_step_aside();
+			pthread_mutex_lock(&fork->lock);
+			quiesce_worker_step_back();
+		}
 		quiesce_resume(flavor, suspended);
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
 	}
@@ -58,7 +62,6 @@ static void restart_registry(struct flavor *flavor)
 	if (flavor->fork.restarts & 1)
 		return;
 	flavor->fork.restarts = ~0UL;
-	flavor->pid = getpid();
 	quiesce_registry_reset(&flavor->registry, flavor->self());
 	quiesce_gp_child(flavor);
 	quiesce_defer_child(flavor);
@@ -103,7 +106,7 @@ static void pause_workers(struct flavor *flavor)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data *queue = NULL;
-	bool suspended = quiesce_suspend(flavor);
+	bool suspended = quiesce_suspend(flavor), reading = quiesce_in_section(flavor);
 
 	pthread_mutex_lock(&all->lock);
 	all->pausing = true;
@@ -111,7 +114,7 @@ static void pause_workers(struct flavor *flavor)
 	pthread_mutex_unlock(&all->lock);
 	while ((queue = quiesce_queue_next(flavor, queue)))
 		for (unsigned int i = 0; i < queue->worker_count; i++)
-			quiesce_worker_await_pause(&queue->workers[i]);
+			quiesce_worker_await_pause(&queue->workers[i], reading);
 	quiesce_resume(flavor, suspended);
 	pthread_mutex_lock(&all->lock);
 }
@@ -162,8 +165,9 @@ static void restart_workers(struct flavor *flavor)
 	struct worker *current = quiesce_worker_current();
 	struct call_rcu_data *queue;
 
+	flavor->pid = getpid();
 	pthread_mutex_init(&all->lock, NULL);
-	all->pausing = false;
+	all->closing = all->pausing = false;
 	all->orphans = NULL;
 	for (unsigned int i = 0; i < all->standard.worker_count; i++)
 		reset_worker(&all->workers[i]);
@@ -178,8 +182,8 @@ static void restart_workers(struct flavor *flavor)
 		}
 		reset_queue(queue);
 	}
-	free(all->per_cpu);
-	all->per_cpu = NULL;
+	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
+		all->per_cpu[cpu] = NULL;
 	flavor->thread()->worker = quiesce_in_callback(flavor) ? current->queue : NULL;
 }
 

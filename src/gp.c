@@ -73,7 +73,7 @@
 
 const void *quiesce_self(void)
 {
-	static __thread char token;
+	static QUIESCE_TLS char token;
 
 	return &token;
 }
@@ -136,26 +136,14 @@ void quiesce_unregister(struct flavor *flavor, struct reader *reader)
 }
 
 /*
- * The kernel no longer grants membarrier. Readers that begin from here on use full barriers; those
- * who have not heard of it yet are reached by the slow way once.
- */
-static void give_up_membarrier(struct flavor *flavor)
-{
-	__atomic_store_n(&flavor->membarrier_granted, false, __ATOMIC_RELAXED);
-	__atomic_store_n(flavor->has_membarrier, 0, __ATOMIC_RELAXED);
-	quiesce_membarrier_lost();
-}
-
-/*
  * [F1] A full barrier between what the writer did and what the readers' next loads see. Pairs with
  * [R2] in urcu/static/urcu-common.h; without it (1) above fails.
  */
 static void order_readers(struct flavor *flavor)
 {
 	cmm_smp_mb();
-	if (flavor->has_membarrier && __atomic_load_n(flavor->has_membarrier, __ATOMIC_RELAXED) &&
-	    !quiesce_membarrier())
-		give_up_membarrier(flavor);
+	if (flavor->has_membarrier && __atomic_load_n(flavor->has_membarrier, __ATOMIC_RELAXED))
+		quiesce_order_all_threads();
 }
 
 /*
@@ -340,6 +328,7 @@ void quiesce_synchronize(struct flavor *flavor)
 	if (flavor->attend)
 		flavor->attend();
 	suspended = quiesce_suspend(flavor);
+	quiesce_worker_begin_wait();
 	pthread_mutex_lock(&grace->lock);
 	number = grace->started + 1;
 	while (!reached(grace, number)) {
@@ -349,6 +338,7 @@ void quiesce_synchronize(struct flavor *flavor)
 			take_turn(flavor, number);
 	}
 	pthread_mutex_unlock(&grace->lock);
+	quiesce_worker_end_wait();
 	quiesce_resume(flavor, suspended);
 }
 

@@ -17,7 +17,7 @@
  *	gp.c		grace periods
  *	worker.c	threads that run callbacks, their queues, and their pause and stop
  *	call-rcu.c	the call_rcu interface		barrier.c	rcu_barrier
- *	defer.c		defer_rcu			poll.c		grace periods asked about
+ *	defer.c		defer_rcu			polling.c	grace periods asked about
  *	fork.c		fork hooks			exit.c		the end of the process
  *	wait.c, membarrier.c, cpu.c, report.c	what is asked of the system
  *
@@ -43,7 +43,7 @@
 #include <urcu/static/urcu-common.h>
 
 #include "defer.h"
-#include "poll.h"
+#include "polling.h"
 #include "registry.h"
 #include "worker.h"
 

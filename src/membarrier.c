@@ -3,8 +3,11 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <urcu/compiler.h>
 
 #include "cpu.h"
 #include "membarrier.h"
@@ -37,25 +40,31 @@ bool quiesce_membarrier(void)
 	return done;
 }
 
-void quiesce_membarrier_lost(void)
+/* The kernel's mask of CPUs may be longer than ours; 0: it refuses. */
+static unsigned int visit_all_cpus(void)
 {
+	unsigned long home[QUIESCE_CPU_WORDS], one[QUIESCE_CPU_WORDS];
 	unsigned int cpu, cpus = quiesce_cpu_count(), visited = 0;
-	cpu_set_t *home = CPU_ALLOC(cpus), *one = CPU_ALLOC(cpus);
-	size_t size = CPU_ALLOC_SIZE(cpus);
 
-	if (home && one && sched_getaffinity(0, size, home) == 0) {
-		for (cpu = 0; cpu < cpus; cpu++) {
-			CPU_ZERO_S(size, one);
-			CPU_SET_S(cpu, size, one);
-			visited += sched_setaffinity(0, size, one) == 0;
-		}
-		sched_setaffinity(0, size, home);
+	if (sched_getaffinity(0, sizeof(home), (cpu_set_t *)home) != 0)
+		return 0;
+	for (cpu = 0; cpu < cpus && cpu < QUIESCE_CPU_WORDS * CAA_BITS_PER_LONG; cpu++) {
+		memset(one, 0, sizeof(one));
+		CPU_SET_S(cpu, sizeof(one), (cpu_set_t *)one);
+		visited += sched_setaffinity(0, sizeof(one), (cpu_set_t *)one) == 0;
 	}
-	CPU_FREE(one);
-	CPU_FREE(home);
-	if (!visited) {
+	sched_setaffinity(0, sizeof(home), (cpu_set_t *)home);
+	return visited;
+}
+
+void quiesce_order_all_threads(void)
+{
+	int saved_errno = errno;
+
+	if (!quiesce_membarrier() && !visit_all_cpus()) {
 		quiesce_report("the kernel took sys_membarrier away and refuses sched_setaffinity: "
 			       "readers cannot be protected");
 		abort();
 	}
+	errno = saved_errno;
 }

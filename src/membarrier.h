@@ -18,11 +18,12 @@ bool quiesce_membarrier_init(void);
 bool quiesce_membarrier(void);
 
 /*
- * The same by other means, slow: the caller visits every CPU it may run on, and each switch to it
- * is a full barrier there. For the one grace period in which membarrier has been taken away from a
- * process whose readers still count on it (a sandbox entered late). Aborts with a message if the
- * kernel refuses this too, because readers would go unprotected.
+ * The same by whatever means, for readers that count on it. If the kernel has taken membarrier away
+ * (a sandbox entered late), the caller visits every CPU it may run on instead, slowly: each switch
+ * to it is a full barrier there. There is no going back to fences in the readers, because one of
+ * them may have been about to enter without for any length of time. Aborts with a message if the
+ * kernel refuses this too: readers would go unprotected.
  */
-void quiesce_membarrier_lost(void);
+void quiesce_order_all_threads(void);
 
 #endif

@@ -50,7 +50,7 @@ static void grow(struct registry *registry)
 	smaller = registry->readers;
 	smaller_size = array_size(registry->capacity);
 	__atomic_store_n(&registry->readers, larger, __ATOMIC_RELAXED);
-	__atomic_store_n(&registry->capacity, size / sizeof(*larger), __ATOMIC_RELAXED);
+	__atomic_store_n(&registry->capacity, size / sizeof(*larger), __ATOMIC_RELEASE);
 	/* The child of a fork that comes before this finds either array mapped. */
 	if (smaller != registry->room)
 		munmap(smaller, smaller_size);

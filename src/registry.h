@@ -30,10 +30,12 @@
 struct __attribute__((may_alias)) reader {
 	/* Written by the reader's thread alone (urcu/static/urcu-common.h). */
 	unsigned long ctr;
+	char line[CAA_CACHE_LINE_SIZE - sizeof(unsigned long)];
 	/* Below: written under the registry's lock. node is used by readers beyond the array. */
-	struct cds_list_head node __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+	struct cds_list_head node;
+	unsigned long flavors_own[4];
 	/* Index in the array plus one; 0: not registered; REGISTRY_BEYOND: in the list. */
-	unsigned long slot __attribute__((aligned(64)));
+	unsigned long slot;
 };
 
 #define REGISTRY_BEYOND (~0UL)

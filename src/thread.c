@@ -14,7 +14,7 @@
 #include "report.h"
 #include "wait.h"
 
-static __thread struct worker *current;
+static QUIESCE_TLS struct worker *current;
 
 struct worker *quiesce_worker_current(void)
 {
@@ -121,6 +121,7 @@ int quiesce_worker_urge(struct call_rcu_data *queue, struct worker *worker)
 void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 {
 	const struct rcu_flavor_struct *api = queue->flavor->api;
+	struct thread_state *thread = queue->flavor->thread(), own = *thread;
 	struct worker *before = current;
 	bool stranger = !queue->flavor->self();
 
@@ -128,6 +129,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 		return;
 	worker->queue = home_of(queue, worker);
 	current = worker;
+	thread->worker = worker->queue;
 	if (stranger) {
 		api->register_thread();
 		quiesce_suspend(queue->flavor);
@@ -136,6 +138,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	if (stranger)
 		api->unregister_thread();
 	current = before;
+	thread->worker = own.worker;
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST), __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
 }
@@ -163,16 +166,52 @@ void quiesce_worker_pause(struct worker *worker)
 		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
 }
 
-void quiesce_worker_await_pause(struct worker *worker)
+void quiesce_worker_await_pause(struct worker *worker, bool reading)
 {
 	int32_t state;
 
-	while (worker != current && ((state = quiesce_worker_state(worker)) & WORKER_BUSY))
-		quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+	while (worker != current && ((state = quiesce_worker_state(worker)) & WORKER_BUSY)) {
+		if (reading && (state & WORKER_WAITING))
+			__atomic_compare_exchange_n(&worker->state, &state,
+						    (state & ~WORKER_BUSY) | WORKER_ASIDE, false,
+						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		else
+			quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+	}
 }
 
 void quiesce_worker_resume(struct worker *worker)
 {
-	__atomic_fetch_and(&worker->state, ~WORKER_PAUSE, __ATOMIC_SEQ_CST);
-	quiesce_wake(&worker->state, INT_MAX);
+	if (__atomic_fetch_and(&worker->state, ~WORKER_PAUSE, __ATOMIC_SEQ_CST) & WORKER_THREAD)
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/* ---- A callback that waits for a grace period ---- */
+
+/*
+ * A thread that forks in a section holds up the grace period, so it must not wait for the callback
+ * either: it takes BUSY away, and the callback waits, after its grace period, until that fork is
+ * over.
+ */
+void quiesce_worker_begin_wait(void)
+{
+	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
+		return;
+	if (__atomic_fetch_or(&current->state, WORKER_WAITING, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
+		quiesce_wake(&current->state, INT_MAX);
+}
+
+void quiesce_worker_end_wait(void)
+{
+	int32_t state = current ? quiesce_worker_state(current) : 0;
+
+	while (state & WORKER_WAITING) {
+		if ((state & WORKER_ASIDE) && (state & WORKER_PAUSE))
+			quiesce_wait(&current->state, state, QUIESCE_FOREVER);
+		else if (__atomic_compare_exchange_n(&current->state, &state,
+				(state & ~(WORKER_WAITING | WORKER_ASIDE)) | WORKER_BUSY, false,
+				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			return;
+		state = quiesce_worker_state(current);
+	}
 }

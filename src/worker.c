@@ -420,7 +420,10 @@ static void call_for_help(struct worker *worker)
 		floods += flooded(worker, &worker->queue->shards[i]);
 	if (floods < 2 || !(helper = idle_helper(worker->queue)))
 		return;
-	if (share(worker, helper) && quiesce_worker_start(worker->queue, helper) != 0)
+	if (!share(worker, helper))
+		return;
+	quiesce_worker_start(worker->queue, helper);
+	if (!(quiesce_worker_state(helper) & (WORKER_THREAD | WORKER_STARTING)))
 		hand_back(worker->queue, helper);
 }
 
@@ -521,7 +524,7 @@ void quiesce_worker_step_back(void)
 static unsigned int thread_number(void)
 {
 	static unsigned int last;	/* raised atomically by each new thread */
-	static __thread unsigned int number;
+	static QUIESCE_TLS unsigned int number;
 
 	if (caa_unlikely(!number))
 		number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) | ~(~0U >> 1);

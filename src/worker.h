@@ -32,7 +32,14 @@
 
 struct flavor;
 
+/*
+ * The library reaches its own thread-local data without a call. The static TLS that this takes is
+ * what the C library keeps in reserve for dlopen.
+ */
+#define QUIESCE_TLS __thread __attribute__((tls_model("initial-exec")))
+
 #define SHARDS_MAX 64
+#define CPU_ROOM 64
 
 struct shard {
 	/* Chain of callbacks, youngest first. Pushed to by producers, emptied by the server. */
@@ -62,6 +69,8 @@ enum worker_bits {
 	WORKER_STOP	= 1 << 7,	/* leave as soon as you are not busy */
 	WORKER_LEFT	= 1 << 8,	/* the thread is past all of this and can be joined */
 	WORKER_GUEST	= 1 << 9,	/* the thread is a caller of rcu_barrier, standing in */
+	WORKER_WAITING	= 1 << 10,	/* its callback waits for a grace period */
+	WORKER_ASIDE	= 1 << 11,	/* ...and a forking reader took BUSY away meanwhile */
 };
 
 struct worker {
@@ -100,6 +109,7 @@ struct worker_state {
 	struct call_rcu_data *list;	/* all but the standard one, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
 	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
+	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;
 	bool pausing;			/* fork: new workers begin paused */
 	bool closing;			/* exit: no new threads; set atomically */
@@ -178,16 +188,23 @@ struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue);
 struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before);
 void quiesce_queue_unpin(struct call_rcu_data *queue);
 
-/* The worker whose callbacks the calling thread runs, of whatever flavor, or NULL. */
+/* The worker whose callbacks the calling thread runs, of any flavor linked to this copy, or NULL. */
 struct worker *quiesce_worker_current(void);
 
 /* Whether the calling thread runs callbacks of this flavor. */
 bool quiesce_in_callback(const struct flavor *flavor);
 
-/* Fork: ask for a pause; wait until no callback runs; resume. */
+/*
+ * Fork: ask for a pause; wait until no callback runs; resume. reading: the caller is in a section,
+ * so a callback that waits for a grace period is not waited for.
+ */
 void quiesce_worker_pause(struct worker *worker);
-void quiesce_worker_await_pause(struct worker *worker);
+void quiesce_worker_await_pause(struct worker *worker, bool reading);
 void quiesce_worker_resume(struct worker *worker);
+
+/* Around a callback's wait for a grace period. Nothing in a thread that runs none. */
+void quiesce_worker_begin_wait(void);
+void quiesce_worker_end_wait(void);
 
 /* While the current worker waits in a hook for another thread's fork, it counts as paused. */
 void quiesce_worker_step_aside(void);

@@ -72,9 +72,9 @@ static inline bool _cds_lfs_push(cds_lfs_stack_ptr_t s, struct cds_lfs_node *nod
 		__atomic_store_n(&node->next, _cds_lfs_first(head), __ATOMIC_RELAXED);
 		/*
 		 * [LS1] seq_cst, of which the stack needs release: pairs with [LS2], [LS3] and
-		 * [LS4], who find the node and its link. seq_cst is the promise to callers who decide on a
-		 * wake-up next. That the head left and came back meanwhile does no harm: the
-		 * node's link names what is below it.
+		 * [LS4], who find the node and its link. seq_cst is the promise to callers who
+		 * decide on a wake-up next. That the head left and came back meanwhile does no
+		 * harm: the node's link names what is below it.
 		 */
 	} while (!__atomic_compare_exchange_n(&s._s->head, &head, pushed, true,
 			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED));

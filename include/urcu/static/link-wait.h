@@ -13,14 +13,14 @@
  * compiled into existing binaries wake nobody.
  *
  * sched_yield() never lets a thread of lower priority run, so a real-time consumer could keep the
- * producer off its processor for ever. When yielding has not helped for a long time, step aside
- * for the shortest time that poll() knows.
+ * producer off its processor for ever. When yielding has not helped for a long time, sleep for a
+ * moment in between. (By select(), which strict ISO C headers declare too.)
  */
 
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/select.h>
 #include <urcu/arch.h>
 
 enum {
@@ -30,11 +30,12 @@ enum {
 
 static inline void _cds_link_wait_aside(void)
 {
+	struct timeval moment = { 0, 100 };
 	int cancel;
 
-	/* poll() is a cancellation point, and the caller may hold a consumers' mutex. */
+	/* select() is a cancellation point, and the caller may hold a consumers' mutex. */
 	(void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	(void) poll(NULL, 0, 1);
+	(void) select(0, NULL, NULL, NULL, &moment);
 	(void) pthread_setcancelstate(cancel, &cancel);
 }
 

@@ -5,15 +5,16 @@
  * The list runs from q->head to a node without a link. Invariants:
  *   I1  A node is linked to only while q->tail names it. q->tail moves from a node to the one it
  *       links to, never back; q->head likewise.
- *   I2  Whoever links to a node sees to it that q->tail has left that node before its read-side
- *       section ends, by itself or by seeing that another did it.
- *   I3  A node leaves the list (q->head moves past it) only when it has a link.
- *   I4  A dummy is linked only to a node that is not one and is q->head. So there is at most one
+ *   I2  q->head leaves a node only after q->tail has. So q->tail is never behind q->head, and a
+ *       node that was dequeued is not to be reached any more.
+ *   I3  A dummy is linked only to a node that is not one and is q->head. So there is at most one
  *       in the list, and an empty list is one dummy without a link.
  *
- * q->tail may lag behind and name a node that was dequeued, but not one whose grace period is
- * over: the node was linked to (I3) by a section that began before the node was dequeued and lasts
- * until q->tail has left it (I2).
+ * I2 is what makes a grace period enough before a node is freed. A producer that was preempted
+ * between its link and its move of the tail must not keep q->tail on a node that is dequeued
+ * meanwhile: a reader that comes after the grace period began, and so is not waited for, would get
+ * there. Hence dequeue moves the tail on first.
+ *
  * Nor can a comparison with q->head or q->tail be deceived by a node that left and came back: a
  * node comes back only after a grace period, and the comparison is in the section of the load.
  *
@@ -105,7 +106,7 @@ static inline struct cds_lfq_node_rcu *_cds_lfq_link(const struct cds_lfq_node_r
 static inline void _cds_lfq_move_tail(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *tail,
 		struct cds_lfq_node_rcu *next)
 {
-	/* [LQ4] release: pairs with [LQ1]; hands on `next`, our own or shown to us by LQ2 or LQ3. */
+	/* [LQ4] release: pairs with [LQ1]; hands on `next`, our own or shown by LQ2 or LQ3. */
 	(void) __atomic_compare_exchange_n(&q->tail, &tail, next, false,
 			__ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
@@ -116,7 +117,7 @@ static inline bool _cds_lfq_append(struct cds_lfq_queue_rcu *q, struct cds_lfq_n
 {
 	struct cds_lfq_node_rcu *next = NULL;
 
-	/* [LQ3] release: pairs with [LQ2]; acquire, when it fails: pairs with [LQ3], as LQ2 does. */
+	/* [LQ3] release: pairs with [LQ2] and [LQ3], whose acquire, when it fails, is LQ2's. */
 	if (__atomic_compare_exchange_n(&tail->next, &next, node, false,
 			__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		next = node;
@@ -147,33 +148,21 @@ static inline void _cds_lfq_enqueue_rcu(struct cds_lfq_queue_rcu *q, struct cds_
 	while (!(tail ? _cds_lfq_append(q, tail, node) : _cds_lfq_start(q, node)));
 }
 
-/* Move q->head, which was seen to name `head`, past it. Who succeeds owns `head`. */
+/*
+ * Move q->head, which was seen to name `head`, past it, and q->tail before that (I2). A tail that
+ * is not `head` is past it: it was not behind when q->head was loaded. Who succeeds owns `head`.
+ */
 static inline bool _cds_lfq_move_head(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *head,
 		struct cds_lfq_node_rcu *next)
 {
-	/* [LQ8] release: pairs with [LQ7]; hands on `next` as LQ2 showed it to us. */
+	if (_cds_lfq_tail(q) == head)
+		_cds_lfq_move_tail(q, head, next);
+	/*
+	 * [LQ8] release: pairs with [LQ7]; hands on `next` as LQ2 showed it to us, and that the
+	 * tail has left `head`.
+	 */
 	return __atomic_compare_exchange_n(&q->head, &head, next, false,
 			__ATOMIC_RELEASE, __ATOMIC_RELAXED);
-}
-
-/*
- * `head` had no link and is no dummy: try to give it *spare, a dummy, as successor, so that it can
- * leave. *spare becomes NULL when it was used.
- */
-static inline void _cds_lfq_put_dummy(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *head,
-		struct cds_lfq_node_rcu **spare)
-{
-	struct cds_lfq_node_rcu *next, *tail = _cds_lfq_tail(q);
-
-	if (tail == head) {
-		if (_cds_lfq_append(q, head, *spare))
-			*spare = NULL;
-	} else {
-		/* The tail lags behind head (I1: nobody can link to head then), or is past it. */
-		next = _cds_lfq_link(tail);
-		if (next)
-			_cds_lfq_move_tail(q, tail, next);
-	}
 }
 
 static inline struct cds_lfq_node_rcu *_cds_lfq_dequeue_rcu(struct cds_lfq_queue_rcu *q)
@@ -195,7 +184,9 @@ static inline struct cds_lfq_node_rcu *_cds_lfq_dequeue_rcu(struct cds_lfq_queue
 				errno = ENOMEM;
 				return NULL;
 			}
-			_cds_lfq_put_dummy(q, head, &spare);
+			/* The tail is past head if somebody was faster; then head has a link. */
+			if (_cds_lfq_tail(q) == head && _cds_lfq_append(q, head, spare))
+				spare = NULL;
 			continue;
 		}
 		if (!_cds_lfq_move_head(q, head, next))

@@ -11,12 +11,15 @@ extern "C" {
 /* As struct urcu_reader, but the library's own memory, handed to threads on first use. */
 struct urcu_bp_reader {
 	unsigned long ctr;
-	struct cds_list_head node __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+	char line[CAA_CACHE_LINE_SIZE - sizeof(unsigned long)];
+	struct cds_list_head node;
 	pthread_t tid;
 	int alloc;
+	unsigned long unused[2];
 	/* Place in the registry, from 1; 0: not registered. */
-	unsigned long slot __attribute__((aligned(64)));
-};
+	unsigned long slot;
+	char rest[CAA_CACHE_LINE_SIZE - 7 * sizeof(unsigned long)];
+} __attribute__((aligned(64)));
 
 extern struct urcu_gp urcu_bp_gp;
 /* Null until the thread registers. */

@@ -41,18 +41,22 @@ struct urcu_gp {
 } __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
 
 /*
- * A thread's reader, for mb and memb. ctr is written by its thread alone. The second cache line
- * belongs to the registry and is written under the registry's lock.
+ * A thread's reader, for mb and memb. ctr is written by its thread alone, and tid and registered;
+ * the rest of the second cache line under the registry's lock. Padding, not alignment, parts the
+ * lines: glibc opens no library whose static TLS wants more than 64 bytes of alignment.
  */
 struct urcu_reader {
 	unsigned long ctr;
 	char need_mb;
-	struct cds_list_head node __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+	char line[CAA_CACHE_LINE_SIZE - sizeof(unsigned long) - 1];
+	struct cds_list_head node;
 	pthread_t tid;
 	unsigned int registered:1;
+	unsigned long unused[2];
 	/* Place in the registry, from 1; 0: not registered. */
-	unsigned long slot __attribute__((aligned(64)));
-};
+	unsigned long slot;
+	char rest[CAA_CACHE_LINE_SIZE - 7 * sizeof(unsigned long)];
+} __attribute__((aligned(64)));
 
 /* FUTEX_WAKE (futex(2)) of the one leader that sleeps on gp.futex. Async-signal-safe. */
 static inline void urcu_common_wake_leader(struct urcu_gp *gp)

@@ -14,13 +14,16 @@ extern "C" {
  */
 struct urcu_qsbr_reader {
 	unsigned long ctr;
-	struct cds_list_head node __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+	char line[CAA_CACHE_LINE_SIZE - sizeof(unsigned long)];
+	struct cds_list_head node;
 	int waiting;
 	pthread_t tid;
 	unsigned int registered:1;
+	unsigned long unused[1];
 	/* Place in the registry, from 1; 0: not registered. */
-	unsigned long slot __attribute__((aligned(64)));
-};
+	unsigned long slot;
+	char rest[CAA_CACHE_LINE_SIZE - 7 * sizeof(unsigned long)];
+} __attribute__((aligned(64)));
 
 extern struct urcu_gp urcu_qsbr_gp;
 extern DECLARE_URCU_TLS(struct urcu_qsbr_reader, urcu_qsbr_reader);

@@ -108,7 +108,8 @@ static inline struct cds_wfs_node *_cds_wfs_link(const struct cds_wfs_node *node
 	return next;
 }
 
-static inline struct cds_wfs_node *_cds_wfs_pop(struct cds_wfs_head **top, int *state, bool blocking)
+static inline struct cds_wfs_node *_cds_wfs_pop(struct cds_wfs_head **top, int *state,
+		bool blocking)
 {
 	struct cds_wfs_head *head, *below;
 	struct cds_wfs_node *next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_POLL_H
-#define QUIESCE_POLL_H
+#ifndef QUIESCE_POLLING_H
+#define QUIESCE_POLLING_H
 
 #include <stdbool.h>
 
