@@ -12,6 +12,7 @@
 /* In milliseconds, from the environment; 0: do nothing at exit. */
 #define LIMIT_VARIABLE	"URCU_EXIT_TIMEOUT"
 #define LIMIT_DEFAULT	1000
+#define LIMIT_MAX	86400000UL
 
 static uint64_t time_limit(void)
 {
@@ -22,7 +23,9 @@ static uint64_t time_limit(void)
 	if (!text || !*text)
 		return LIMIT_DEFAULT * QUIESCE_NS_PER_MS;
 	limit = strtoul(text, &end, 10);
-	return (*end ? LIMIT_DEFAULT : limit) * QUIESCE_NS_PER_MS;
+	if (*end)
+		limit = LIMIT_DEFAULT;
+	return (limit < LIMIT_MAX ? limit : LIMIT_MAX) * QUIESCE_NS_PER_MS;
 }
 
 /* One that exits from a callback, from a section or between the hooks would wait for itself. */

@@ -20,7 +20,7 @@ for test in tests/*/test-*.c; do
 	name=${test##*/test-}
 	has "$test" "${name%.c}" tests/Makefile.inc
 done
-for test in tests/*.sh tests/[!b]*/*.sh; do
+for test in tests/*.sh tests/[!b]*/*.sh tests/build/*.sh; do
 	has "$test" "$test" tests/Makefile.inc
 done
 for header in $(find include -name '*.h' | LC_ALL=C sort); do

@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The ways to build: compilers without a warning, the debug build and what it starts with, a tarball
+# that builds, checks, installs and uninstalls, and programs linked through pkg-config. TAP.
+set -u
+top=$(cd "${srcdir:-.}" && pwd)
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+unset MAKEFLAGS MFLAGS MAKELEVEL TESTS TEST_LOGS CC CXX CPPFLAGS CFLAGS LIBRARIES CK_TAP_LOG_FILE_NAME
+n=0
+failed=0
+
+# result TEXT STATUS LOG
+result() {
+	n=$((n + 1))
+	if [ "$2" = 0 ]; then
+		echo "ok $n - $1"
+	else
+		failed=1
+		echo "not ok $n - $1"
+		tail -n 20 "$3" | sed 's/^/# /'
+	fi
+}
+
+# build NAME CONFIGURE-ARGUMENTS...: out of the source tree, into $work/NAME.
+build() {
+	name=$1
+	shift
+	mkdir "$work/$name" && cd "$work/$name" &&
+		"$top/configure" -q --prefix="$work/root-$name" "$@" && make -s -j2 V=0
+}
+
+for compiler in gcc clang; do
+	command -v $compiler >/dev/null || continue
+	build $compiler CC=$compiler CFLAGS='-O2 -Werror' > "$work/log" 2>&1
+	result "builds with $compiler, without a warning" $? "$work/log"
+done
+
+build debug --enable-rcu-debug > "$work/log" 2>&1 &&
+	make -s check TESTS='tests/bin/engine-static.t tests/bin/readers-memb.t tests/bin/readers-mb.t' \
+		>> "$work/log" 2>&1
+result "the debug build passes with numbers that wrap" $? "$work/log"
+
+mkdir "$work/tar" && cd "$work/tar" && "$top/configure" -q > "$work/log" 2>&1 &&
+	make -s distcheck AM_MAKEFLAGS=TESTS= >> "$work/log" 2>&1
+result "make distcheck" $? "$work/log"
+
+cat > "$work/user.c" <<'TXT'
+#include <urcu.h>
+#include <stdlib.h>
+static void release(struct rcu_head *head) { free(head); }
+int main(void)
+{
+	rcu_register_thread();
+	call_rcu(malloc(sizeof(struct rcu_head)), release);
+	rcu_barrier();
+	rcu_unregister_thread();
+	return 0;
+}
+TXT
+cd "$work/gcc" && make -s install DESTDIR="$work/dest" > "$work/log" 2>&1
+result "make install DESTDIR=" $? "$work/log"
+make -s install >> "$work/log" 2>&1
+export PKG_CONFIG_PATH="$work/root-gcc/lib/pkgconfig"
+for link in shared static; do
+	for module in liburcu liburcu-memb; do
+		# shellcheck disable=SC2046 # lists of words
+		gcc -o "$work/user" "$work/user.c" $([ $link = shared ] || echo -static) \
+			$(pkg-config $([ $link = shared ] || echo --static) --cflags --libs $module) \
+			> "$work/log" 2>&1 &&
+			LD_LIBRARY_PATH="$work/root-gcc/lib" "$work/user" >> "$work/log" 2>&1
+		result "a $link program through pkg-config $module" $? "$work/log"
+	done
+done
+make -s uninstall > "$work/log" 2>&1 && [ -z "$(find "$work/root-gcc" -name '*urcu*.*')" ]
+result "make uninstall leaves nothing" $? "$work/log"
+echo "1..$n"
+exit $failed
