@@ -86,10 +86,8 @@ static bool await_queue(struct call_rcu_data *queue, uint64_t deadline)
 
 	for (unsigned int i = 0; i < queue->shard_count; i++)
 		targets[i] = target_of(&queue->shards[i]);
-	__atomic_fetch_add(&queue->waiters, 1, __ATOMIC_SEQ_CST);
 	for (unsigned int i = 0; i < queue->shard_count && in_time; i++)
 		in_time = await_shard(queue, &queue->shards[i], targets[i], deadline);
-	__atomic_fetch_sub(&queue->waiters, 1, __ATOMIC_SEQ_CST);
 	return in_time;
 }
 

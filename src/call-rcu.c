@@ -43,6 +43,14 @@ struct call_rcu_data *quiesce_chosen_worker(struct flavor *flavor)
 	return queue ? queue : &flavor->workers.standard;
 }
 
+/* A bp thread registers, so that exit does not free under it what it uses. */
+void quiesce_set_thread_worker(struct flavor *flavor, struct call_rcu_data *queue)
+{
+	if (flavor->attend)
+		flavor->attend();
+	flavor->thread()->worker = queue;
+}
+
 /* A CPU's worker may be taken away and freed, after a grace period, while we queue on it. */
 static void enqueue_on_cpu(struct flavor *flavor, struct rcu_head *head)
 {

@@ -21,6 +21,7 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue);
 pthread_t quiesce_worker_thread(struct flavor *flavor, struct call_rcu_data *queue);
 struct call_rcu_data *quiesce_default_worker(struct flavor *flavor);
 struct call_rcu_data *quiesce_chosen_worker(struct flavor *flavor);
+void quiesce_set_thread_worker(struct flavor *flavor, struct call_rcu_data *queue);
 struct call_rcu_data *quiesce_cpu_worker(struct flavor *flavor, int cpu);
 int quiesce_set_cpu_worker(struct flavor *flavor, int cpu, struct call_rcu_data *queue);
 int quiesce_create_cpu_workers(struct flavor *flavor, unsigned long flags);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "call-rcu.h"
+#include "cpu.h"
 #include "wait.h"
 
 /* In milliseconds, from the environment; 0: do nothing at exit. */
@@ -74,28 +75,37 @@ static void allow_workers(struct flavor *flavor)
 }
 
 /*
- * Free the queues that the program has given up, with no thread left that could look at them. Those
- * that it still owns it may yet free, in a destructor that runs after ours.
+ * Whether the program's own destructors have run. Those of a shared library's users run before its
+ * own; in a program that holds the library itself they may run after.
  */
-static void free_given_up(struct flavor *flavor)
+#ifdef PIC
+static const bool program_is_over = true;
+#else
+static const bool program_is_over = false;
+#endif
+
+/* With no thread left that could look at them, and only what the program cannot free any more. */
+static void free_queues(struct flavor *flavor)
 {
 	struct worker_state *all = &flavor->workers;
-	struct call_rcu_data **link = &all->list, *queue, *given_up = NULL;
+	struct call_rcu_data **link = &all->list, *queue, *freed = NULL;
 
 	pthread_mutex_lock(&all->lock);
 	all->orphans = all->workers[0].fostered = NULL;
+	for (unsigned int cpu = 0; program_is_over && all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
+		__atomic_store_n(&all->per_cpu[cpu], NULL, __ATOMIC_RELEASE);
 	while ((queue = *link)) {
-		if (queue->workers == all->workers && !queue->pins) {
+		if ((program_is_over || queue->workers == all->workers) && !queue->pins) {
 			*link = queue->next;
-			queue->next = given_up;
-			given_up = queue;
+			queue->next = freed;
+			freed = queue;
 		} else {
 			link = &queue->next;
 		}
 	}
 	pthread_mutex_unlock(&all->lock);
-	while ((queue = given_up)) {
-		given_up = queue->next;
+	while ((queue = freed)) {
+		freed = queue->next;
 		free(queue);
 	}
 }
@@ -115,7 +125,7 @@ void quiesce_exit(struct flavor *flavor)
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
 	if (stop_workers(flavor, deadline) && all_empty(flavor) &&
 	    quiesce_registry_alone(&flavor->registry, flavor->self())) {
-		free_given_up(flavor);
+		free_queues(flavor);
 		quiesce_registry_trim(&flavor->registry);
 	}
 	allow_workers(flavor);

@@ -30,7 +30,7 @@ pthread_t urcu_##F##_get_call_rcu_thread(struct call_rcu_data *crdp)			\
 struct call_rcu_data *urcu_##F##_get_thread_call_rcu_data(void)				\
 	{ return (f).thread()->worker; }						\
 void urcu_##F##_set_thread_call_rcu_data(struct call_rcu_data *crdp)			\
-	{ (f).thread()->worker = crdp; }						\
+	{ quiesce_set_thread_worker(&f, crdp); }					\
 struct call_rcu_data *urcu_##F##_get_cpu_call_rcu_data(int cpu)				\
 	{ return quiesce_cpu_worker(&f, cpu); }						\
 int urcu_##F##_set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp)		\

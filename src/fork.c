@@ -143,17 +143,21 @@ static void reset_worker(struct worker *worker)
 	worker->fostered = NULL;
 }
 
-/* done may lag behind in a worker that had just run the last callback. */
+/*
+ * done may lag behind in a shard whose last callback had just run; not in the one whose callback
+ * forks, which is the first of its worker's list.
+ */
 static void reset_queue(struct call_rcu_data *queue)
 {
-	queue->progress = queue->waiters = 0;
-	queue->pins = 0;
+	const struct worker *current = quiesce_worker_current();
+
+	queue->pins = quiesce_queue_own_pins(queue);
 	for (unsigned int i = 0; i < queue->shard_count; i++) {
 		struct shard *shard = &queue->shards[i];
 
-		if (&queue->workers[shard->server] != quiesce_worker_current())
+		if (&queue->workers[shard->server] != current)
 			shard->server = 0;
-		if (!shard->taken && !shard->batch)
+		if (!shard->taken && !shard->batch && !(current && current->ripe == shard))
 			shard->done = shard->takes;
 	}
 }

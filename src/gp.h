@@ -15,7 +15,8 @@
  *
  *	registry.c	who the readers are
  *	gp.c		grace periods
- *	worker.c	threads that run callbacks, their queues, and their pause and stop
+ *	queue.c		callbacks on their way in	worker.c	what is done with them
+ *	thread.c	the threads that do it, and their pause and stop
  *	call-rcu.c	the call_rcu interface		barrier.c	rcu_barrier
  *	defer.c		defer_rcu			polling.c	grace periods asked about
  *	fork.c		fork hooks			exit.c		the end of the process

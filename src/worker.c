@@ -11,8 +11,6 @@
 
 /* At most this long from the end of a round to the start of the next, to gather callbacks. */
 #define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
-/* As many callbacks in one shard end the lingering. */
-#define BACKLOG		1024
 /* With as many in each of two shards the standard queue calls a helper... */
 #define FLOOD		4096
 /* ...who leaves after so long without work. */
@@ -33,12 +31,6 @@ void quiesce_workers_init(struct flavor *flavor)
 	standard->worker_count = shards < cpus ? shards : cpus;
 }
 
-
-struct worker *quiesce_queue_server(const struct call_rcu_data *queue, const struct shard *shard)
-{
-	return &__atomic_load_n(&queue->workers, __ATOMIC_ACQUIRE)
-		[__atomic_load_n(&shard->server, __ATOMIC_SEQ_CST)];
-}
 
 /*
  * The bits that say it sleeps go as the others come: the word changes, so that a worker on its way
@@ -107,16 +99,11 @@ static bool take_breath(struct worker *worker)
 
 /* ---- The worker's side: a round ---- */
 
-static bool has_work(const struct shard *shard)
-{
-	return shard->batch || shard->taken || __atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST);
-}
-
 /* Whether one of queue's shards that worker serves has work. */
 static bool queue_has_work(const struct worker *worker, const struct call_rcu_data *queue)
 {
 	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (quiesce_queue_server(queue, &queue->shards[i]) == worker && has_work(&queue->shards[i]))
+		if (quiesce_queue_server(queue, &queue->shards[i]) == worker && quiesce_shard_has_work(&queue->shards[i]))
 			return true;
 	return false;
 }
@@ -151,7 +138,7 @@ static void take(struct worker *worker, struct call_rcu_data *queue)
 	for (unsigned int i = 0; i < queue->shard_count; i++) {
 		struct shard *shard = &queue->shards[i];
 
-		if (quiesce_queue_server(queue, shard) != worker || !has_work(shard))
+		if (quiesce_queue_server(queue, shard) != worker || !quiesce_shard_has_work(shard))
 			continue;
 		if (!shard->batch && !shard->taken) {
 			__atomic_store_n(&shard->count, 0, __ATOMIC_RELAXED);
@@ -205,8 +192,7 @@ static void tell_done(struct shard *shard)
 
 	__atomic_store_n(&shard->done, shard->takes, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&queue->waiters, __ATOMIC_SEQ_CST))
-		quiesce_wake(&queue->progress, INT_MAX);
+	quiesce_wake(&queue->progress, INT_MAX);
 }
 
 /* False: interrupted by a stop. */
@@ -258,62 +244,6 @@ static void do_round(struct worker *worker)
 }
 
 /* ---- The worker's side: stopped queues it has to finish ---- */
-
-bool quiesce_queue_empty(const struct call_rcu_data *queue)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (has_work(&queue->shards[i]))
-			return false;
-	return true;
-}
-
-struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)
-{
-	struct call_rcu_data **link = &queue->flavor->workers.list;
-
-	queue->drained = true;
-	if (queue->pins)
-		return NULL;
-	while (*link != queue)
-		link = &(*link)->next;
-	*link = queue->next;
-	return queue;
-}
-
-/*
- * By rising id, the standard queue first: a queue that is made or freed meanwhile neither stops the
- * walk nor is met twice.
- */
-struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before)
-{
-	struct worker_state *all = &flavor->workers;
-	struct call_rcu_data *queue;
-
-	if (!before)
-		return &all->standard;
-	pthread_mutex_lock(&all->lock);
-	for (queue = all->list; queue && queue->id <= before->id; queue = queue->next)
-		continue;
-	if (queue)
-		queue->pins++;
-	pthread_mutex_unlock(&all->lock);
-	quiesce_queue_unpin(before);
-	return queue;
-}
-
-void quiesce_queue_unpin(struct call_rcu_data *queue)
-{
-	struct worker_state *all = &queue->flavor->workers;
-	struct call_rcu_data *retired = NULL;
-
-	if (queue == &all->standard)
-		return;
-	pthread_mutex_lock(&all->lock);
-	if (--queue->pins == 0 && queue->drained)
-		retired = quiesce_queue_retire(queue);
-	pthread_mutex_unlock(&all->lock);
-	free(retired);
-}
 
 static void adopt_orphans(struct worker *worker)
 {
@@ -402,7 +332,7 @@ static void hand_back(struct call_rcu_data *queue, const struct worker *helper)
 		if (quiesce_queue_server(queue, &queue->shards[i]) != helper)
 			continue;
 		__atomic_store_n(&queue->shards[i].server, 0, __ATOMIC_SEQ_CST);
-		work |= has_work(&queue->shards[i]);
+		work |= quiesce_shard_has_work(&queue->shards[i]);
 	}
 	pthread_mutex_unlock(&queue->flavor->workers.lock);
 	if (work)
@@ -446,7 +376,7 @@ static bool has_backlog(const struct worker *worker)
 
 	for (unsigned int i = 0; i < queue->shard_count; i++)
 		if (quiesce_queue_server(queue, &queue->shards[i]) == worker &&
-		    __atomic_load_n(&queue->shards[i].count, __ATOMIC_RELAXED) >= BACKLOG)
+		    __atomic_load_n(&queue->shards[i].count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG)
 			return true;
 	return false;
 }
@@ -516,58 +446,4 @@ void quiesce_worker_step_back(void)
 {
 	if (quiesce_worker_current())
 		__atomic_fetch_or(&quiesce_worker_current()->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
-}
-
-/* ---- The producer's side ---- */
-
-/* Threads take shards in turn; a thread keeps its number in every queue. */
-static unsigned int thread_number(void)
-{
-	static unsigned int last;	/* raised atomically by each new thread */
-	static QUIESCE_TLS unsigned int number;
-
-	if (caa_unlikely(!number))
-		number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) | ~(~0U >> 1);
-	return number;
-}
-
-/* The worker is not simply at work: see whether it needs anything to run what was pushed. */
-static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
-		unsigned long count)
-{
-	if (!(state & WORKER_THREAD))
-		quiesce_worker_start(queue, worker);
-	else if (state & WORKER_IDLE)
-		quiesce_worker_ask(worker, 0);
-	else if ((state & WORKER_LINGER) && count >= BACKLOG)
-		quiesce_worker_ask(worker, WORKER_URGENT);
-}
-
-/*
- * A push by compare and exchange rather than a queue's exchange and link: the chain has no moment
- * at which it is torn, which a fork would make last for ever (doc/design/workers.md). It is retried
- * only if another thread of the same shard, or the server, came in between.
- *
- * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
- * pairs with [H1] in hand_back and with the look for work in doze: either we see the worker asleep,
- * or it sees our callback.
- */
-void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
-{
-	struct shard *shard = &queue->shards[thread_number() & (queue->shard_count - 1)];
-	struct cds_wfcq_node *node = &head->next;
-	unsigned long count;
-	struct worker *worker;
-	int32_t state;
-
-	node->next = __atomic_load_n(&shard->newest, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&shard->newest, &node->next, node, true,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		continue;
-	count = __atomic_load_n(&shard->count, __ATOMIC_RELAXED) + 1;
-	__atomic_store_n(&shard->count, count, __ATOMIC_RELAXED);
-	worker = quiesce_queue_server(queue, shard);
-	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
-	if (caa_unlikely((state & (WORKER_THREAD | WORKER_IDLE | WORKER_LINGER)) != WORKER_THREAD))
-		nudge(queue, worker, state, count);
 }

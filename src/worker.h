@@ -92,9 +92,8 @@ struct call_rcu_data {
 	struct shard *shards;
 	struct worker *workers;		/* the servers: its own, or those who foster it */
 	unsigned int worker_count;
-	/* Changes when a batch is done; waiters (changed atomically) tells whether anybody sleeps. */
+	/* Changes when a batch is done; the futex of barriers. */
 	int32_t progress;
-	int32_t waiters;
 	/* Below: written under workers.lock. */
 	unsigned long id;		/* rising along the list */
 	struct call_rcu_data *next;
@@ -133,6 +132,15 @@ void quiesce_workers_init(struct flavor *flavor);
 
 /* Queue head on queue and see to it that somebody runs it. */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
+
+/* With as many callbacks in a shard its server does not linger. */
+#define QUIESCE_BACKLOG 1024
+
+/* For the shard's server. */
+static inline bool quiesce_shard_has_work(const struct shard *shard)
+{
+	return shard->batch || shard->taken || __atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST);
+}
 
 static inline int32_t quiesce_worker_state(const struct worker *worker)
 {
@@ -187,6 +195,9 @@ struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue);
  */
 struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before);
 void quiesce_queue_unpin(struct call_rcu_data *queue);
+
+/* How many of queue's pins are the calling thread's: all that are left in a fork's child. */
+unsigned int quiesce_queue_own_pins(const struct call_rcu_data *queue);
 
 /* The worker whose callbacks the calling thread runs, of any flavor linked to this copy, or NULL. */
 struct worker *quiesce_worker_current(void);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Queues of callbacks, as producers and those who walk them see them. */
+#include <stdlib.h>
+
+#include <urcu/compiler.h>
+
+#include "gp.h"
+
+struct worker *quiesce_queue_server(const struct call_rcu_data *queue, const struct shard *shard)
+{
+	return &__atomic_load_n(&queue->workers, __ATOMIC_ACQUIRE)
+		[__atomic_load_n(&shard->server, __ATOMIC_SEQ_CST)];
+}
+
+bool quiesce_queue_empty(const struct call_rcu_data *queue)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (quiesce_shard_has_work(&queue->shards[i]))
+			return false;
+	return true;
+}
+
+struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)
+{
+	struct call_rcu_data **link = &queue->flavor->workers.list;
+
+	queue->drained = true;
+	if (queue->pins)
+		return NULL;
+	while (*link != queue)
+		link = &(*link)->next;
+	*link = queue->next;
+	return queue;
+}
+
+/*
+ * A thread holds a pin or two while it walks, and two or three if it stands in for a worker from
+ * there and a callback forks.
+ */
+#define OWN_PINS 4
+static QUIESCE_TLS const struct call_rcu_data *own_pins[OWN_PINS];
+
+/* Put "to" in the place of "from" in own_pins. */
+static void note_pin(const struct call_rcu_data *from, const struct call_rcu_data *to)
+{
+	int i = 0;
+
+	while (i < OWN_PINS && own_pins[i] != from)
+		i++;
+	if (i < OWN_PINS)
+		own_pins[i] = to;
+}
+
+unsigned int quiesce_queue_own_pins(const struct call_rcu_data *queue)
+{
+	unsigned int count = 0;
+
+	for (int i = 0; i < OWN_PINS; i++)
+		count += own_pins[i] == queue;
+	return count;
+}
+
+/*
+ * By rising id, the standard queue first: a queue that is made or freed meanwhile neither stops the
+ * walk nor is met twice.
+ */
+struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before)
+{
+	struct worker_state *all = &flavor->workers;
+	struct call_rcu_data *queue;
+
+	if (!before)
+		return &all->standard;
+	pthread_mutex_lock(&all->lock);
+	for (queue = all->list; queue && queue->id <= before->id; queue = queue->next)
+		continue;
+	if (queue) {
+		queue->pins++;
+		note_pin(NULL, queue);
+	}
+	pthread_mutex_unlock(&all->lock);
+	quiesce_queue_unpin(before);
+	return queue;
+}
+
+void quiesce_queue_unpin(struct call_rcu_data *queue)
+{
+	struct worker_state *all = &queue->flavor->workers;
+	struct call_rcu_data *retired = NULL;
+
+	if (queue == &all->standard)
+		return;
+	pthread_mutex_lock(&all->lock);
+	note_pin(queue, NULL);
+	if (--queue->pins == 0 && queue->drained)
+		retired = quiesce_queue_retire(queue);
+	pthread_mutex_unlock(&all->lock);
+	free(retired);
+}
+
+/* ---- The producer's side ---- */
+
+/* Threads take shards in turn; a thread keeps its number in every queue. */
+static unsigned int thread_number(void)
+{
+	static unsigned int last;	/* raised atomically by each new thread */
+	static QUIESCE_TLS unsigned int number;
+
+	if (caa_unlikely(!number))
+		number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) | ~(~0U >> 1);
+	return number;
+}
+
+/* The worker is not simply at work: see whether it needs anything to run what was pushed. */
+static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
+		unsigned long count)
+{
+	if (!(state & WORKER_THREAD))
+		quiesce_worker_start(queue, worker);
+	else if (state & WORKER_IDLE)
+		quiesce_worker_ask(worker, 0);
+	else if ((state & WORKER_LINGER) && count >= QUIESCE_BACKLOG)
+		quiesce_worker_ask(worker, WORKER_URGENT);
+}
+
+/*
+ * A push by compare and exchange rather than a queue's exchange and link: the chain has no moment
+ * at which it is torn, which a fork would make last for ever (doc/design/workers.md). It is retried
+ * only if another thread of the same shard, or the server, came in between.
+ *
+ * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
+ * pairs with [H1] in hand_back and with the look for work in doze: either we see the worker asleep,
+ * or it sees our callback.
+ */
+void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
+{
+	struct shard *shard = &queue->shards[thread_number() & (queue->shard_count - 1)];
+	struct cds_wfcq_node *node = &head->next;
+	unsigned long count;
+	struct worker *worker;
+	int32_t state;
+
+	node->next = __atomic_load_n(&shard->newest, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&shard->newest, &node->next, node, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	count = __atomic_load_n(&shard->count, __ATOMIC_RELAXED) + 1;
+	__atomic_store_n(&shard->count, count, __ATOMIC_RELAXED);
+	worker = quiesce_queue_server(queue, shard);
+	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
+	if (caa_unlikely((state & (WORKER_THREAD | WORKER_IDLE | WORKER_LINGER)) != WORKER_THREAD))
+		nudge(queue, worker, state, count);
+}
