@@ -111,7 +111,7 @@ static inline void _cds_lfq_move_tail(struct cds_lfq_queue_rcu *q, struct cds_lf
 			__ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
-/* Link a node to `tail`, which q->tail was seen to name. False if another was faster. */
+/* Link a node to `tail`, which q->tail names or has named. False if another was faster. */
 static inline bool _cds_lfq_append(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *tail,
 		struct cds_lfq_node_rcu *node)
 {
@@ -184,8 +184,8 @@ static inline struct cds_lfq_node_rcu *_cds_lfq_dequeue_rcu(struct cds_lfq_queue
 				errno = ENOMEM;
 				return NULL;
 			}
-			/* The tail is past head if somebody was faster; then head has a link. */
-			if (_cds_lfq_tail(q) == head && _cds_lfq_append(q, head, spare))
+			/* If head has no link yet, the tail is not past it, hence names it (I2). */
+			if (_cds_lfq_append(q, head, spare))
 				spare = NULL;
 			continue;
 		}

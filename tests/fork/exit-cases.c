@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+#include "exit-cases.h"
+#include "fork-harness.h"
+
+static struct results *results;
+
+struct marked {
+	struct rcu_head head;
+	int *mark;
+};
+
+static struct marked marked[MARKS];	/* static: nothing here leaks */
+
+static void mark(struct rcu_head *head)
+{
+	__atomic_fetch_add(caa_container_of(head, struct marked, head)->mark, 1, __ATOMIC_RELAXED);
+}
+
+static void queue_marks(int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		marked[i].mark = &results->marks[i];
+		call_rcu(&marked[i].head, mark);
+	}
+}
+
+/* 0 to 99: a third by the default worker, by one of ours, by the CPUs' each; none is freed. */
+static void queue_everywhere(void)
+{
+	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
+
+	MUST(worker);
+	queue_marks(0, 30);
+	set_thread_call_rcu_data(worker);
+	queue_marks(30, 60);
+	set_thread_call_rcu_data(NULL);
+	MUST(create_all_cpu_call_rcu_data(0) == 0);
+	rcu_register_thread();
+	queue_marks(60, 100);
+	rcu_unregister_thread();
+}
+
+/* ---- Exits with callbacks queued ---- */
+
+static int queued(void)
+{
+	queue_everywhere();
+	return 7;
+}
+
+static int queued_registered(void)
+{
+	queue_everywhere();
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_read_unlock();
+	return 7;
+}
+
+static void *exit_here(void *arg)
+{
+	(void)arg;
+	queue_everywhere();
+	exit(7);
+}
+
+/* The main thread is in pthread_join meanwhile. */
+static int queued_other_thread(void)
+{
+	join(start_thread(exit_here, NULL));
+	return 1;
+}
+
+static void chain(struct rcu_head *head)
+{
+	if (++results->chained < 10)
+		call_rcu(head, chain);
+}
+
+static int chained(void)
+{
+	static struct rcu_head head;
+
+	call_rcu(&head, chain);
+	queue_marks(0, 100);
+	return 7;
+}
+
+static void requeue(struct rcu_head *head)
+{
+	results->requeued++;
+	call_rcu(head, requeue);
+}
+
+static int requeues_for_ever(void)
+{
+	static struct rcu_head head;
+
+	call_rcu(&head, requeue);
+	queue_everywhere();
+	return 7;
+}
+
+static void block(struct rcu_head *head)
+{
+	(void)head;
+	for (;;)
+		pause();
+}
+
+/* Only this callback's own worker is blocked. */
+static int blocks_for_ever(void)
+{
+	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
+	static struct rcu_head head;
+
+	MUST(worker);
+	queue_marks(0, 100);
+	rcu_barrier();
+	set_thread_call_rcu_data(worker);
+	call_rcu(&head, block);
+	return 7;
+}
+
+static int reader_stuck(void)
+{
+	static struct reader_thread reader;
+
+	hold(&reader);
+	queue_marks(0, 100);
+	return 7;
+}
+
+/* The exit itself is what the callback waits for: others behind it need the exit's patience. */
+static void await_exit(struct rcu_head *head)
+{
+	(void)head;
+	await_asleep(getpid());
+}
+
+static int slow_callback(void)
+{
+	static struct rcu_head head;
+
+	call_rcu(&head, await_exit);
+	queue_marks(0, 100);
+	return 7;
+}
+
+static void exit_in_callback(struct rcu_head *head)
+{
+	(void)head;
+	exit(7);
+}
+
+static int exits_in_callback(void)
+{
+	static struct rcu_head head;
+
+	call_rcu(&head, exit_in_callback);
+	queue_everywhere();
+	pause();
+	return 1;
+}
+
+static int exits_in_section(void)
+{
+	queue_everywhere();
+	rcu_register_thread();
+	rcu_read_lock();
+	call_rcu(&marked[100].head, block);
+	return 7;
+}
+
+/* ---- Exits of forked children ---- */
+
+/* Marks 0 to 199 run here, in each process once; the child has marks of its own for its copies. */
+static void be_child_with_hooks(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 200; i++)
+		marked[i].mark += 1000;
+	exit(0);
+}
+
+static int child_with_hooks(void)
+{
+	struct reader_thread reader;
+
+	queue_everywhere();
+	rcu_barrier();
+	hold(&reader);
+	queue_marks(100, 200);
+	run_child(be_child_with_hooks, NULL);
+	release(&reader);
+	return 7;
+}
+
+/* The same with no worker made before the fork: the child's exit makes the first. */
+static void queue_in_child(void *arg)
+{
+	(void)arg;
+	queue_marks(0, 100);
+	exit(0);
+}
+
+static int child_queues(void)
+{
+	run_child(queue_in_child, NULL);
+	queue_marks(100, 200);
+	rcu_barrier();
+	run_child(queue_in_child, NULL);
+	return 7;
+}
+
+static void be_grandchild(void *arg)
+{
+	run_child(be_child_with_hooks, arg);
+	_exit(0);
+}
+
+static int grandchild_with_hooks(void)
+{
+	struct reader_thread reader;
+
+	hold(&reader);
+	queue_marks(0, 200);
+	run_child(be_grandchild, NULL);
+	release(&reader);
+	return 7;
+}
+
+static void *churn_readers(void *arg)
+{
+	for (;;) {
+		rcu_register_thread();
+		synchronize_rcu();
+		rcu_read_lock();
+		rcu_read_unlock();
+		rcu_unregister_thread();
+		if (arg)
+			join(start_thread(read_once, NULL));
+	}
+	return arg;
+}
+
+/* Locks of the library may be held at the fork by threads that the child does not have. */
+static void fork_without_hooks(int times)
+{
+	for (int i = 0; i < times; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			alarm(child_limit() / 2);
+			STAGE("exit of a child that was forked without hooks");
+			exit(0);
+		}
+		expect_clean(pid);
+	}
+}
+
+static int children_without_hooks_of_readers(void)
+{
+	static char new_threads;
+
+	rcu_register_thread();
+	start_thread(churn_readers, NULL);
+	start_thread(churn_readers, &new_threads);
+	fork_without_hooks(300);
+	_exit(7);
+}
+
+static void *churn_workers(void *arg)
+{
+	static struct marked own[100];
+
+	for (;;) {
+		struct call_rcu_data *worker = create_call_rcu_data(0, -1);
+
+		MUST(worker);
+		set_thread_call_rcu_data(worker);
+		for (int i = 0; i < 100; i++) {
+			own[i].mark = &results->marks[0];
+			call_rcu(&own[i].head, mark);
+		}
+		set_thread_call_rcu_data(NULL);
+		call_rcu_data_free(worker);
+		rcu_barrier();
+	}
+	return arg;
+}
+
+static int children_without_hooks_of_workers(void)
+{
+	rcu_register_thread();
+	start_thread(churn_readers, NULL);
+	start_thread(churn_workers, NULL);
+	fork_without_hooks(300);
+	_exit(7);
+}
+
+static int child_without_hooks_has_callbacks(void)
+{
+	struct reader_thread reader;
+
+	hold(&reader);
+	queue_everywhere();
+	fork_without_hooks(5);
+	release(&reader);
+	return 7;
+}
+
+/* ---- Exits while other threads go on ---- */
+
+static int late;		/* the library's destructor has run */
+
+static void operated(void)
+{
+	__atomic_fetch_add(&results->operations, 1, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&late, __ATOMIC_RELAXED))
+		__atomic_fetch_add(&results->late_operations, 1, __ATOMIC_RELAXED);
+}
+
+/* stdio flushes this stream after all destructors; meanwhile the other threads go on a while. */
+static ssize_t flush_late(void *cookie, const char *text, size_t size)
+{
+	int now = __atomic_load_n(&results->operations, __ATOMIC_RELAXED);
+
+	(void)cookie;
+	(void)text;
+	__atomic_store_n(&late, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 500; i++) {
+		if (__atomic_load_n(&results->operations, __ATOMIC_RELAXED) > now + 200)
+			break;
+		relax();
+	}
+	return (ssize_t)size;
+}
+
+static int go_on_and_exit(void *(*work)(void *), int threads)
+{
+	const cookie_io_functions_t late_stream = { .write = flush_late };
+	FILE *stream = fopencookie(NULL, "w", late_stream);
+	int before;
+
+	MUST(stream && fputs("late", stream) >= 0);
+	for (int i = 0; i < threads; i++) {
+		start_thread(work, NULL);
+		before = __atomic_load_n(&results->operations, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&results->operations, __ATOMIC_RELAXED) < before + 20)
+			relax();
+	}
+	return 7;
+}
+
+static void free_marked(struct rcu_head *head)
+{
+	free(caa_container_of(head, struct marked, head));
+}
+
+static void call_once(void)
+{
+	struct marked *fresh = malloc(sizeof(*fresh));
+
+	if (fresh)
+		call_rcu(&fresh->head, free_marked);
+	operated();
+}
+
+static void *call_registered(void *arg)
+{
+	rcu_register_thread();
+	for (;;)
+		call_once();
+	return arg;
+}
+
+static void *call_on_own_worker(void *arg)
+{
+	set_thread_call_rcu_data(create_call_rcu_data(0, -1));
+	for (;;)
+		call_once();
+	return arg;
+}
+
+static void *read_and_register(void *arg)
+{
+	for (;;) {
+		read_once(arg);
+		join(start_thread(read_once, NULL));
+		operated();
+	}
+	return arg;
+}
+
+static void *barrier_and_synchronize(void *arg)
+{
+	for (;;) {
+		call_once();
+		rcu_barrier();
+		synchronize_rcu();
+	}
+	return arg;
+}
+
+static void *make_and_free_workers(void *arg)
+{
+	for (;;) {
+		struct call_rcu_data *worker = create_call_rcu_data(0, -1);
+
+		operated();
+		if (worker)
+			call_rcu_data_free(worker);
+	}
+	return arg;
+}
+
+static int others_call(void)
+{
+	MUST(create_all_cpu_call_rcu_data(0) == 0);
+	return go_on_and_exit(call_registered, 3);
+}
+
+static int others_call_on_own_workers(void)
+{
+	return go_on_and_exit(call_on_own_worker, 2);
+}
+
+static int others_register(void)
+{
+	return go_on_and_exit(read_and_register, 20);
+}
+
+static int others_wait(void)
+{
+	for (int i = 0; i < 5; i++)
+		MUST(create_call_rcu_data(0, -1));
+	return go_on_and_exit(barrier_and_synchronize, 3);
+}
+
+static int others_make_workers(void)
+{
+	return go_on_and_exit(make_and_free_workers, 2);
+}
+
+/* ---- Clean programs ---- */
+
+static void *enter_section(void *arg)
+{
+	sem_t *meet = arg;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_read_unlock();
+	sem_post(&meet[0]);
+	await(&meet[1]);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/* So many readers at once that the registry, and bp's arena, have to map memory. */
+static void have_readers(int number)
+{
+	pthread_t threads[200];
+	sem_t meet[2];
+
+	sem_init(&meet[0], 0, 0);
+	sem_init(&meet[1], 0, 0);
+	for (int i = 0; i < number; i++)
+		threads[i] = start_thread(enter_section, meet);
+	for (int i = 0; i < number; i++)
+		await(&meet[0]);
+	for (int i = 0; i < number; i++)
+		sem_post(&meet[1]);
+	for (int i = 0; i < number; i++)
+		join(threads[i]);
+}
+
+static void free_object(struct rcu_head *head)
+{
+	free(head);
+}
+
+static int clean(void)
+{
+	queue_everywhere();
+	have_readers(200);
+	for (int i = 0; i < 1000; i++)
+		call_rcu(malloc(sizeof(struct rcu_head)), free_object);
+	return 7;
+}
+
+static int clean_freed(void)
+{
+	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
+
+	rcu_register_thread();
+	set_thread_call_rcu_data(worker);
+	for (int i = 0; i < 1000; i++)
+		call_rcu(malloc(sizeof(struct rcu_head)), free_object);
+	set_thread_call_rcu_data(NULL);
+	call_rcu_data_free(worker);
+	synchronize_rcu();
+	rcu_unregister_thread();
+	return 7;
+}
+
+static void clean_in_child(void *arg)
+{
+	(void)arg;
+	exit(clean() - 7);
+}
+
+static int clean_child(void)
+{
+	struct reader_thread reader;
+
+	hold(&reader);
+	queue_everywhere();
+	run_child(clean_in_child, NULL);
+	release(&reader);
+	rcu_barrier();
+	run_child(clean_in_child, NULL);
+	return 7;
+}
+
+/* ---- By name ---- */
+
+static const struct exit_case {
+	const char *name;
+	int (*run)(void);
+} cases[] = {
+	{ "queued", queued },
+	{ "queued-registered", queued_registered },
+	{ "queued-other-thread", queued_other_thread },
+	{ "chained", chained },
+	{ "requeues-for-ever", requeues_for_ever },
+	{ "blocks-for-ever", blocks_for_ever },
+	{ "reader-stuck", reader_stuck },
+	{ "slow-callback", slow_callback },
+	{ "exits-in-callback", exits_in_callback },
+	{ "exits-in-section", exits_in_section },
+	{ "child-with-hooks", child_with_hooks },
+	{ "child-queues", child_queues },
+	{ "grandchild-with-hooks", grandchild_with_hooks },
+	{ "children-without-hooks-of-readers", children_without_hooks_of_readers },
+	{ "children-without-hooks-of-workers", children_without_hooks_of_workers },
+	{ "child-without-hooks-has-callbacks", child_without_hooks_has_callbacks },
+	{ "others-call", others_call },
+	{ "others-call-on-own-workers", others_call_on_own_workers },
+	{ "others-register", others_register },
+	{ "others-wait", others_wait },
+	{ "others-make-workers", others_make_workers },
+	{ "clean", clean },
+	{ "clean-freed", clean_freed },
+	{ "clean-child", clean_child },
+};
+
+static void *map_shared(size_t size, int fd)
+{
+	int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (memory == MAP_FAILED)
+		_exit(125);
+	return memory;
+}
+
+/* MUST fails by status 1 here, and tells why on stderr. */
+static void tell_failure(void)
+{
+	if (shared->failure[0])
+		dprintf(STDERR_FILENO, "%s\n", shared->failure);
+}
+
+int run_exit_case(const char *name)
+{
+	const char *fd = getenv(RESULTS_FD_VARIABLE);
+
+	results = map_shared(sizeof(*results), fd ? atoi(fd) : -1);
+	shared = map_shared(sizeof(*shared), -1);
+	STAGE(name);
+	alarm(child_limit());
+	atexit(tell_failure);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (strcmp(cases[i].name, name) == 0)
+			return cases[i].run();
+	return 126;
+}

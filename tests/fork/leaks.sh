@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Clean programs are clean under valgrind and LeakSanitizer, without suppressions; they are cases of
+# exit-cases.c. Prints TAP.
+#
+#	leaks.sh [SOURCE-TREE LIBRARY-DIRECTORY [FLAVOR ...]]
+#
+# or with the two in $srcdir and $LIBRARIES, with the compiler in $CC, and libcheck's flags in
+# $CHECK_CFLAGS and $CHECK_LIBS or found by pkg-config. FLAVOR: mb, memb, bp, qsbr; all of them if
+# none is given.
+
+source=${1:-${srcdir:?}}
+libraries=${2:-${LIBRARIES:?}}
+shift $(($# < 2 ? $# : 2))
+test $# -gt 0 || set -- mb memb bp qsbr
+
+: "${CC:=cc}"
+: "${CHECK_CFLAGS=$(pkg-config --cflags check)}"
+: "${CHECK_LIBS=$(pkg-config --libs check)}"
+cases="clean-freed clean queued queued-registered queued-other-thread"
+child_cases="clean-child child-with-hooks"
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+number=0
+failed=0
+
+result() # ok|not ok, what
+{
+	number=$((number + 1))
+	echo "$1 $number - $2"
+	test "$1" = ok || failed=1
+}
+
+skip() # what, why
+{
+	number=$((number + 1))
+	echo "ok $number - $1 # SKIP $2"
+}
+
+build() # flavor, program, more flags
+{
+	case $1 in
+	mb) define=-DRCU_MB ;;
+	bp) define=-DTEST_BP ;;
+	qsbr) define=-DTEST_QSBR ;;
+	*) define= ;;
+	esac
+	flavor=$1
+	program=$2
+	shift 2
+	# shellcheck disable=SC2086 -- flags are lists
+	$CC -std=gnu11 -D_GNU_SOURCE -g -O1 $define "$@" -I"$source/include" \
+		"$source/tests/fork/test-exit.c" "$source/tests/fork/exit-cases.c" -o "$program" \
+		$CHECK_CFLAGS -L"$libraries" -Wl,-rpath,"$libraries" -l"urcu-$flavor" $CHECK_LIBS \
+		-pthread
+}
+
+# Every case ends by status 7; the tools put 9 in its place if they find anything.
+run() # what, command ...
+{
+	what=$1
+	shift
+	"$@" > "$work/log" 2>&1
+	status=$?
+	if test $status -eq 7; then
+		result ok "$what"
+	else
+		result "not ok" "$what"
+		echo "# status $status"
+		sed 's/^/# /' "$work/log" | head -60
+	fi
+}
+
+under_valgrind() # flavor, case, kinds of leaks
+{
+	run "$1: $2 under valgrind" env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
+		valgrind -q --leak-check=full --show-leak-kinds="$3" --errors-for-leak-kinds="$3" \
+		--error-exitcode=9 "$work/plain" "$2"
+}
+
+# A forked child's own findings end in its status, which the case's parent expects to be 0. The C
+# library leaves the child what it had allocated for threads that are not there.
+with_valgrind() # flavor
+{
+	if ! command -v valgrind > /dev/null; then
+		skip "$1 under valgrind" "no valgrind"
+		return
+	fi
+	build "$1" "$work/plain" || { result "not ok" "$1: building"; return; }
+	for name in $cases; do
+		under_valgrind "$1" "$name" all
+	done
+	for name in $child_cases; do
+		under_valgrind "$1" "$name" definite,indirect
+	done
+}
+
+# Whether the tool works here at all: it finds a leak that there is.
+can_find_leaks() # flag
+{
+	echo 'int main(void) { return __builtin_malloc(5) == 0; }' > "$work/leak.c"
+	$CC -O0 "$1" "$work/leak.c" -o "$work/leak" 2> "$work/log" || return 1
+	"$work/leak" > "$work/log" 2>&1
+	grep -q 'detected memory leaks' "$work/log"
+}
+
+with_sanitizer() # flavor, flag, cases
+{
+	if ! can_find_leaks "$2"; then
+		skip "$1 with $2" "not available"
+		return
+	fi
+	build "$1" "$work/sanitized" "$2" || { result "not ok" "$1: building with $2"; return; }
+	for name in $3; do
+		run "$1: $name with $2" env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
+			LSAN_OPTIONS=exitcode=9 ASAN_OPTIONS=exitcode=9 "$work/sanitized" "$name"
+	done
+}
+
+# LeakSanitizer alone waits in pthread_join for threads of the parent, in a forked child.
+for flavor; do
+	with_valgrind "$flavor"
+	with_sanitizer "$flavor" -fsanitize=leak "$cases"
+	with_sanitizer "$flavor" -fsanitize=address "$cases $child_cases"
+done
+echo "1..$number"
+exit $failed

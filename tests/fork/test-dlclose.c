@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exit contract where the process goes on: each library is opened, used by several threads that
+ * are joined, and closed, over and over; nothing of it stays (doc/design/exit.md). For all flavors
+ * at once: this program is linked with none, and finds them in the directory LIBRARIES of the
+ * environment, or where the dynamic linker looks.
+ */
+#include <check.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <urcu/call-rcu.h>
+
+static const char *const flavors[] = { "mb", "memb", "bp", "qsbr" };
+
+#define FLAVORS	((int)(sizeof(flavors) / sizeof(flavors[0])))
+#define ROUNDS	50
+#define WARM_UP	10
+#define THREADS	40	/* more than the registry, and bp's arena, hold without mapping memory */
+
+/* A library and the functions of it that a round needs. */
+static struct library {
+	void *handle;
+	void (*register_thread)(void), (*unregister_thread)(void);
+	void (*read_lock)(void), (*read_unlock)(void), (*synchronize_rcu)(void);
+	void (*call_rcu)(struct rcu_head *head, void (*func)(struct rcu_head *head));
+	struct call_rcu_data *(*create_call_rcu_data)(unsigned long flags, int cpu);
+	void (*call_rcu_data_free)(struct call_rcu_data *worker);
+	void (*set_thread_call_rcu_data)(struct call_rcu_data *worker);
+	int (*create_all_cpu_call_rcu_data)(unsigned long flags);
+	void (*free_all_cpu_call_rcu_data)(void);
+	void (*thread_offline)(void);	/* qsbr's alone */
+	void (*call_rcu_before_fork)(void), (*call_rcu_after_fork_parent)(void);
+	void (*call_rcu_after_fork_child)(void);
+} library;
+
+static void find(const char *flavor, const char *name, void *function)
+{
+	char symbol[64];
+	void *found;
+
+	snprintf(symbol, sizeof(symbol), "urcu_%s_%s", flavor, name);
+	found = dlsym(library.handle, symbol);
+	ck_assert_msg(found, "%s", dlerror());
+	memcpy(function, &found, sizeof(found));
+}
+
+#define FIND(name) find(flavor, #name, &library.name)
+
+static void open_library(const char *flavor)
+{
+	const char *directory = getenv("LIBRARIES");
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s%sliburcu-%s.so.8", directory ? directory : "",
+		 directory ? "/" : "", flavor);
+	library.handle = dlopen(path, RTLD_NOW);
+	ck_assert_msg(library.handle, "%s", dlerror());
+	FIND(register_thread);
+	library.unregister_thread = library.thread_offline = NULL;
+	if (strcmp(flavor, "bp") != 0)
+		FIND(unregister_thread);
+	if (strcmp(flavor, "qsbr") == 0)
+		FIND(thread_offline);
+	FIND(read_lock);
+	FIND(read_unlock);
+	FIND(synchronize_rcu);
+	FIND(call_rcu);
+	FIND(create_call_rcu_data);
+	FIND(call_rcu_data_free);
+	FIND(set_thread_call_rcu_data);
+	FIND(create_all_cpu_call_rcu_data);
+	FIND(free_all_cpu_call_rcu_data);
+	FIND(call_rcu_before_fork);
+	FIND(call_rcu_after_fork_parent);
+	FIND(call_rcu_after_fork_child);
+}
+
+/* ---- What is there ---- */
+
+static int count_entries(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	int entries = 0;
+
+	ck_assert(dir);
+	while (readdir(dir))
+		entries++;
+	closedir(dir);
+	return entries;
+}
+
+static bool is_mapped(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[4352];
+	bool mapped = false;
+
+	ck_assert(file);
+	while (!mapped && fgets(line, sizeof(line), file))
+		mapped = strstr(line, "liburcu-");
+	fclose(file);
+	return mapped;
+}
+
+/* In pages. */
+static long address_space(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	long pages;
+
+	ck_assert(file && fscanf(file, "%ld", &pages) == 1);
+	fclose(file);
+	return pages;
+}
+
+static long heap(void)
+{
+#ifdef __GLIBC__
+	return (long)mallinfo2().uordblks;
+#else
+	return 0;
+#endif
+}
+
+/* A thread that was joined may be listed a moment longer. */
+static void await_threads(int number)
+{
+	while (count_entries("/proc/self/task") - 2 > number)
+		usleep(20);
+}
+
+/* ---- A round ---- */
+
+static int runs;
+static pthread_barrier_t meet;
+
+static void count_and_free(struct rcu_head *head)
+{
+	__atomic_fetch_add(&runs, 1, __ATOMIC_RELAXED);
+	free(head);
+}
+
+static void queue_some(int number)
+{
+	for (int i = 0; i < number; i++) {
+		struct rcu_head *head = malloc(sizeof(*head));
+
+		ck_assert(head);
+		library.call_rcu(head, count_and_free);
+	}
+}
+
+static void *use(void *worker)
+{
+	library.register_thread();
+	library.read_lock();
+	library.read_unlock();
+	if (library.thread_offline)
+		library.thread_offline();
+	pthread_barrier_wait(&meet);
+	queue_some(10);
+	library.set_thread_call_rcu_data(worker);
+	queue_some(10);
+	library.set_thread_call_rcu_data(NULL);
+	library.synchronize_rcu();
+	if (library.unregister_thread)
+		library.unregister_thread();
+	return NULL;
+}
+
+static void use_in_threads(struct call_rcu_data *worker)
+{
+	pthread_t threads[THREADS];
+
+	pthread_barrier_init(&meet, NULL, THREADS);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, use, worker), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&meet);
+}
+
+static void close_library(void)
+{
+	ck_assert_int_eq(dlclose(library.handle), 0);
+	await_threads(1);
+	ck_assert(!is_mapped());
+}
+
+/* Callbacks are still queued when the library is closed: that runs them. */
+static void do_round(const char *flavor, bool keep_workers)
+{
+	struct call_rcu_data *worker;
+
+	runs = 0;
+	open_library(flavor);
+	worker = library.create_call_rcu_data(0, -1);
+	ck_assert(worker);
+	ck_assert_int_eq(library.create_all_cpu_call_rcu_data(0), 0);
+	use_in_threads(worker);
+	if (!keep_workers) {
+		library.free_all_cpu_call_rcu_data();
+		library.call_rcu_data_free(worker);
+	}
+	close_library();
+	ck_assert_int_eq(runs, 20 * THREADS);
+}
+
+static void must_not_grow(const char *flavor, bool keep_workers)
+{
+	long pages, bytes;
+	int fds;
+
+	setenv("URCU_EXIT_TIMEOUT", "60000", 1);
+	for (int i = 0; i < WARM_UP; i++)
+		do_round(flavor, keep_workers);
+	pages = address_space();
+	bytes = heap();
+	fds = count_entries("/proc/self/fd");
+	for (int i = 0; i < ROUNDS; i++)
+		do_round(flavor, keep_workers);
+	ck_assert_int_eq(count_entries("/proc/self/fd"), fds);
+	/* Less than a worker or a page each round; the heap's caches of freed memory are no leak. */
+	ck_assert_int_lt(heap() - bytes, 512 * ROUNDS);
+	ck_assert_int_lt(address_space() - pages, ROUNDS);
+}
+
+START_TEST(fifty_rounds_leave_no_thread_no_mapping_no_descriptor_no_memory)
+{
+	must_not_grow(flavors[_i], false);
+}
+END_TEST
+
+START_TEST(nor_do_workers_that_the_program_never_freed)
+{
+	must_not_grow(flavors[_i], true);
+}
+END_TEST
+
+/* ---- In a forked child ---- */
+
+static void close_in_child(const char *flavor)
+{
+	alarm(20);
+	close_library();
+	do_round(flavor, true);
+	_exit(runs == 20 * THREADS ? 0 : 1);
+}
+
+START_TEST(a_forked_child_may_close_it_as_well)
+{
+	int status;
+	pid_t pid;
+
+	signal(SIGALRM, SIG_DFL);
+	setenv("URCU_EXIT_TIMEOUT", "60000", 1);
+	open_library(flavors[_i]);
+	use_in_threads(NULL);
+	library.call_rcu_before_fork();
+	pid = fork();
+	if (pid == 0) {
+		library.call_rcu_after_fork_child();
+		close_in_child(flavors[_i]);
+	}
+	library.call_rcu_after_fork_parent();
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	close_library();
+	ck_assert_int_eq(runs, 20 * THREADS);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *suite = suite_create("dlclose");
+	TCase *tcase = tcase_create("dlclose");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase,
+		fifty_rounds_leave_no_thread_no_mapping_no_descriptor_no_memory, 0, FLAVORS);
+	tcase_add_loop_test(tcase, nor_do_workers_that_the_program_never_freed, 0, FLAVORS);
+	tcase_add_loop_test(tcase, a_forked_child_may_close_it_as_well, 0, FLAVORS);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(suite());
+	int failed;
+
+	srunner_set_tap(runner, "-");
+	srunner_set_fork_status(runner, CK_FORK);
+	srunner_run_all(runner, CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

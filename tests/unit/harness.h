@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of readers, grace periods and call_rcu share. A test is compiled once per flavor:
+ * nothing defined: memb; RCU_MB: mb; TEST_BP: bp; TEST_QSBR: qsbr. Nothing here sleeps to order
+ * things: threads meet at barriers and semaphores, or look at the grace-period number.
+ */
+#ifndef TESTS_UNIT_HARNESS_H
+#define TESTS_UNIT_HARNESS_H
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(TEST_BP)
+#define FLAVOR "bp"
+#include <urcu-bp.h>
+#elif defined(TEST_QSBR)
+#define FLAVOR "qsbr"
+#include <urcu-qsbr.h>
+#elif defined(RCU_MB)
+#define FLAVOR "mb"
+#include <urcu.h>
+#else
+#define FLAVOR "memb"
+#include <urcu.h>
+#endif
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SLOW_BUILD 1
+#else
+#define SLOW_BUILD 0
+#endif
+
+/* An assertion for any thread and for hot loops: Check's own write to a pipe each time. */
+#define want(cond)								\
+	do {									\
+		if (!(cond))							\
+			ck_abort_msg("not so: %s", #cond);			\
+	} while (0)
+
+#define get(x)		__atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define put(x, value)	__atomic_store_n(&(x), (value), __ATOMIC_RELEASE)
+#define raise_by(x, n)	__atomic_add_fetch(&(x), (n), __ATOMIC_ACQ_REL)
+
+/* ---- Threads ---- */
+
+#define TEAM_MAX 512
+
+struct team {
+	pthread_t thread[TEAM_MAX];
+	unsigned int size;
+};
+
+static inline pthread_t start(void *(*work)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, SLOW_BUILD ? 1 << 20 : 1 << 17);
+	want(pthread_create(&thread, &attr, work, arg) == 0);
+	pthread_attr_destroy(&attr);
+	return thread;
+}
+
+static inline void team_add(struct team *team, unsigned int count, void *(*work)(void *), void *arg)
+{
+	want(team->size + count <= TEAM_MAX);
+	while (count--)
+		team->thread[team->size++] = start(work, arg);
+}
+
+static inline void team_join(struct team *team)
+{
+	while (team->size)
+		want(pthread_join(team->thread[--team->size], NULL) == 0);
+}
+
+/* ---- Handshakes ---- */
+
+static inline void await(sem_t *semaphore)
+{
+	while (sem_wait(semaphore))
+		want(errno == EINTR);
+}
+
+/* Wait until cond holds, letting others run. For conditions that another thread is bound to make. */
+#define await_that(cond)							\
+	do {									\
+		while (!(cond))							\
+			sched_yield();						\
+	} while (0)
+
+static inline uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Changes with each grace period that has anybody to wait for. */
+static inline unsigned long gp_number(void)
+{
+	return __atomic_load_n(&rcu_gp.ctr, __ATOMIC_ACQUIRE);
+}
+
+/* Wait until a grace period has begun since gp_number returned before. */
+static inline void await_gp_since(unsigned long before)
+{
+	await_that(gp_number() != before);
+}
+
+/* A thread's own cheap random numbers (xorshift). */
+static inline unsigned int pick(unsigned int *state, unsigned int range)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state % range;
+}
+
+/* ---- What grace periods are for: an object is dead once nobody can hold it ---- */
+
+enum { LIVE = 1, DEAD = 2 };
+
+struct object {
+	int state;
+};
+
+/* Where readers find the current object. One writer at a time. */
+struct place {
+	struct object room[2];
+	struct object *current;
+};
+
+static inline void place_init(struct place *place)
+{
+	place->room[0].state = LIVE;
+	place->room[1].state = DEAD;
+	place->current = &place->room[0];
+}
+
+static inline void replace(struct place *place)
+{
+	struct object *old = place->current, *fresh = &place->room[old == place->room];
+
+	fresh->state = LIVE;
+	rcu_assign_pointer(place->current, fresh);
+	synchronize_rcu();
+	old->state = DEAD;
+}
+
+static inline void hold_for(unsigned int pauses)
+{
+	while (pauses--)
+		caa_cpu_relax();
+}
+
+static inline void visit(struct place *place, unsigned int pauses)
+{
+	const struct object *object;
+
+	rcu_read_lock();
+	object = rcu_dereference(place->current);
+	want(object->state == LIVE);
+	hold_for(pauses);
+	if (pauses % 32 == 31)
+		sched_yield();
+	want(object->state == LIVE);
+	rcu_read_unlock();
+	rcu_quiescent_state();
+}
+
+/* Readers who visit all places, and writers who replace what is in one each, until told to stop. */
+#define PLACES 16
+
+struct stress {
+	struct place place[PLACES];
+	struct team team;
+	unsigned int writers, numbers;
+	unsigned long replaced, visited;
+	bool over;
+};
+
+static inline void *stress_reader(void *arg)
+{
+	struct stress *s = arg;
+	unsigned int random = 0x9e3779b9u * (raise_by(s->numbers, 1) + 1);
+	unsigned long visited = 0;
+
+	rcu_register_thread();
+	do {
+		visit(&s->place[pick(&random, s->writers)], pick(&random, 200));
+		visited++;
+	} while (!get(s->over));
+	rcu_unregister_thread();
+	raise_by(s->visited, visited);
+	return NULL;
+}
+
+static inline void *stress_writer(void *arg)
+{
+	struct stress *s = arg;
+	struct place *mine = &s->place[raise_by(s->writers, 1) - 1];
+	unsigned long replaced = 0;
+
+	place_init(mine);
+	do {
+		replace(mine);
+		replaced++;
+	} while (!get(s->over));
+	raise_by(s->replaced, replaced);
+	return NULL;
+}
+
+static inline void stress_begin(struct stress *s, unsigned int readers, unsigned int writers)
+{
+	want(writers <= PLACES);
+	memset(s, 0, sizeof(*s));
+	team_add(&s->team, writers, stress_writer, s);
+	await_that(get(s->writers) == writers);
+	team_add(&s->team, readers, stress_reader, s);
+}
+
+static inline void stress_go_on(unsigned int ms)
+{
+	usleep(1000 * ms);
+}
+
+static inline void stress_end(struct stress *s)
+{
+	put(s->over, true);
+	team_join(&s->team);
+	want(s->replaced > 0 && s->visited > 0);
+}
+
+/* ---- Callbacks that are counted ---- */
+
+struct tally {
+	unsigned long queued, ran;
+};
+
+struct job {
+	struct rcu_head head;
+	struct tally *tally;
+	bool queued;
+};
+
+static inline void job_run(struct rcu_head *head)
+{
+	struct job *job = caa_container_of(head, struct job, head);
+	struct tally *tally = job->tally;
+
+	want(job->queued);
+	job->queued = false;
+	free(job);
+	raise_by(tally->ran, 1);
+}
+
+static inline void queue_jobs(struct tally *tally, unsigned int count)
+{
+	raise_by(tally->queued, count);
+	while (count--) {
+		struct job *job = malloc(sizeof(*job));
+
+		want(job);
+		job->tally = tally;
+		job->queued = true;
+		call_rcu(&job->head, job_run);
+	}
+}
+
+/* After an rcu_barrier, with nobody queueing any more. */
+static inline void all_ran_once(struct tally *tally)
+{
+	want(get(tally->ran) == get(tally->queued) && get(tally->ran) > 0);
+}
+
+/* Run func in the calling thread's worker and wait until it has. */
+struct errand {
+	struct rcu_head head;
+	void (*func)(void *arg);
+	void *arg;
+	sem_t done;
+};
+
+static inline void errand_run(struct rcu_head *head)
+{
+	struct errand *errand = caa_container_of(head, struct errand, head);
+
+	errand->func(errand->arg);
+	sem_post(&errand->done);
+}
+
+static inline void in_callback(void (*func)(void *arg), void *arg)
+{
+	struct errand errand = { .func = func, .arg = arg };
+
+	sem_init(&errand.done, 0, 0);
+	call_rcu(&errand.head, errand_run);
+	await(&errand.done);
+	rcu_barrier();
+	sem_destroy(&errand.done);
+}
+
+/* ---- Threads as the kernel has them ---- */
+
+static inline void thread_name(char name[16])
+{
+	want(prctl(PR_GET_NAME, name, 0, 0, 0) == 0);
+}
+
+/* How many threads of this process bear a name. */
+static inline unsigned int threads_named(const char *name)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned int found = 0;
+	struct dirent *task;
+
+	want(tasks);
+	while ((task = readdir(tasks))) {
+		char path[300], comm[32] = "";
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		found += fgets(comm, sizeof(comm), file) && strcspn(comm, "\n") == strlen(name) &&
+			 strncmp(comm, name, strlen(name)) == 0;
+		fclose(file);
+	}
+	closedir(tasks);
+	return found;
+}
+
+static inline void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	want(pthread_setaffinity_np(pthread_self(), sizeof(set), &set) == 0);
+}
+
+/* One that this process may run on; there are fewer than the machine may have. */
+static inline int usable_cpu(unsigned int number)
+{
+	cpu_set_t set;
+	int cpu = -1;
+
+	want(sched_getaffinity(getpid(), sizeof(set), &set) == 0);
+	for (number = number % (unsigned int)CPU_COUNT(&set) + 1; number; number--)
+		for (cpu++; !CPU_ISSET((size_t)cpu, &set); cpu++)
+			continue;
+	return cpu;
+}
+
+/* ---- A kernel that refuses ---- */
+
+/*
+ * Let system call number fail with error, where the low half of its argument arg is value (arg
+ * negative: always). flags: 0, or SECCOMP_FILTER_FLAG_TSYNC for all threads.
+ */
+static inline void refuse(int number, int arg, unsigned int value, int error, unsigned int flags)
+{
+	unsigned int low = offsetof(struct seccomp_data, args) + 8u * (unsigned int)(arg < 0 ? 0 : arg);
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, arg < 0 ? 0 : 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	want(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	want(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0);
+}
+
+/* No mapping of a page, so that a registry cannot grow. False: AddressSanitizer cannot live so. */
+static inline bool refuse_pages(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return false;
+#else
+	refuse(SYS_mmap, 1, (unsigned int)sysconf(_SC_PAGESIZE), ENOMEM, 0);
+	return true;
+#endif
+}
+
+/* ---- stderr ---- */
+
+/* From here on stderr goes to a file in memory; returns its descriptor. */
+static inline int capture_stderr(void)
+{
+	int file = memfd_create("stderr", 0);
+
+	want(file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+	return file;
+}
+
+/* What was written until now. */
+static inline const char *captured(int file)
+{
+	static char text[4096];
+	ssize_t length = pread(file, text, sizeof(text) - 1, 0);
+
+	text[length < 0 ? 0 : length] = '\0';
+	return text;
+}
+
+static inline unsigned int lines_of(const char *text)
+{
+	unsigned int lines = 0;
+
+	while ((text = strchr(text, '\n'))) {
+		lines++;
+		text++;
+	}
+	return lines;
+}
+
+/* ---- Running ---- */
+
+static inline TCase *add_case(Suite *suite, const char *name, double timeout)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, SLOW_BUILD ? 6 * timeout : timeout);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
+/* Each test runs in a process of its own (CK_FORK is Check's default). TAP on stdout. */
+static inline int run_suite(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif /* TESTS_UNIT_HARNESS_H */

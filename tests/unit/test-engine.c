@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside the library: registry, both forms of the engine, the number's wrap, sleeping, sharing. */
+#include "harness.h"
+
+#include <sys/time.h>
+
+#include "gp.h"
+#include "wait.h"
+
+#if defined(TEST_BP)
+extern struct flavor quiesce_bp;
+static struct flavor *const flavor = &quiesce_bp;
+#elif defined(RCU_MB)
+extern struct flavor quiesce_mb;
+static struct flavor *const flavor = &quiesce_mb;
+#else
+extern struct flavor quiesce_memb;
+static struct flavor *const flavor = &quiesce_memb;
+#endif
+
+/* ---- The registry, with readers that are no threads ---- */
+
+#define FAKES 200
+
+struct fakes {
+	struct registry registry;
+	struct reader reader[FAKES];
+	bool registered[FAKES];
+	unsigned long ctr;
+	unsigned int random;
+};
+
+static bool is_older(const struct fakes *fakes, unsigned int i)
+{
+	unsigned long ctr = fakes->reader[i].ctr;
+
+	return fakes->registered[i] && (ctr & URCU_GP_NEST_MASK) &&
+	       (ctr & ~URCU_GP_NEST_MASK) != (fakes->ctr & ~URCU_GP_NEST_MASK);
+}
+
+static unsigned long count_older(const struct fakes *fakes)
+{
+	unsigned long older = 0;
+
+	for (unsigned int i = 0; i < FAKES; i++)
+		older += is_older(fakes, i);
+	return older;
+}
+
+static bool is_awaited(const struct fakes *fakes, unsigned int i)
+{
+	return fakes->reader[i].slot == REGISTRY_BEYOND ||
+	       (fakes->reader[i].slot && fakes->reader[i].slot <= fakes->registry.awaited);
+}
+
+static void check_registry(const struct fakes *fakes)
+{
+	const struct registry *registry = &fakes->registry;
+	unsigned long in_array = 0;
+
+	want(registry->awaited <= registry->count && registry->count <= registry->capacity);
+	for (unsigned long i = 0; i < registry->count; i++)
+		want(registry->readers[i]->slot == i + 1);
+	for (unsigned int i = 0; i < FAKES; i++) {
+		want(fakes->registered[i] == (fakes->reader[i].slot != 0));
+		in_array += fakes->registered[i] && fakes->reader[i].slot != REGISTRY_BEYOND;
+		if (fakes->registered[i] && fakes->reader[i].slot != REGISTRY_BEYOND)
+			want(registry->readers[fakes->reader[i].slot - 1] == &fakes->reader[i]);
+	}
+	want(in_array == registry->count);
+}
+
+/* Enter a young section or leave one; older ones are entered before the grace period begins. */
+static void step_of_reader(struct fakes *fakes, unsigned int i)
+{
+	struct reader *reader = &fakes->reader[i];
+
+	if (fakes->registered[i])
+		reader->ctr = reader->ctr & URCU_GP_NEST_MASK ? 0 : fakes->ctr;
+}
+
+static void step_of_registration(struct fakes *fakes, unsigned int i)
+{
+	unsigned long awaited = fakes->registry.awaited;
+	bool was_awaited = is_awaited(fakes, i) && fakes->reader[i].slot != REGISTRY_BEYOND;
+
+	if (fakes->registered[i]) {
+		want(!quiesce_registry_add(&fakes->registry, &fakes->reader[i]));
+		want(quiesce_registry_remove(&fakes->registry, &fakes->reader[i]));
+		want(fakes->registry.awaited == awaited - was_awaited);
+		fakes->reader[i].ctr = 0;
+	} else {
+		want(!quiesce_registry_remove(&fakes->registry, &fakes->reader[i]));
+		want(quiesce_registry_add(&fakes->registry, &fakes->reader[i]));
+		want(fakes->registry.awaited == awaited);
+	}
+	fakes->registered[i] = !fakes->registered[i];
+}
+
+/* A grace period on the fakes, with readers who come, go, enter and leave between the looks. */
+static void fake_grace_period(struct fakes *fakes)
+{
+	fakes->ctr += URCU_GP_STEP;
+	want(quiesce_registry_scan(&fakes->registry, fakes->ctr) == count_older(fakes));
+	for (int look = 0; look < 8; look++) {
+		for (int step = 0; step < 40; step++) {
+			unsigned int i = pick(&fakes->random, FAKES);
+
+			if (pick(&fakes->random, 3))
+				step_of_reader(fakes, i);
+			else
+				step_of_registration(fakes, i);
+			check_registry(fakes);
+		}
+		for (unsigned int i = 0; i < FAKES; i++)
+			want(!is_older(fakes, i) || is_awaited(fakes, i));
+		want(quiesce_registry_rescan(&fakes->registry, fakes->ctr) == count_older(fakes));
+		check_registry(fakes);
+	}
+}
+
+START_TEST(registry_awaits_exactly_the_older_readers)
+{
+	static struct fakes fakes = { .registry = REGISTRY_INIT(fakes.registry), .ctr = 1 };
+
+	/* Second time: the array may not grow beyond a page, so some go on the list. */
+	if (_i && !refuse_pages())
+		return;
+	fakes.random = 12345;
+	for (int i = 0; i < 100; i++)
+		fake_grace_period(&fakes);
+	want(fakes.registry.capacity >= (_i ? 1 : 2) * REGISTRY_INLINE);
+	want(_i == (fakes.registry.readers == fakes.registry.room));
+	for (unsigned int i = 0; i < FAKES; i++)
+		if (fakes.registered[i] && pick(&fakes.random, 8))
+			step_of_registration(&fakes, i);
+	quiesce_registry_trim(&fakes.registry);
+	want(fakes.registry.readers == fakes.registry.room);
+	check_registry(&fakes);
+}
+END_TEST
+
+START_TEST(registry_knows_who_is_alone_and_can_start_anew)
+{
+	static struct fakes fakes = { .registry = REGISTRY_INIT(fakes.registry), .ctr = 1 };
+	struct reader *me = &fakes.reader[0], *other = &fakes.reader[1];
+	struct registry *registry = &fakes.registry;
+
+	want(quiesce_registry_alone(registry, NULL) && quiesce_registry_alone(registry, me));
+	quiesce_registry_add(registry, me);
+	want(quiesce_registry_alone(registry, me));
+	want(!quiesce_registry_alone(registry, NULL) && !quiesce_registry_alone(registry, other));
+	quiesce_registry_add(registry, other);
+	want(!quiesce_registry_alone(registry, me));
+	quiesce_registry_remove(registry, me);
+	want(!quiesce_registry_alone(registry, me) && quiesce_registry_alone(registry, other));
+	for (int i = 2; i < FAKES; i++)
+		quiesce_registry_add(registry, &fakes.reader[i]);
+	quiesce_registry_reset(registry, other);
+	want(registry->count == 1 && registry->awaited == 0 && other->slot == 1);
+	want(quiesce_registry_alone(registry, other));
+	quiesce_registry_reset(registry, NULL);
+	want(registry->count == 0);
+}
+END_TEST
+
+/* ---- Both forms of the engine ---- */
+
+/* Grace periods since the word had this value. */
+static unsigned long periods_since(unsigned long ctr)
+{
+	return (gp_number() - ctr) / URCU_GP_STEP / (unsigned long)flavor->passes;
+}
+
+static void choose_form(int number)
+{
+	flavor->passes = 1 + (number & 1);
+	want(gp_number() % URCU_GP_STEP == URCU_GP_COUNT);
+}
+
+START_TEST(either_form_protects_readers)
+{
+	static struct stress s;
+
+	choose_form(_i);
+	stress_begin(&s, 3, 3);
+	stress_go_on(300);
+	stress_end(&s);
+}
+END_TEST
+
+struct crossing {
+	pthread_barrier_t step;
+	struct place place;
+	bool over, left;
+};
+
+static void *reader_across(void *arg)
+{
+	struct crossing *crossing = arg;
+
+	rcu_register_thread();
+	for (;;) {
+		unsigned long before = gp_number();
+		const struct object *object;
+
+		rcu_read_lock();
+		object = rcu_dereference(crossing->place.current);
+		pthread_barrier_wait(&crossing->step);
+		if (get(crossing->over))
+			break;
+		await_gp_since(before);
+		want(object->state == LIVE);
+		put(crossing->left, true);
+		rcu_read_unlock();
+		pthread_barrier_wait(&crossing->step);
+	}
+	rcu_read_unlock();
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/* Each grace period finds the reader in a section that is one number older. */
+START_TEST(number_may_wrap_while_readers_are_in_sections)
+{
+	static struct crossing crossing;
+	pthread_t reader;
+
+	choose_form(_i);
+	place_init(&crossing.place);
+	pthread_barrier_init(&crossing.step, NULL, 2);
+	rcu_gp.ctr = 0UL - 4 * URCU_GP_STEP + URCU_GP_COUNT;
+	reader = start(reader_across, &crossing);
+	for (int i = 0; i < 300; i++) {
+		pthread_barrier_wait(&crossing.step);
+		replace(&crossing.place);
+		want(get(crossing.left));
+		put(crossing.left, false);
+		pthread_barrier_wait(&crossing.step);
+	}
+	put(crossing.over, true);
+	pthread_barrier_wait(&crossing.step);
+	pthread_join(reader, NULL);
+	want(gp_number() > URCU_GP_COUNT && gp_number() < 1000 * URCU_GP_STEP);
+}
+END_TEST
+
+START_TEST(number_may_wrap_under_load)
+{
+	static struct stress s;
+
+	choose_form(_i);
+	rcu_gp.ctr = 0UL - 100 * URCU_GP_STEP + URCU_GP_COUNT;
+	stress_begin(&s, 2, 2);
+	await_that(gp_number() < 1UL << (sizeof(long) * 8 - 1));
+	stress_go_on(50);
+	stress_end(&s);
+}
+END_TEST
+
+/* ---- Sleeping ---- */
+
+struct silent {
+	sem_t in, out;
+	unsigned int pauses;
+};
+
+/* Leaves its section without a look at gp.futex: what a look that came too early amounts to. */
+static void *silent_reader(void *arg)
+{
+	struct silent *silent = arg;
+	unsigned long before;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	before = gp_number();
+	sem_post(&silent->in);
+	await_gp_since(before);
+	hold_for(silent->pauses);
+	(void)urcu_common_close(&flavor->self()->ctr);
+	await(&silent->out);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+START_TEST(without_membarrier_a_leader_needs_nobody_to_wake_it)
+{
+	struct silent silent;
+	unsigned int random = 7;
+
+	if (flavor->has_membarrier)
+		*flavor->has_membarrier = 0;
+	flavor->membarrier_granted = false;
+	flavor->spin = _i & 1;
+	sem_init(&silent.in, 0, 0);
+	sem_init(&silent.out, 0, 0);
+	for (int i = 0; i < 100; i++) {
+		pthread_t reader;
+
+		silent.pauses = pick(&random, 10000);
+		reader = start(silent_reader, &silent);
+		await(&silent.in);
+		synchronize_rcu();
+		sem_post(&silent.out);
+		pthread_join(reader, NULL);
+	}
+	want(flavor->gp->futex == 0);
+}
+END_TEST
+
+START_TEST(however_it_sleeps_readers_are_protected)
+{
+	static struct stress s;
+
+	flavor->spin = _i & 1;
+	if (_i & 2) {
+		flavor->membarrier_granted = false;
+		if (flavor->has_membarrier)
+			*flavor->has_membarrier = 0;
+	}
+	stress_begin(&s, 2, 2);
+	stress_go_on(150);
+	stress_end(&s);
+}
+END_TEST
+
+/* ---- Sharing ---- */
+
+static void *synchronize(void *arg)
+{
+	(void)arg;
+	synchronize_rcu();
+	return NULL;
+}
+
+static unsigned int sleepers(void)
+{
+	unsigned int count;
+
+	pthread_mutex_lock(&flavor->grace.lock);
+	count = flavor->grace.sleepers[0] + flavor->grace.sleepers[1];
+	pthread_mutex_unlock(&flavor->grace.lock);
+	return count;
+}
+
+START_TEST(those_who_wait_share_one_grace_period)
+{
+	static struct team team;
+	unsigned long before;
+
+	choose_form(_i);
+	rcu_register_thread();
+	for (int round = 0; round < 20; round++) {
+		rcu_read_lock();
+		before = gp_number();
+		team_add(&team, 1, synchronize, NULL);
+		await_gp_since(before);
+		team_add(&team, 16, synchronize, NULL);
+		await_that(sleepers() == 16);
+		rcu_read_unlock();
+		team_join(&team);
+		want(periods_since(before) == 2);
+	}
+	rcu_unregister_thread();
+}
+END_TEST
+
+START_TEST(nobody_waits_for_itself_alone)
+{
+	unsigned long before = gp_number();
+
+	rcu_register_thread();
+	for (int i = 0; i < 1000; i++)
+		synchronize_rcu();
+	want(gp_number() == before);
+	rcu_unregister_thread();
+}
+END_TEST
+
+/* ---- wait.c ---- */
+
+START_TEST(waiting_ends_by_value_by_wake_or_by_deadline)
+{
+	bool (*const wait[])(int32_t *, int32_t, uint64_t) = { quiesce_wait, quiesce_wait_shared };
+	uint64_t began = quiesce_now();
+	int32_t word = 1;
+
+	errno = 4711;
+	want(wait[_i](&word, 0, QUIESCE_FOREVER));
+	want(wait[_i](&word, 0, began));
+	want(!wait[_i](&word, 1, 0) && !wait[_i](&word, 1, began));
+	want(!wait[_i](&word, 1, began + 5 * QUIESCE_NS_PER_MS));
+	want(quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
+	quiesce_sleep_until(began + 10 * QUIESCE_NS_PER_MS);
+	want(quiesce_now() >= began + 10 * QUIESCE_NS_PER_MS);
+	quiesce_sleep_until(0);
+	quiesce_wake(&word, INT_MAX);
+	quiesce_wake_shared(&word, 1);
+	want(errno == 4711);
+}
+END_TEST
+
+static int32_t woken_word;
+
+static void *sleep_on_word(void *arg)
+{
+	int32_t turn = 0;
+
+	(void)arg;
+	for (; turn < 1000; turn++) {
+		while (get(woken_word) == 2 * turn)
+			quiesce_wait(&woken_word, 2 * turn, QUIESCE_FOREVER);
+		put(woken_word, 2 * turn + 2);
+		quiesce_wake(&woken_word, 1);
+	}
+	return NULL;
+}
+
+START_TEST(wakers_and_sleepers_never_miss_each_other)
+{
+	pthread_t sleeper = start(sleep_on_word, NULL);
+
+	for (int32_t turn = 0; turn < 1000; turn++) {
+		put(woken_word, 2 * turn + 1);
+		quiesce_wake(&woken_word, 1);
+		while (get(woken_word) == 2 * turn + 1)
+			quiesce_wait(&woken_word, 2 * turn + 1, QUIESCE_FOREVER);
+	}
+	pthread_join(sleeper, NULL);
+}
+END_TEST
+
+static void do_nothing(int number)
+{
+	(void)number;
+}
+
+START_TEST(signals_do_not_push_a_deadline_away)
+{
+	struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
+	uint64_t until = quiesce_now() + 100 * QUIESCE_NS_PER_MS;
+	int32_t word = 0;
+
+	signal(SIGALRM, do_nothing);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	while (quiesce_wait(&word, 0, until))
+		want(quiesce_now() < until + 2 * QUIESCE_NS_PER_S);
+	want(quiesce_now() >= until);
+	quiesce_sleep_until(until += 50 * QUIESCE_NS_PER_MS);
+	want(quiesce_now() >= until && quiesce_now() < until + 2 * QUIESCE_NS_PER_S);
+}
+END_TEST
+
+/* ---- Workers ---- */
+
+static void *barrier(void *arg)
+{
+	rcu_barrier();
+	put(*(bool *)arg, true);
+	return NULL;
+}
+
+static struct shard *shard_with_work(struct call_rcu_data *queue)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (get(queue->shards[i].newest))
+			return &queue->shards[i];
+	want(false);
+	return NULL;
+}
+
+/* The test is the worker: it raises takes, lets a barrier look, and only then empties the queue. */
+START_TEST(barrier_that_meets_a_take_half_done_returns)
+{
+	struct call_rcu_data *queue = &flavor->workers.standard;
+	struct worker *worker = &queue->workers[0];
+	struct tally tally = { 0, 0 };
+	struct cds_wfcq_node *taken;
+	struct shard *shard;
+	bool returned = false;
+	pthread_t waiter;
+
+	put(worker->state, WORKER_THREAD);
+	queue_jobs(&tally, 1);
+	shard = shard_with_work(queue);
+	put(shard->takes, shard->takes + 1);
+	waiter = start(barrier, &returned);
+	await_that(get(queue->waiters) == 1);
+	for (uint64_t until = now_us() + 1000; now_us() < until; sched_yield())
+		want(!get(returned));
+	taken = __atomic_exchange_n(&shard->newest, NULL, __ATOMIC_SEQ_CST);
+	job_run(caa_container_of(taken, struct rcu_head, next));
+	put(shard->done, shard->takes);
+	raise_by(queue->progress, 1);
+	quiesce_wake(&queue->progress, INT_MAX);
+	pthread_join(waiter, NULL);
+	all_ran_once(&tally);
+	put(worker->state, 0);
+}
+END_TEST
+
+struct stopper {
+	struct rcu_head head;
+	struct worker *worker;
+	sem_t in;
+};
+
+static void stay_until_stopped(struct rcu_head *head)
+{
+	struct stopper *stopper = caa_container_of(head, struct stopper, head);
+
+	sem_post(&stopper->in);
+	await_that(get(stopper->worker->state) & WORKER_STOP);
+}
+
+static void *free_worker(void *arg)
+{
+	call_rcu_data_free(arg);
+	return NULL;
+}
+
+/* The worker stops in the middle of its batch, with more behind it, and barriers upon it. */
+START_TEST(callbacks_left_in_a_freed_worker_run_once)
+{
+	struct tally tally = { 0, 0 };
+	static struct team team;
+
+	for (int i = 0; i < 200; i++) {
+		struct call_rcu_data *worker = create_call_rcu_data(0, -1);
+		struct stopper stopper = { .worker = &worker->workers[0] };
+		bool returned;
+
+		sem_init(&stopper.in, 0, 0);
+		set_thread_call_rcu_data(worker);
+		call_rcu(&stopper.head, stay_until_stopped);
+		queue_jobs(&tally, 50);
+		await(&stopper.in);
+		queue_jobs(&tally, 50);
+		set_thread_call_rcu_data(NULL);
+		team_add(&team, 1, free_worker, worker);
+		team_add(&team, (unsigned int)i % 3, barrier, &returned);
+		rcu_barrier();
+		all_ran_once(&tally);
+		team_join(&team);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine-" FLAVOR);
+	TCase *tc = add_case(suite, "engine", 20);
+
+	tcase_add_loop_test(tc, registry_awaits_exactly_the_older_readers, 0, 2);
+	tcase_add_test(tc, registry_knows_who_is_alone_and_can_start_anew);
+	tcase_add_loop_test(tc, either_form_protects_readers, 0, 2);
+	tcase_add_loop_test(tc, number_may_wrap_while_readers_are_in_sections, 0, 2);
+	tcase_add_loop_test(tc, number_may_wrap_under_load, 0, 2);
+	tcase_add_loop_test(tc, without_membarrier_a_leader_needs_nobody_to_wake_it, 0, 2);
+	tcase_add_loop_test(tc, however_it_sleeps_readers_are_protected, 0, 4);
+	tcase_add_loop_test(tc, those_who_wait_share_one_grace_period, 0, 2);
+	tcase_add_test(tc, nobody_waits_for_itself_alone);
+	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_deadline, 0, 2);
+	tcase_add_test(tc, wakers_and_sleepers_never_miss_each_other);
+	tcase_add_test(tc, signals_do_not_push_a_deadline_away);
+	tcase_add_test(tc, barrier_that_meets_a_take_half_done_returns);
+	tcase_add_test(tc, callbacks_left_in_a_freed_worker_run_once);
+	return run_suite(suite);
+}

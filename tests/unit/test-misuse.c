@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Misuse is reported under the name of the function that was misused. */
+#include "harness.h"
+
+static int output;
+
+static bool said(const char *message)
+{
+	return lines_of(captured(output)) == 1 && strstr(captured(output), "liburcu: urcu_" FLAVOR) &&
+	       strstr(captured(output), message);
+}
+
+static void *synchronize(void *arg)
+{
+	synchronize_rcu();
+	put(*(bool *)arg, true);
+	return NULL;
+}
+
+/* Grace periods still work, and wait for this thread if it is registered. */
+static void check_that_all_is_well(void)
+{
+	unsigned long before = gp_number();
+	bool returned = false;
+	pthread_t writer;
+
+	rcu_read_lock();
+	writer = start(synchronize, &returned);
+	await_gp_since(before);
+	for (uint64_t until = now_us() + 500; now_us() < until; sched_yield())
+		want(!get(returned));
+	rcu_read_unlock();
+	pthread_join(writer, NULL);
+}
+
+#ifndef TEST_BP
+START_TEST(registering_twice_is_reported_and_ignored)
+{
+	output = capture_stderr();
+	rcu_register_thread();
+	want(*captured(output) == '\0');
+	rcu_register_thread();
+	want(said("_register_thread: the thread is registered already"));
+	check_that_all_is_well();
+	rcu_unregister_thread();
+	want(lines_of(captured(output)) == 1);
+	synchronize_rcu();
+}
+END_TEST
+
+START_TEST(unregistering_the_unregistered_is_reported)
+{
+	output = capture_stderr();
+	if (_i) {
+		rcu_register_thread();
+		rcu_unregister_thread();
+	}
+	rcu_unregister_thread();
+	want(said("_unregister_thread: the thread is not registered"));
+	rcu_register_thread();
+	check_that_all_is_well();
+	rcu_unregister_thread();
+	want(lines_of(captured(output)) == 1);
+}
+END_TEST
+
+START_TEST(unregistering_in_a_section_is_reported)
+{
+	output = capture_stderr();
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_unregister_thread();
+	want(said("_unregister_thread: called in a read-side critical section"));
+	rcu_read_unlock();
+	rcu_register_thread();
+	check_that_all_is_well();
+	rcu_unregister_thread();
+	want(lines_of(captured(output)) == 1);
+}
+END_TEST
+/* The grace period that waits for it ends. */
+START_TEST(unregistering_in_a_section_lets_waiters_go)
+{
+	unsigned long before = gp_number();
+	bool returned = false;
+	pthread_t writer;
+
+	output = capture_stderr();
+	rcu_register_thread();
+	rcu_read_lock();
+	writer = start(synchronize, &returned);
+	await_gp_since(before);
+	/* Long enough for the leader to fall asleep. */
+	usleep(20000);
+	rcu_unregister_thread();
+	pthread_join(writer, NULL);
+	want(said("_unregister_thread: called in a read-side critical section"));
+}
+END_TEST
+#else
+START_TEST(registering_by_hand_is_no_misuse)
+{
+	output = capture_stderr();
+	rcu_register_thread();
+	rcu_register_thread();
+	check_that_all_is_well();
+	rcu_unregister_thread();
+	rcu_unregister_thread();
+	check_that_all_is_well();
+	want(*captured(output) == '\0');
+}
+END_TEST
+#endif
+
+/* Returning lets abort go on; leaving makes the test fail, which expects a signal. */
+static void check_last_words(int number)
+{
+	(void)number;
+	if (!said("_synchronize_rcu: called in a read-side critical section"))
+		_exit(EXIT_FAILURE);
+}
+
+START_TEST(synchronizing_in_a_section_is_reported_and_aborts)
+{
+	output = capture_stderr();
+	signal(SIGABRT, check_last_words);
+	rcu_register_thread();
+	for (int depth = 0; depth <= _i; depth++)
+		rcu_read_lock();
+	synchronize_rcu();
+}
+END_TEST
+
+static void synchronize_in_section(struct rcu_head *head)
+{
+	(void)head;
+	rcu_read_lock();
+	rcu_flavor.update_synchronize_rcu();
+}
+
+START_TEST(synchronizing_in_a_section_of_a_callback_is_too)
+{
+	static struct rcu_head head;
+
+	output = capture_stderr();
+	signal(SIGABRT, check_last_words);
+	call_rcu(&head, synchronize_in_section);
+	rcu_barrier();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("misuse-" FLAVOR);
+	TCase *tc = add_case(suite, "misuse", 10);
+
+#ifndef TEST_BP
+	tcase_add_test(tc, registering_twice_is_reported_and_ignored);
+	tcase_add_loop_test(tc, unregistering_the_unregistered_is_reported, 0, 2);
+	tcase_add_test(tc, unregistering_in_a_section_is_reported);
+	tcase_add_test(tc, unregistering_in_a_section_lets_waiters_go);
+#else
+	tcase_add_test(tc, registering_by_hand_is_no_misuse);
+#endif
+	tcase_add_loop_test_raise_signal(tc, synchronizing_in_a_section_is_reported_and_aborts,
+					 SIGABRT, 0, 3);
+	tcase_add_test_raise_signal(tc, synchronizing_in_a_section_of_a_callback_is_too, SIGABRT);
+	return run_suite(suite);
+}

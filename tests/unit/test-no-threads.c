@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* call_rcu where the system has no threads to give: nothing is lost and nothing hangs. */
+#include "harness.h"
+
+#include <sys/resource.h>
+
+/* RLIMIT_NPROC binds nobody who is privileged; lowering the soft limit is not for ever. */
+static void allow_threads(bool allow)
+{
+	struct rlimit limit;
+
+	if (geteuid() == 0)
+		want(setresuid(60000, 60000, 60000) == 0);
+	want(getrlimit(RLIMIT_NPROC, &limit) == 0);
+	limit.rlim_cur = allow ? limit.rlim_max : 0;
+	want(setrlimit(RLIMIT_NPROC, &limit) == 0);
+}
+
+START_TEST(without_threads_a_worker_cannot_be_made)
+{
+	int output = capture_stderr();
+
+	allow_threads(false);
+	errno = 0;
+	want(create_call_rcu_data(0, -1) == NULL && errno == EAGAIN);
+	errno = 0;
+	want(create_all_cpu_call_rcu_data(0) < 0 && errno == EAGAIN);
+	want(lines_of(captured(output)) <= 1);
+	allow_threads(true);
+	want(create_all_cpu_call_rcu_data(0) == 0);
+	free_all_cpu_call_rcu_data();
+}
+END_TEST
+
+START_TEST(without_threads_callbacks_stay_until_the_next_call)
+{
+	struct tally tally = { 0, 0 };
+	int output = capture_stderr();
+
+	allow_threads(false);
+	queue_jobs(&tally, 1000);
+	want(get(tally.ran) == 0);
+	want(lines_of(captured(output)) == 1);
+	allow_threads(true);
+	queue_jobs(&tally, 1);
+	await_that(get(tally.ran) == 1001);
+	rcu_barrier();
+	all_ran_once(&tally);
+}
+END_TEST
+
+struct stranded {
+	pthread_barrier_t limited;
+	struct tally tally;
+	bool registered;
+};
+
+static void queue_one_more(void *arg)
+{
+	queue_jobs(arg, 1);
+}
+
+static void *barrier_stands_in(void *arg)
+{
+	struct stranded *stranded = arg;
+	struct errand errand = { .func = queue_one_more, .arg = &stranded->tally };
+
+	if (stranded->registered)
+		rcu_register_thread();
+	sem_init(&errand.done, 0, 0);
+	pthread_barrier_wait(&stranded->limited);
+	pthread_barrier_wait(&stranded->limited);
+	for (int i = 0; i < 50; i++) {
+		call_rcu(&errand.head, errand_run);
+		queue_jobs(&stranded->tally, 10);
+		rcu_barrier();
+		want(sem_trywait(&errand.done) == 0);
+	}
+	rcu_barrier();
+	if (stranded->registered)
+		rcu_unregister_thread();
+	return NULL;
+}
+
+START_TEST(without_threads_barrier_stands_in)
+{
+	struct stranded stranded = { .registered = _i & 1 };
+	unsigned int callers = _i & 2 ? 4 : 1;
+	static struct team team;
+
+	capture_stderr();
+	pthread_barrier_init(&stranded.limited, NULL, callers + 1);
+	team_add(&team, callers, barrier_stands_in, &stranded);
+	pthread_barrier_wait(&stranded.limited);
+	allow_threads(false);
+	pthread_barrier_wait(&stranded.limited);
+	team_join(&team);
+	rcu_barrier();
+	all_ran_once(&stranded.tally);
+	allow_threads(true);
+	queue_jobs(&stranded.tally, 1);
+	rcu_barrier();
+	all_ran_once(&stranded.tally);
+	want(threads_named("urcu-" FLAVOR "/0") == 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("no-threads-" FLAVOR);
+	TCase *tc = add_case(suite, "no-threads", 30);
+
+	tcase_add_test(tc, without_threads_a_worker_cannot_be_made);
+	tcase_add_test(tc, without_threads_callbacks_stay_until_the_next_call);
+	tcase_add_loop_test(tc, without_threads_barrier_stands_in, 0, 4);
+	return run_suite(suite);
+}
