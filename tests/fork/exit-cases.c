@@ -24,20 +24,25 @@ static void queue_marks(int from, int to)
 	}
 }
 
-/* 0 to 99: a third by the default worker, by one of ours, by the CPUs' each; none is freed. */
-static void queue_everywhere(void)
+/* A third each by the default worker, by one of ours, by the CPUs'; none is freed. */
+static void queue_everywhere_from(int first)
 {
 	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
 
 	MUST(worker);
-	queue_marks(0, 30);
+	queue_marks(first, first + 30);
 	set_thread_call_rcu_data(worker);
-	queue_marks(30, 60);
+	queue_marks(first + 30, first + 60);
 	set_thread_call_rcu_data(NULL);
 	MUST(create_all_cpu_call_rcu_data(0) == 0);
 	rcu_register_thread();
-	queue_marks(60, 100);
+	queue_marks(first + 60, first + 100);
 	rcu_unregister_thread();
+}
+
+static void queue_everywhere(void)
+{
+	queue_everywhere_from(0);
 }
 
 /* ---- Exits with callbacks queued ---- */
@@ -136,6 +141,28 @@ static void await_exit(struct rcu_head *head)
 {
 	(void)head;
 	await_asleep(getpid());
+}
+
+/* What a program may do after it has called the destructor by hand. */
+static int exits_by_hand(void)
+{
+	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
+
+	MUST(worker && create_all_cpu_call_rcu_data(0) == 0);
+	set_thread_call_rcu_data(worker);
+	queue_marks(0, 30);
+	rcu_exit();
+	queue_marks(30, 60);
+	rcu_exit();
+	rcu_barrier();
+	MUST(get_thread_call_rcu_data() == worker);
+	set_thread_call_rcu_data(NULL);
+	call_rcu_data_free(worker);
+	queue_marks(60, 100);
+	rcu_exit();
+	free_all_cpu_call_rcu_data();
+	queue_everywhere_from(100);
+	return 7;
 }
 
 static int slow_callback(void)
@@ -537,6 +564,7 @@ static const struct exit_case {
 	{ "requeues-for-ever", requeues_for_ever },
 	{ "blocks-for-ever", blocks_for_ever },
 	{ "reader-stuck", reader_stuck },
+	{ "exits-by-hand", exits_by_hand },
 	{ "slow-callback", slow_callback },
 	{ "exits-in-callback", exits_in_callback },
 	{ "exits-in-section", exits_in_section },

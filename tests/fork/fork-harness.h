@@ -72,6 +72,10 @@ static UNUSED_OK int qsbr_ongoing(void)
 	return qsbr_nesting;
 }
 
+/* A callback runs online, and must not hold grace periods up while it waits for something. */
+#define begin_waiting()	rcu_thread_offline()
+#define end_waiting()	rcu_thread_online()
+
 #undef rcu_register_thread
 #undef rcu_read_lock
 #undef rcu_read_unlock
@@ -80,6 +84,9 @@ static UNUSED_OK int qsbr_ongoing(void)
 #define rcu_read_lock		qsbr_lock
 #define rcu_read_unlock		qsbr_unlock
 #define rcu_read_ongoing	qsbr_ongoing
+#else
+#define begin_waiting()	((void)0)
+#define end_waiting()	((void)0)
 #endif
 
 #define TEST_LIMIT	60	/* seconds for a test; CK_TIMEOUT_MULTIPLIER stretches it */

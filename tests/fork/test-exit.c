@@ -135,6 +135,16 @@ START_TEST(a_callback_slower_than_the_program_is_waited_for)
 }
 END_TEST
 
+START_TEST(after_the_destructor_was_called_by_hand_everything_still_works)
+{
+	set_limit("60000");
+	for (int i = 0; i < 5; i++) {
+		run_case("exits-by-hand");
+		must_be_marked(0, 200, 1);
+	}
+}
+END_TEST
+
 /* ---- Nothing hangs the exit ---- */
 
 START_TEST(a_callback_that_queues_itself_for_ever_does_not_hang_the_exit)
@@ -336,6 +346,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, callbacks_run_once_when_another_thread_calls_exit);
 	tcase_add_test(tcase, callbacks_that_chain_run_once_and_others_are_not_held_up);
 	tcase_add_test(tcase, a_callback_slower_than_the_program_is_waited_for);
+	tcase_add_test(tcase, after_the_destructor_was_called_by_hand_everything_still_works);
 	tcase = add_exit_case(suite, "stuck");
 	tcase_add_test(tcase, a_callback_that_queues_itself_for_ever_does_not_hang_the_exit);
 	tcase_add_test(tcase, a_callback_that_blocks_for_ever_is_waited_for_as_long_as_the_limit);

@@ -37,8 +37,10 @@ static void go_on_in_child(struct forking *forking)
 
 	if (forking->worker)
 		MUST(get_thread_call_rcu_data() == forking->worker);
+	begin_waiting();
 	start_stuck_task(&task, finish_after_callback, forking);
 	put(&forking->over, 1);
+	end_waiting();
 }
 
 static void fork_in_callback(struct rcu_head *head)
@@ -46,14 +48,19 @@ static void fork_in_callback(struct rcu_head *head)
 	struct forking *forking = caa_container_of(head, struct forking, head);
 	pid_t pid;
 
-	if (forking->meet)
+	if (forking->meet) {
+		begin_waiting();
 		pthread_barrier_wait(forking->meet);
+		end_waiting();
+	}
 	pid = hooked_fork();
 	if (pid == 0) {
 		go_on_in_child(forking);
 		return;
 	}
+	begin_waiting();
 	expect_clean(pid);
+	end_waiting();
 	if (forking->worker)
 		MUST(get_thread_call_rcu_data() == forking->worker);
 	put(&forking->forked, 1);
@@ -179,6 +186,58 @@ START_TEST(a_callback_and_a_thread_may_fork_at_once)
 	}
 }
 END_TEST
+
+/* ---- A callback that waits for the forking thread's own section ---- */
+
+#ifndef TEST_QSBR	/* there the hooks are a quiescent state */
+static sem_t running;
+static int in_section, synchronized;
+
+static void synchronize_in_callback(struct rcu_head *head)
+{
+	(void)head;
+	sem_post(&running);
+	await_value(&in_section, 1);
+	synchronize_rcu();
+	put(&synchronized, get(&synchronized) + 1);
+}
+
+/* That callback was in the middle; the others behind it have not begun. */
+static void be_without_synchronizer(void *arg)
+{
+	MUST(rcu_read_ongoing());
+	rcu_read_unlock();
+	finish_in_child(arg);
+	MUST(get(&synchronized) == 0);
+	use_everything();
+}
+
+START_TEST(a_fork_in_a_section_does_not_wait_for_a_callback_that_waits_for_the_section)
+{
+	struct counted *all = counted_new(100);
+	struct batch batch = { all, 100 };
+	unsigned long number;
+	struct rcu_head head;
+
+	sem_init(&running, 0, 0);
+	rcu_register_thread();
+	call_rcu(&head, synchronize_in_callback);
+	queue_all(all, 100);
+	await(&running);
+	rcu_read_lock();
+	number = gp_number();
+	put(&in_section, 1);
+	await_grace_period_after(number);
+	for (int i = 0; i < 3; i++)
+		run_child(be_without_synchronizer, &batch);
+	MUST(get(&synchronized) == 0);
+	rcu_read_unlock();
+	finish(all, 100);
+	MUST(get(&synchronized) == 1);
+	rcu_unregister_thread();
+}
+END_TEST
+#endif
 
 static void exit_in_callback(struct rcu_head *head)
 {
@@ -435,6 +494,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase, callbacks_of_several_workers_may_fork_at_once);
 	tcase_add_test(tcase, a_callback_and_a_thread_may_fork_at_once);
 	tcase_add_test(tcase, the_child_of_a_callback_may_exit_in_it);
+#ifndef TEST_QSBR
+	tcase_add_test(tcase,
+		a_fork_in_a_section_does_not_wait_for_a_callback_that_waits_for_the_section);
+#endif
 	tcase_add_test(tcase,
 		a_callback_that_rcu_barrier_runs_itself_for_want_of_a_thread_may_fork);
 	tcase_add_test(tcase, the_same_for_callbacks_of_a_freed_worker);

@@ -180,6 +180,7 @@ START_TEST(a_forkers_section_goes_on_in_the_child_and_is_waited_for)
 }
 END_TEST
 
+#ifndef TEST_QSBR
 static void be_inside_of_an_older_section(void *arg)
 {
 	struct counted *all = arg;
@@ -207,6 +208,7 @@ START_TEST(a_forker_whose_section_holds_a_grace_period_up_forks_all_the_same)
 	rcu_unregister_thread();
 }
 END_TEST
+#endif
 
 /* ---- Workers: running, parked, lingering ---- */
 
@@ -638,7 +640,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_forker_that_is_not_registered_may_register_in_the_child);
 	tcase_add_test(tcase, a_registered_forker_stays_registered);
 	tcase_add_test(tcase, a_forkers_section_goes_on_in_the_child_and_is_waited_for);
+#ifndef TEST_QSBR
+	/* There the hooks are a quiescent state. */
 	tcase_add_test(tcase, a_forker_whose_section_holds_a_grace_period_up_forks_all_the_same);
+#endif
 	tcase = add_case(suite, "workers");
 	tcase_add_test(tcase, a_worker_that_never_ran_is_of_no_concern);
 	tcase_add_test(tcase, a_parked_worker_resumes_in_the_parent_and_is_made_again_in_the_child);

@@ -6,15 +6,12 @@
 #
 # usage: check-headers.sh [include-dir...]
 #
-# The headers are those under the first directory, by default that of the source tree (top_srcdir
-# if set, as in "make check"). The others are searched too. JOBS says how many run at once.
+# The headers are those under the first directory, by default that of the source tree. The others
+# are searched too. JOBS says how many run at once.
 
 here=$(dirname "$0")
-srcdir=${srcdir:-$here}
-top_srcdir=${top_srcdir:-$srcdir/../..}
-[ $# -gt 0 ] || set -- "$top_srcdir/include"
-vocabulary=$srcdir/vocabulary.cc
-[ -f "$vocabulary" ] || vocabulary=$here/vocabulary.cc
+[ $# -gt 0 ] || set -- "$here/../../include"
+vocabulary=$here/vocabulary.cc
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/check-headers.XXXXXX") || exit 99
 trap 'rm -rf "$tmp"' EXIT

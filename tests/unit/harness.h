@@ -253,6 +253,65 @@ static inline void stress_end(struct stress *s)
 	want(s->replaced > 0 && s->visited > 0);
 }
 
+/* ---- A section that begins while stores are held up ---- */
+
+/*
+ * Processors let a section's loads pass the store that opens it; barriers at either side must keep
+ * a grace period from missing such a section. What makes that rare case common: before the section
+ * the reader stores to lines that the writer has just taken away, so that the opening store waits
+ * in line for them.
+ */
+#define LINES_HELD 30
+
+struct hiding {
+	struct place place;
+	struct {
+		unsigned long word __attribute__((aligned(128)));
+	} line[LINES_HELD];
+	bool over;
+};
+
+static inline void store_to_lines(struct hiding *hiding, unsigned long value)
+{
+	for (unsigned int i = 0; i < LINES_HELD; i++)
+		__atomic_store_n(&hiding->line[i].word, value, __ATOMIC_RELAXED);
+}
+
+static inline void *hide(void *arg)
+{
+	struct hiding *hiding = arg;
+
+	rcu_register_thread();
+	for (unsigned long n = 0; !get(hiding->over); n++) {
+		const struct object *object;
+
+		store_to_lines(hiding, n);
+		rcu_read_lock();
+		object = rcu_dereference(hiding->place.current);
+		for (unsigned int i = 0; i < 200; i++)
+			want(__atomic_load_n(&object->state, __ATOMIC_RELAXED) == LIVE);
+		rcu_read_unlock();
+		rcu_quiescent_state();
+	}
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static inline void check_that_no_section_hides(unsigned int ms)
+{
+	static struct hiding hiding;
+	pthread_t reader;
+
+	place_init(&hiding.place);
+	reader = start(hide, &hiding);
+	for (uint64_t until = now_us() + 1000 * ms; now_us() < until;) {
+		store_to_lines(&hiding, 0);
+		replace(&hiding.place);
+	}
+	put(hiding.over, true);
+	pthread_join(reader, NULL);
+}
+
 /* ---- Callbacks that are counted ---- */
 
 struct tally {

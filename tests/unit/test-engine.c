@@ -469,6 +469,21 @@ static struct shard *shard_with_work(struct call_rcu_data *queue)
 	return NULL;
 }
 
+static void make_progress(struct call_rcu_data *queue)
+{
+	raise_by(queue->progress, 1);
+	quiesce_wake(&queue->progress, INT_MAX);
+}
+
+static void await_urging(struct call_rcu_data *queue)
+{
+	while (!(__atomic_fetch_and(&queue->workers[0].state, ~WORKER_URGENT, __ATOMIC_SEQ_CST) &
+		 WORKER_URGENT)) {
+		make_progress(queue);
+		sched_yield();
+	}
+}
+
 /* The test is the worker: it raises takes, lets a barrier look, and only then empties the queue. */
 START_TEST(barrier_that_meets_a_take_half_done_returns)
 {
@@ -485,14 +500,15 @@ START_TEST(barrier_that_meets_a_take_half_done_returns)
 	shard = shard_with_work(queue);
 	put(shard->takes, shard->takes + 1);
 	waiter = start(barrier, &returned);
-	await_that(get(queue->waiters) == 1);
+	/* It urges every worker, then looks at each shard and urges that one's; progress repeats it. */
+	await_urging(queue);
+	await_urging(queue);
 	for (uint64_t until = now_us() + 1000; now_us() < until; sched_yield())
 		want(!get(returned));
 	taken = __atomic_exchange_n(&shard->newest, NULL, __ATOMIC_SEQ_CST);
 	job_run(caa_container_of(taken, struct rcu_head, next));
 	put(shard->done, shard->takes);
-	raise_by(queue->progress, 1);
-	quiesce_wake(&queue->progress, INT_MAX);
+	make_progress(queue);
 	pthread_join(waiter, NULL);
 	all_ran_once(&tally);
 	put(worker->state, 0);

@@ -327,7 +327,7 @@ START_TEST(one_starts_it)
 {
 	struct cds_lfq_node_rcu *node;
 
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < 300; round++) {
 		struct crew crew = { .size = 0 };
 		struct stress s = { .scarce = true };
 		unsigned int got = 0;

@@ -200,6 +200,12 @@ START_TEST(every_one_of_many_callers_gets_its_guarantee)
 }
 END_TEST
 
+START_TEST(no_section_hides_behind_stores_held_up)
+{
+	check_that_no_section_hides(1200);
+}
+END_TEST
+
 START_TEST(section_entered_after_the_call_is_not_waited_for)
 {
 	struct held held, younger;
@@ -551,6 +557,7 @@ int main(void)
 	tcase_add_test(tc, real_calls_and_inline_ones_are_the_same);
 	tcase_add_loop_test(tc, long_reader_beside_busy_ones_is_waited_for, 0, 3);
 	tcase_add_loop_test(tc, every_one_of_many_callers_gets_its_guarantee, 0, 3);
+	tcase_add_test(tc, no_section_hides_behind_stores_held_up);
 	tcase_add_test(tc, section_entered_after_the_call_is_not_waited_for);
 	tcase_add_test(tc, awaited_reader_may_leave_for_good);
 	tcase_add_loop_test(tc, others_are_awaited_when_one_leaves_for_good, 0, 6);

@@ -59,8 +59,9 @@ static void check_that_all_works(void)
 		all_ran_once(&tally);
 	}
 	stress_begin(&s, 2, 2);
-	stress_go_on(300);
+	stress_go_on(200);
 	stress_end(&s);
+	check_that_no_section_hides(400);
 }
 
 /* What the program does when it is started again under the filter. */
