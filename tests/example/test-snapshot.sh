@@ -24,14 +24,12 @@ trap 'exit 143' TERM
 build_own()
 {
 	unset MAKEFLAGS MFLAGS MAKELEVEL
-	make -s -C "$builddir" install prefix="$work/root" V=0 >/dev/null &&
-		make -s -C "$builddir" install-pkgconfigDATA prefix="$work/root" >/dev/null &&
-		sed -i "s|^prefix=.*|prefix=$work/root|; s|^libdir=.*|libdir=$work/root/lib|
-			s|^includedir=.*|includedir=$work/root/include|" \
-			"$work"/root/lib/pkgconfig/*.pc &&
-		make -s -f "$here/../../examples/Makefile.user" OUT="$work/bin" \
-			PKG_CONFIG_PATH="$work/root/lib/pkgconfig" \
-			LDFLAGS="-Wl,-rpath,$work/root/lib" >/dev/null
+	make -s -C "$builddir" install DESTDIR="$work/root" V=0 >"$work/install.log" 2>&1 || return
+	modules=$(dirname "$(find "$work/root" -name liburcu-mb.pc)")
+	sed -i "s|^prefix=|&$work/root|; s|^libdir=|&$work/root|; s|^includedir=|&$work/root|" \
+		"$modules"/*.pc
+	make -s -f "$here/../../examples/Makefile.user" OUT="$work/bin" \
+		PKG_CONFIG_PATH="$modules" LDFLAGS="-Wl,-rpath,$modules/.." >/dev/null
 }
 
 if [ $# -ge 1 ]; then

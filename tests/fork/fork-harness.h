@@ -89,8 +89,10 @@ static UNUSED_OK int qsbr_ongoing(void)
 #define end_waiting()	((void)0)
 #endif
 
+#ifndef TEST_LIMIT
 #define TEST_LIMIT	60	/* seconds for a test; CK_TIMEOUT_MULTIPLIER stretches it */
 #define CHILD_LIMIT	25	/* seconds for a forked child, stretched alike */
+#endif
 
 /* ---- What a child tells its parent ---- */
 

@@ -51,6 +51,19 @@ static bool has_call_rcu_hooks(const struct order *order)
 	return false;
 }
 
+/* A reader that the child has made since its first hook is still a reader after the next. */
+static void call_with_reader(void (*hook)(void))
+{
+	struct reader_thread reader;
+	struct task task;
+
+	hold(&reader);
+	hook();
+	start_stuck_task(&task, synchronize, NULL);
+	release(&reader);
+	join(task.thread);
+}
+
 /* From the first of the child's hooks on the registry is in order, from call_rcu's on all is. */
 static void be_child_of(const struct order *order, struct batch *batch)
 {
@@ -58,7 +71,10 @@ static void be_child_of(const struct order *order, struct batch *batch)
 
 	alarm(child_limit());
 	for (int i = 0; i < order->count; i++) {
-		kinds[order->after[i]].child();
+		if (i == 0)
+			kinds[order->after[i]].child();
+		else
+			call_with_reader(kinds[order->after[i]].child);
 		workers = workers || order->after[i] == 0;
 		STAGE(order->name);
 		synchronize_rcu();

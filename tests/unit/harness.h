@@ -457,10 +457,10 @@ static inline void refuse(int number, int arg, unsigned int value, int error, un
 	want(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0);
 }
 
-/* No mapping of a page, so that a registry cannot grow. False: AddressSanitizer cannot live so. */
+/* No mapping of a page, so that a registry cannot grow. False: sanitizers cannot live so. */
 static inline bool refuse_pages(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if SLOW_BUILD
 	return false;
 #else
 	refuse(SYS_mmap, 1, (unsigned int)sysconf(_SC_PAGESIZE), ENOMEM, 0);
