@@ -18,7 +18,7 @@ has() {
 
 for test in tests/*/test-*.c; do
 	name=${test##*/test-}
-	has "$test" "${name%.c}" tests/Makefile.inc
+	has "$test" "tests/bin/${name%.c}" tests/Makefile.inc
 done
 for test in tests/*.sh tests/[!b]*/*.sh tests/build/*.sh; do
 	has "$test" "$test" tests/Makefile.inc

@@ -516,7 +516,7 @@ static void free_object(struct rcu_head *head)
 static int clean(void)
 {
 	queue_everywhere();
-	have_readers(200);
+	have_readers(50);
 	for (int i = 0; i < 1000; i++)
 		call_rcu(malloc(sizeof(struct rcu_head)), free_object);
 	return 7;
