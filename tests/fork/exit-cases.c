@@ -64,9 +64,8 @@ static int queued_registered(void)
 
 static void *exit_here(void *arg)
 {
-	(void)arg;
 	queue_everywhere();
-	exit(7);
+	exit(arg ? 1 : 7);
 }
 
 /* The main thread is in pthread_join meanwhile. */
@@ -108,21 +107,18 @@ static int requeues_for_ever(void)
 
 static void block(struct rcu_head *head)
 {
-	(void)head;
-	for (;;)
+	while (head)
 		pause();
 }
 
 /* Only this callback's own worker is blocked. */
 static int blocks_for_ever(void)
 {
-	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
 	static struct rcu_head head;
 
-	MUST(worker);
 	queue_marks(0, 100);
 	rcu_barrier();
-	set_thread_call_rcu_data(worker);
+	set_thread_call_rcu_data(create_call_rcu_data(0, -1));
 	call_rcu(&head, block);
 	return 7;
 }
@@ -181,8 +177,7 @@ static int slow_callback(void)
 
 static void exit_in_callback(struct rcu_head *head)
 {
-	(void)head;
-	exit(7);
+	exit(head ? 7 : 1);
 }
 
 static int exits_in_callback(void)
@@ -206,13 +201,12 @@ static int exits_in_section(void)
 
 /* ---- Exits of forked children ---- */
 
-/* Marks 0 to 199 run here, in each process once; the child has marks of its own for its copies. */
+/* The child has marks of its own for its copies. */
 static void be_child_with_hooks(void *arg)
 {
-	(void)arg;
 	for (int i = 0; i < 200; i++)
 		marked[i].mark += 1000;
-	exit(0);
+	exit(arg != NULL);
 }
 
 static int child_with_hooks(void)
@@ -231,9 +225,8 @@ static int child_with_hooks(void)
 /* The same with no worker made before the fork: the child's exit makes the first. */
 static void queue_in_child(void *arg)
 {
-	(void)arg;
 	queue_marks(0, 100);
-	exit(0);
+	exit(arg != NULL);
 }
 
 static int child_queues(void)
@@ -358,9 +351,7 @@ static ssize_t flush_late(void *cookie, const char *text, size_t size)
 {
 	int now = __atomic_load_n(&results->operations, __ATOMIC_RELAXED);
 
-	(void)cookie;
-	(void)text;
-	__atomic_store_n(&late, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&late, text || cookie, __ATOMIC_RELAXED);
 	for (int i = 0; i < 500; i++) {
 		if (__atomic_load_n(&results->operations, __ATOMIC_RELAXED) > now + 200)
 			break;
@@ -453,26 +444,11 @@ static int others_call(void)
 	return go_on_and_exit(call_registered, 3);
 }
 
-static int others_call_on_own_workers(void)
-{
-	return go_on_and_exit(call_on_own_worker, 2);
-}
-
-static int others_register(void)
-{
-	return go_on_and_exit(read_and_register, 20);
-}
-
 static int others_wait(void)
 {
 	for (int i = 0; i < 5; i++)
 		MUST(create_call_rcu_data(0, -1));
 	return go_on_and_exit(barrier_and_synchronize, 3);
-}
-
-static int others_make_workers(void)
-{
-	return go_on_and_exit(make_and_free_workers, 2);
 }
 
 /* ---- Clean programs ---- */
@@ -493,7 +469,7 @@ static void *enter_section(void *arg)
 /* So many readers at once that the registry, and bp's arena, have to map memory. */
 static void have_readers(int number)
 {
-	pthread_t threads[200];
+	pthread_t threads[60];
 	sem_t meet[2];
 
 	sem_init(&meet[0], 0, 0);
@@ -539,8 +515,7 @@ static int clean_freed(void)
 
 static void clean_in_child(void *arg)
 {
-	(void)arg;
-	exit(clean() - 7);
+	exit(clean() - 7 + (arg != NULL));
 }
 
 static int clean_child(void)
@@ -561,38 +536,40 @@ static int clean_child(void)
 static const struct exit_case {
 	const char *name;
 	int (*run)(void);
+	void *(*work)(void *);	/* in so many threads, if there is nothing else to run */
+	int threads;
 } cases[] = {
-	{ "queued", queued },
-	{ "queued-registered", queued_registered },
-	{ "queued-other-thread", queued_other_thread },
-	{ "chained", chained },
-	{ "requeues-for-ever", requeues_for_ever },
-	{ "blocks-for-ever", blocks_for_ever },
-	{ "reader-stuck", reader_stuck },
-	{ "exits-by-hand", exits_by_hand },
-	{ "slow-callback", slow_callback },
-	{ "exits-in-callback", exits_in_callback },
-	{ "exits-in-section", exits_in_section },
-	{ "child-with-hooks", child_with_hooks },
-	{ "child-queues", child_queues },
-	{ "grandchild-with-hooks", grandchild_with_hooks },
-	{ "children-without-hooks-of-readers", children_without_hooks_of_readers },
-	{ "children-without-hooks-of-workers", children_without_hooks_of_workers },
-	{ "child-without-hooks-has-callbacks", child_without_hooks_has_callbacks },
-	{ "others-call", others_call },
-	{ "others-call-on-own-workers", others_call_on_own_workers },
-	{ "others-register", others_register },
-	{ "others-wait", others_wait },
-	{ "others-make-workers", others_make_workers },
-	{ "clean", clean },
-	{ "clean-freed", clean_freed },
-	{ "clean-child", clean_child },
+	{ "queued", queued, NULL, 0 },
+	{ "queued-registered", queued_registered, NULL, 0 },
+	{ "queued-other-thread", queued_other_thread, NULL, 0 },
+	{ "chained", chained, NULL, 0 },
+	{ "requeues-for-ever", requeues_for_ever, NULL, 0 },
+	{ "blocks-for-ever", blocks_for_ever, NULL, 0 },
+	{ "reader-stuck", reader_stuck, NULL, 0 },
+	{ "exits-by-hand", exits_by_hand, NULL, 0 },
+	{ "slow-callback", slow_callback, NULL, 0 },
+	{ "exits-in-callback", exits_in_callback, NULL, 0 },
+	{ "exits-in-section", exits_in_section, NULL, 0 },
+	{ "child-with-hooks", child_with_hooks, NULL, 0 },
+	{ "child-queues", child_queues, NULL, 0 },
+	{ "grandchild-with-hooks", grandchild_with_hooks, NULL, 0 },
+	{ "children-without-hooks-of-readers", children_without_hooks_of_readers, NULL, 0 },
+	{ "children-without-hooks-of-workers", children_without_hooks_of_workers, NULL, 0 },
+	{ "child-without-hooks-has-callbacks", child_without_hooks_has_callbacks, NULL, 0 },
+	{ "others-call", others_call, NULL, 0 },
+	{ "others-call-on-own-workers", NULL, call_on_own_worker, 2 },
+	{ "others-register", NULL, read_and_register, 20 },
+	{ "others-wait", others_wait, NULL, 0 },
+	{ "others-make-workers", NULL, make_and_free_workers, 2 },
+	{ "clean", clean, NULL, 0 },
+	{ "clean-freed", clean_freed, NULL, 0 },
+	{ "clean-child", clean_child, NULL, 0 },
 };
 
 static void *map_shared(size_t size, int fd)
 {
-	int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
 
 	if (memory == MAP_FAILED)
 		_exit(125);
@@ -615,8 +592,8 @@ int run_exit_case(const char *name)
 	STAGE(name);
 	alarm(child_limit());
 	atexit(tell_failure);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (strcmp(cases[i].name, name) == 0)
-			return cases[i].run();
+	for (const struct exit_case *c = cases; c < cases + sizeof(cases) / sizeof(cases[0]); c++)
+		if (strcmp(c->name, name) == 0)
+			return c->run ? c->run() : go_on_and_exit(c->work, c->threads);
 	return 126;
 }

@@ -4,7 +4,7 @@
 
 /*
  * Programs that end with something left to do. test-exit runs each as a process of its own, from
- * exec to exit, and looks at what its callbacks left in shared memory; leaks.sh looks at the memory.
+ * exec to exit, and looks at what its callbacks left in shared memory; leaks.sh looks for leaks.
  */
 
 #define MARKS 4096

@@ -222,7 +222,7 @@ static UNUSED_OK void put(int *word, int value)
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/* Between two looks at a state that is about to change. Orders nothing; yields to a busy machine. */
+/* Between two looks at a state that is about to change. Orders nothing. */
 static UNUSED_OK void relax(void)
 {
 	usleep(20);
@@ -483,6 +483,33 @@ static UNUSED_OK void use_everything_in_child(void *arg)
 {
 	(void)arg;
 	use_everything();
+}
+
+/* ---- What several tests do in a child ---- */
+
+static UNUSED_OK void synchronize_in_child(void *arg)
+{
+	(void)arg;
+	STAGE("synchronize_rcu in the child");
+	synchronize_rcu();
+	use_everything();
+}
+
+static UNUSED_OK void queue_and_finish(void *arg)
+{
+	struct counted *fresh = counted_new(100);
+
+	if (arg)
+		finish_in_child(arg);
+	queue_all(fresh, 100);
+	finish(fresh, 100);
+	free(fresh);
+}
+
+static UNUSED_OK void must_have_no_cpu_workers(void)
+{
+	for (int cpu = 0; cpu < cpu_count(); cpu++)
+		MUST(get_cpu_call_rcu_data(cpu) == NULL);
 }
 
 /* ---- The test's process ---- */

@@ -18,7 +18,7 @@ test $# -gt 0 || set -- memb bp
 : "${CC:=cc}"
 : "${CHECK_CFLAGS=$(pkg-config --cflags check)}"
 : "${CHECK_LIBS=$(pkg-config --libs check)}"
-cases="clean-freed clean queued queued-registered queued-other-thread"
+cases="clean-freed clean queued queued-registered"
 child_cases="clean-child child-with-hooks"
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT

@@ -24,7 +24,7 @@ static const char *const flavors[] = { "mb", "memb", "bp", "qsbr" };
 #define FLAVORS	((int)(sizeof(flavors) / sizeof(flavors[0])))
 #define ROUNDS	50
 #define WARM_UP	10
-#define THREADS	40	/* more than the registry, and bp's arena, hold without mapping memory */
+#define THREADS	40	/* more than registry and arena hold without mapping memory */
 
 /* A library and the functions of it that a round needs. */
 static struct library {
@@ -229,7 +229,7 @@ static void must_not_grow(const char *flavor, bool keep_workers)
 	for (int i = 0; i < ROUNDS; i++)
 		do_round(flavor, keep_workers);
 	ck_assert_int_eq(count_entries("/proc/self/fd"), fds);
-	/* Less than a worker or a page each round; the heap's caches of freed memory are no leak. */
+	/* Less than a worker, or a page, each round; the heap's caches of freed memory vary. */
 	ck_assert_int_lt(heap() - bytes, 512 * ROUNDS);
 	ck_assert_int_lt(address_space() - pages, ROUNDS);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exit contract (doc/design/exit.md). Each test starts this program again with the name of a
- * case (exit-cases.c) and looks at how it ends and at what its callbacks did. That it ends at all is
- * for its alarm and the test's timeout to see; no other time is measured, but for the limit itself.
+ * case (exit-cases.c) and looks at how it ends and at what its callbacks did. That it ends is for
+ * its alarm and the test's timeout to see; no other time is measured, but for the limit itself.
  */
 #include <time.h>
 

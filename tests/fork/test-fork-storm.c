@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything at once while several threads fork: readers, producers, synchronizers, barriers, workers
- * made and freed, per-CPU workers made and freed, threads that come and go. The children use
- * everything, fork three levels deep and leave in every way there is. STORM_SECONDS sets how long
- * (default 4).
+ * Everything at once while several threads fork: readers, producers, synchronizers, barriers,
+ * workers made and freed, per-CPU workers made and freed, threads that come and go. The children
+ * use everything, fork three levels deep and leave in every way there is. STORM_SECONDS sets how
+ * long (default 4).
  *
  * A child that hangs is ended by its alarm, and the stage it was in is reported.
  */
@@ -228,8 +228,9 @@ static void fork_in_storm(struct forker *forker, int depth)
 	MUST(waitpid(pid, &status, 0) == pid);
 	if (shared->failure[0] || left_so(way, status))
 		return;
-	snprintf(shared->failure, sizeof(shared->failure), "level %d, way %d: status %#x, last in: %s",
-		 depth, (int)way, (unsigned int)status, shared->stage);
+	snprintf(shared->failure, sizeof(shared->failure),
+		 "level %d, way %d: status %#x, last in: %s", depth, (int)way,
+		 (unsigned int)status, shared->stage);
 }
 
 /* One of them registers for each fork anew. */

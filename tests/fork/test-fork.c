@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The fork contract (doc/design/fork.md), row by row: what the forking thread was, what the other
- * threads were in the middle of, and what the workers had left to do. Nested hooks, failing forks,
- * forks by the hundred and from callbacks are in test-fork-hooks.c.
+ * threads were, and what the workers had left to do. Other threads in the middle of a call are in
+ * test-fork-calls.c, nested hooks and failing forks in test-fork-hooks.c, forks from callbacks and
+ * under load in test-fork-load.c.
  */
 #include "fork-harness.h"
 
@@ -76,14 +77,6 @@ START_TEST(dead_threads_are_not_in_the_childs_registry_nor_is_their_memory_touch
 	stop_idlers(&idlers);
 }
 END_TEST
-
-static void synchronize_in_child(void *arg)
-{
-	(void)arg;
-	STAGE("synchronize_rcu in the child");
-	synchronize_rcu();
-	use_everything();
-}
 
 START_TEST(sections_of_other_threads_are_gone_in_the_child_and_go_on_in_the_parent)
 {
@@ -211,17 +204,6 @@ END_TEST
 #endif
 
 /* ---- Workers: running, parked, lingering ---- */
-
-static void queue_and_finish(void *arg)
-{
-	struct counted *fresh = counted_new(100);
-
-	if (arg)
-		finish_in_child(arg);
-	queue_all(fresh, 100);
-	finish(fresh, 100);
-	free(fresh);
-}
 
 START_TEST(a_parked_worker_resumes_in_the_parent_and_is_made_again_in_the_child)
 {
@@ -376,192 +358,6 @@ START_TEST(callbacks_behind_a_stuck_reader_run_once_on_both_sides)
 }
 END_TEST
 
-/* ---- Other threads in the middle of a call ---- */
-
-START_TEST(threads_in_synchronize_rcu_go_on_and_the_child_waits_for_none)
-{
-	struct reader_thread reader;
-	unsigned long number;
-	struct task tasks[4];
-
-	hold(&reader);
-	number = gp_number();
-	start_task(&tasks[0], synchronize, NULL);
-	await_grace_period_after(number);
-	for (int i = 1; i < 4; i++)
-		start_stuck_task(&tasks[i], synchronize, NULL);
-	for (int i = 0; i < 3; i++)
-		run_child(synchronize_in_child, NULL);
-	for (int i = 0; i < 4; i++)
-		MUST(!get(&tasks[i].done));
-	release(&reader);
-	for (int i = 0; i < 4; i++)
-		join(tasks[i].thread);
-	use_everything();
-}
-END_TEST
-
-START_TEST(threads_in_rcu_barrier_go_on_and_the_child_waits_for_none)
-{
-	struct counted *all = counted_new(10);
-	struct batch batch = { all, 10 };
-	struct reader_thread reader;
-	struct task tasks[3];
-
-	hold(&reader);
-	queue_all(all, 10);
-	for (int i = 0; i < 3; i++)
-		start_stuck_task(&tasks[i], barrier, NULL);
-	for (int i = 0; i < 3; i++)
-		run_child(queue_and_finish, &batch);
-	for (int i = 0; i < 3; i++)
-		MUST(!get(&tasks[i].done));
-	release(&reader);
-	for (int i = 0; i < 3; i++)
-		join(tasks[i].thread);
-	must_have_run_once(all, 10);
-}
-END_TEST
-
-static int stop_churn;
-
-/* Short-lived threads too: bp unregisters a thread as it ends. */
-static void *churn_registry(void *arg)
-{
-	while (!get(&stop_churn)) {
-		for (int i = 0; i < 50; i++) {
-			rcu_register_thread();
-			rcu_read_lock();
-			rcu_read_unlock();
-			rcu_unregister_thread();
-			synchronize_rcu();
-		}
-		join(start_thread(read_once, NULL));
-	}
-	return arg;
-}
-
-static void use_a_little(void *arg)
-{
-	(void)arg;
-	join(start_thread(read_once, NULL));
-	synchronize_rcu();
-}
-
-START_TEST(threads_in_register_and_unregister_leave_the_child_no_lock)
-{
-	pthread_t threads[3];
-
-	put(&stop_churn, 0);
-	for (int i = 0; i < 3; i++)
-		threads[i] = start_thread(churn_registry, NULL);
-	for (int i = 0; i < 300; i++)
-		run_child(use_a_little, NULL);
-	put(&stop_churn, 1);
-	for (int i = 0; i < 3; i++)
-		join(threads[i]);
-}
-END_TEST
-
-static void free_worker(void *worker)
-{
-	call_rcu_data_free(worker);
-}
-
-START_TEST(a_thread_in_call_rcu_data_free_goes_on_and_its_callbacks_run_on_both_sides)
-{
-	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
-	struct counted *all = counted_new(30);
-	struct batch batch = { all, 30 };
-	struct reader_thread reader;
-	unsigned long number;
-	struct task task;
-
-	MUST(worker);
-	hold(&reader);
-	number = gp_number();
-	set_thread_call_rcu_data(worker);
-	queue_all(all, 30);
-	set_thread_call_rcu_data(NULL);
-	await_grace_period_after(number);
-	start_stuck_task(&task, free_worker, worker);
-	run_child(queue_and_finish, &batch);
-	run_child(queue_and_finish, &batch);
-	MUST(!get(&task.done) && sum_of_runs(all, 30) == 0);
-	release(&reader);
-	join(task.thread);
-	finish(all, 30);
-}
-END_TEST
-
-static void free_all_cpu(void *arg)
-{
-	(void)arg;
-	free_all_cpu_call_rcu_data();
-}
-
-static void must_have_no_cpu_workers(void)
-{
-	for (int cpu = 0; cpu < cpu_count(); cpu++)
-		MUST(get_cpu_call_rcu_data(cpu) == NULL);
-}
-
-static void be_without_cpu_workers(void *arg)
-{
-	must_have_no_cpu_workers();
-	queue_and_finish(arg);
-	use_everything();
-}
-
-START_TEST(a_thread_in_free_all_cpu_call_rcu_data_goes_on)
-{
-	struct counted *all = counted_new(30);
-	struct batch batch = { all, 30 };
-	struct reader_thread reader;
-	struct task task;
-
-	MUST(create_all_cpu_call_rcu_data(0) == 0);
-	hold(&reader);
-	rcu_register_thread();
-	queue_all(all, 30);
-	rcu_unregister_thread();
-	start_stuck_task(&task, free_all_cpu, NULL);
-	run_child(be_without_cpu_workers, &batch);
-	run_child(be_without_cpu_workers, &batch);
-	MUST(!get(&task.done));
-	release(&reader);
-	join(task.thread);
-	finish(all, 30);
-	must_have_no_cpu_workers();
-}
-END_TEST
-
-static void *churn_cpu_workers(void *arg)
-{
-	rcu_register_thread();
-	while (!get(&stop_churn)) {
-		MUST(create_all_cpu_call_rcu_data(0) == 0);
-		free_all_cpu_call_rcu_data();
-	}
-	rcu_unregister_thread();
-	return arg;
-}
-
-START_TEST(threads_in_create_and_free_all_cpu_workers_leave_the_child_none)
-{
-	pthread_t threads[2];
-
-	put(&stop_churn, 0);
-	for (int i = 0; i < 2; i++)
-		threads[i] = start_thread(churn_cpu_workers, NULL);
-	for (int i = 0; i < 60; i++)
-		run_child(be_without_cpu_workers, NULL);
-	put(&stop_churn, 1);
-	for (int i = 0; i < 2; i++)
-		join(threads[i]);
-}
-END_TEST
-
 /* ---- Per-thread and per-CPU workers ---- */
 
 struct assigned {
@@ -653,14 +449,6 @@ static Suite *suite(void)
 	tcase_add_test(tcase, callbacks_behind_a_stuck_reader_run_once_on_both_sides);
 	tcase_add_test(tcase,
 		workers_of_thread_and_cpus_are_kept_in_the_parent_and_handed_over_in_the_child);
-	tcase = add_case(suite, "calls");
-	tcase_add_test(tcase, threads_in_synchronize_rcu_go_on_and_the_child_waits_for_none);
-	tcase_add_test(tcase, threads_in_rcu_barrier_go_on_and_the_child_waits_for_none);
-	tcase_add_test(tcase, threads_in_register_and_unregister_leave_the_child_no_lock);
-	tcase_add_test(tcase,
-		a_thread_in_call_rcu_data_free_goes_on_and_its_callbacks_run_on_both_sides);
-	tcase_add_test(tcase, a_thread_in_free_all_cpu_call_rcu_data_goes_on);
-	tcase_add_test(tcase, threads_in_create_and_free_all_cpu_workers_leave_the_child_none);
 	return suite;
 }
 

@@ -259,9 +259,9 @@ static inline void stress_end(struct stress *s)
  * Processors let a section's loads pass the store that opens it; barriers at either side must keep
  * a grace period from missing such a section. What makes that rare case common: before the section
  * the reader stores to lines that the writer has just taken away, so that the opening store waits
- * in line for them.
+ * in line for them. How many delay it best depends on the machine.
  */
-#define LINES_HELD 30
+#define LINES_HELD 55
 
 struct hiding {
 	struct place place;
@@ -273,7 +273,9 @@ struct hiding {
 
 static inline void store_to_lines(struct hiding *hiding, unsigned long value)
 {
-	for (unsigned int i = 0; i < LINES_HELD; i++)
+	unsigned int count = 10 + value % (LINES_HELD - 10);
+
+	for (unsigned int i = 0; i < count; i++)
 		__atomic_store_n(&hiding->line[i].word, value, __ATOMIC_RELAXED);
 }
 
@@ -304,8 +306,8 @@ static inline void check_that_no_section_hides(unsigned int ms)
 
 	place_init(&hiding.place);
 	reader = start(hide, &hiding);
-	for (uint64_t until = now_us() + 1000 * ms; now_us() < until;) {
-		store_to_lines(&hiding, 0);
+	for (uint64_t until = now_us() + 1000 * ms, n = 0; now_us() < until; n++) {
+		store_to_lines(&hiding, n);
 		replace(&hiding.place);
 	}
 	put(hiding.over, true);

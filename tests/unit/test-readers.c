@@ -202,7 +202,7 @@ END_TEST
 
 START_TEST(no_section_hides_behind_stores_held_up)
 {
-	check_that_no_section_hides(1200);
+	check_that_no_section_hides(2000);
 }
 END_TEST
 

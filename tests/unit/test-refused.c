@@ -61,7 +61,7 @@ static void check_that_all_works(void)
 	stress_begin(&s, 2, 2);
 	stress_go_on(200);
 	stress_end(&s);
-	check_that_no_section_hides(400);
+	check_that_no_section_hides(500);
 }
 
 /* What the program does when it is started again under the filter. */
