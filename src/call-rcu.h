@@ -40,7 +40,7 @@ void quiesce_registry_after_fork_child(struct flavor *flavor);
 void quiesce_set_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks);
 void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks);
 
-/* At exit or dlclose (exit.c). */
-void quiesce_exit(struct flavor *flavor);
+/* At exit or dlclose (exit.c): at_end; or when the program asks for the same before that. */
+void quiesce_exit(struct flavor *flavor, bool at_end);
 
 #endif

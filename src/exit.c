@@ -5,6 +5,7 @@
  * stop in time keeps its memory. doc/design/exit.md has the cases.
  */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "call-rcu.h"
 #include "cpu.h"
@@ -75,27 +76,33 @@ static void allow_workers(struct flavor *flavor)
 }
 
 /*
- * Whether the program's own destructors have run. Those of a shared library's users run before its
- * own; in a program that holds the library itself they may run after.
+ * Whether the program cannot free its workers any more: its destructors have run, and there is no
+ * other thread. The destructors of a shared library's users run before its own; in a program that
+ * holds the library itself they may run after. A directory has a link for each entry, and two.
  */
+static bool program_is_over(bool at_end)
+{
 #ifdef PIC
-static const bool program_is_over = true;
-#else
-static const bool program_is_over = false;
-#endif
+	struct stat threads;
 
-/* With no thread left that could look at them, and only what the program cannot free any more. */
-static void free_queues(struct flavor *flavor)
+	return at_end && stat("/proc/self/task", &threads) == 0 && threads.st_nlink == 3;
+#else
+	return at_end && false;
+#endif
+}
+
+/* With no reader left that could look at them: all, or those that the program has given up. */
+static void free_queues(struct flavor *flavor, bool owned)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data **link = &all->list, *queue, *freed = NULL;
 
 	pthread_mutex_lock(&all->lock);
 	all->orphans = all->workers[0].fostered = NULL;
-	for (unsigned int cpu = 0; program_is_over && all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
+	for (unsigned int cpu = 0; owned && all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
 		__atomic_store_n(&all->per_cpu[cpu], NULL, __ATOMIC_RELEASE);
 	while ((queue = *link)) {
-		if ((program_is_over || queue->workers == all->workers) && !queue->pins) {
+		if ((owned || queue->workers == all->workers) && !queue->pins) {
 			*link = queue->next;
 			queue->next = freed;
 			freed = queue;
@@ -110,7 +117,7 @@ static void free_queues(struct flavor *flavor)
 	}
 }
 
-void quiesce_exit(struct flavor *flavor)
+void quiesce_exit(struct flavor *flavor, bool at_end)
 {
 	uint64_t limit = time_limit(), deadline = quiesce_now() + limit;
 	bool suspended;
@@ -125,7 +132,7 @@ void quiesce_exit(struct flavor *flavor)
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
 	if (stop_workers(flavor, deadline) && all_empty(flavor) &&
 	    quiesce_registry_alone(&flavor->registry, flavor->self())) {
-		free_queues(flavor);
+		free_queues(flavor, program_is_over(at_end));
 		quiesce_registry_trim(&flavor->registry);
 	}
 	allow_workers(flavor);

@@ -157,7 +157,7 @@ static void end(void)
 {
 	sigset_t all, before;
 
-	quiesce_exit(&quiesce_bp);
+	quiesce_exit(&quiesce_bp, true);
 	if (!quiesce_is_ours(&quiesce_bp))
 		return;
 	if (has_thread_end)

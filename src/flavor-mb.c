@@ -66,10 +66,15 @@ void urcu_mb_init(void)
 	quiesce_init(&quiesce_mb);
 }
 
-__attribute__((destructor))
 void urcu_mb_exit(void)
 {
-	quiesce_exit(&quiesce_mb);
+	quiesce_exit(&quiesce_mb, false);
+}
+
+__attribute__((destructor))
+static void end(void)
+{
+	quiesce_exit(&quiesce_mb, true);
 }
 
 FLAVOR_EXPORTS(mb, quiesce_mb)

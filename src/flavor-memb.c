@@ -68,10 +68,15 @@ void urcu_memb_init(void)
 	quiesce_init(&quiesce_memb);
 }
 
-__attribute__((destructor))
 void urcu_memb_exit(void)
 {
-	quiesce_exit(&quiesce_memb);
+	quiesce_exit(&quiesce_memb, false);
+}
+
+__attribute__((destructor))
+static void end(void)
+{
+	quiesce_exit(&quiesce_memb, true);
 }
 
 FLAVOR_EXPORTS(memb, quiesce_memb)

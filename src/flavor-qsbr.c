@@ -91,10 +91,15 @@ static void begin(void)
 	quiesce_init(&quiesce_qsbr);
 }
 
-__attribute__((destructor))
 void urcu_qsbr_exit(void)
 {
-	quiesce_exit(&quiesce_qsbr);
+	quiesce_exit(&quiesce_qsbr, false);
+}
+
+__attribute__((destructor))
+static void end(void)
+{
+	quiesce_exit(&quiesce_qsbr, true);
 }
 
 FLAVOR_EXPORTS(qsbr, quiesce_qsbr)

@@ -180,6 +180,8 @@ static void restart_workers(struct flavor *flavor)
 		if (current && current->queue == queue) {
 			reset_worker(current);
 		} else {
+			/* Whoever was to free it, drained, is gone: now the foster is. */
+			queue->drained = false;
 			queue->workers = all->workers;
 			queue->next_fostered = all->orphans;
 			all->orphans = queue;

@@ -298,6 +298,8 @@ int main(void)
 	SRunner *runner = srunner_create(suite());
 	int failed;
 
+	/* One arena: how many malloc makes for threads is chance, and each takes address space. */
+	mallopt(M_ARENA_MAX, 1);
 	srunner_set_tap(runner, "-");
 	srunner_set_fork_status(runner, CK_FORK);
 	srunner_run_all(runner, CK_SILENT);
