@@ -37,6 +37,7 @@ static bool may_wait(const struct flavor *flavor)
 	       !flavor->fork.depth;
 }
 
+/* For workers that have stopped. */
 static bool all_empty(struct flavor *flavor)
 {
 	struct call_rcu_data *queue = NULL;
@@ -127,8 +128,7 @@ void quiesce_exit(struct flavor *flavor, bool at_end)
 	if (flavor->attend)
 		flavor->attend();
 	suspended = quiesce_suspend(flavor);
-	if (!all_empty(flavor))
-		quiesce_barrier_until(flavor, deadline);
+	quiesce_barrier_until(flavor, deadline);
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
 	if (stop_workers(flavor, deadline) && all_empty(flavor) &&
 	    quiesce_registry_alone(&flavor->registry, flavor->self())) {

@@ -329,10 +329,13 @@ static void hand_back(struct call_rcu_data *queue, const struct worker *helper)
 
 	pthread_mutex_lock(&queue->flavor->workers.lock);
 	for (unsigned int i = 0; i < queue->shard_count; i++) {
-		if (quiesce_queue_server(queue, &queue->shards[i]) != helper)
+		struct shard *shard = &queue->shards[i];
+
+		if (quiesce_queue_server(queue, shard) != helper)
 			continue;
-		__atomic_store_n(&queue->shards[i].server, 0, __ATOMIC_SEQ_CST);
-		work |= quiesce_shard_has_work(&queue->shards[i]);
+		work |= shard->batch || shard->taken;
+		__atomic_store_n(&shard->server, 0, __ATOMIC_SEQ_CST);
+		work |= __atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST) != NULL;
 	}
 	pthread_mutex_unlock(&queue->flavor->workers.lock);
 	if (work)
