@@ -118,11 +118,12 @@ with_sanitizer() # flavor, flag, cases
 	done
 }
 
-# LeakSanitizer alone waits in pthread_join for threads of the parent, in a forked child.
+# No forked children under the sanitizers: LeakSanitizer waits in pthread_join for the parent's
+# threads there, and AddressSanitizer's allocator (gcc 12) for locks that those held at the fork.
 for flavor; do
 	with_valgrind "$flavor"
 	with_sanitizer "$flavor" -fsanitize=leak "$cases"
-	with_sanitizer "$flavor" -fsanitize=address "$cases $child_cases"
+	with_sanitizer "$flavor" -fsanitize=address "$cases"
 done
 echo "1..$number"
 exit $failed

@@ -257,6 +257,7 @@ struct gate {
 	struct rcu_head head;
 	sem_t entered;
 	int forking;			/* the forker is about to call before_fork */
+	int returned;
 	pid_t forker;
 };
 
@@ -268,6 +269,7 @@ static void stand_at_gate(struct rcu_head *head)
 	sem_post(&gate->entered);
 	await_value(&gate->forking, 1);
 	await_asleep(gate->forker);
+	put(&gate->returned, 1);
 }
 
 static void init_gate(struct gate *gate)
@@ -300,7 +302,7 @@ static void fork_in_a_batch(void)
 	await(&gate.entered);
 	put(&gate.forking, 1);
 	call_rcu_before_fork();
-	MUST(sum_of_runs(all, BATCH) == GATE);
+	MUST(get(&gate.returned) && sum_of_runs(all, BATCH) == GATE);
 	pid = fork();
 	if (pid == 0) {
 		alarm(child_limit());

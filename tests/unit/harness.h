@@ -102,7 +102,7 @@ static inline void await(sem_t *semaphore)
 		want(errno == EINTR);
 }
 
-/* Wait until cond holds, letting others run. For conditions that another thread is bound to make. */
+/* Let others run until cond holds, which another thread is bound to make true. */
 #define await_that(cond)							\
 	do {									\
 		while (!(cond))							\
@@ -444,7 +444,8 @@ static inline int usable_cpu(unsigned int number)
  */
 static inline void refuse(int number, int arg, unsigned int value, int error, unsigned int flags)
 {
-	unsigned int low = offsetof(struct seccomp_data, args) + 8u * (unsigned int)(arg < 0 ? 0 : arg);
+	unsigned int low = offsetof(struct seccomp_data, args) +
+			   8u * (unsigned int)(arg < 0 ? 0 : arg);
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 3),

@@ -500,7 +500,7 @@ START_TEST(barrier_that_meets_a_take_half_done_returns)
 	shard = shard_with_work(queue);
 	put(shard->takes, shard->takes + 1);
 	waiter = start(barrier, &returned);
-	/* It urges every worker, then looks at each shard and urges that one's; progress repeats it. */
+	/* It urges every worker, then looks at each shard and urges again, as often as we poke. */
 	await_urging(queue);
 	await_urging(queue);
 	for (uint64_t until = now_us() + 1000; now_us() < until; sched_yield())

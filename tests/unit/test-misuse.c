@@ -6,8 +6,10 @@ static int output;
 
 static bool said(const char *message)
 {
-	return lines_of(captured(output)) == 1 && strstr(captured(output), "liburcu: urcu_" FLAVOR) &&
-	       strstr(captured(output), message);
+	const char *text = captured(output);
+
+	return lines_of(text) == 1 && strstr(text, "liburcu: urcu_" FLAVOR) &&
+	       strstr(text, message);
 }
 
 static void *synchronize(void *arg)

@@ -162,6 +162,7 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(tc, everything_works_if_only_the_command_is_refused, 0, 3);
 	tcase_add_loop_test(tc, readers_stay_protected_if_refused_while_they_read, 0, 6);
 	if (granted())
-		tcase_add_test_raise_signal(tc, program_ends_if_readers_cannot_be_protected, SIGABRT);
+		tcase_add_test_raise_signal(tc, program_ends_if_readers_cannot_be_protected,
+					    SIGABRT);
 	return run_suite(suite);
 }

@@ -260,7 +260,7 @@ START_TEST(worker_is_bound_as_far_as_the_kernel_allows)
 }
 END_TEST
 
-/* Few round trips may take long on a busy machine; a lingering worker would have most take 10 ms. */
+/* A few round trips may be slow on a busy machine; with a lingering worker most take 10 ms. */
 START_TEST(rt_workers_do_not_linger)
 {
 	struct call_rcu_data *worker = create_call_rcu_data(URCU_CALL_RCU_RT, -1);
