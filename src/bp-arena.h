@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_BP_ARENA_H
-#define QUIESCE_BP_ARENA_H
+#pragma once
 
 #include <pthread.h>
 
@@ -46,5 +45,3 @@ void quiesce_bp_arena_reset(struct bp_arena *arena, struct urcu_bp_reader *keep)
 
 /* At exit: unmap the chunks, if none of their slots is in use. */
 void quiesce_bp_arena_trim(struct bp_arena *arena);
-
-#endif

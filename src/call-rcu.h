@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_CALL_RCU_H
-#define QUIESCE_CALL_RCU_H
+#pragma once
 
 /*
  * The functions of urcu/call-rcu.h, which has their contracts, for any flavor. flavor-exports.h
@@ -42,5 +41,3 @@ void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
 
 /* At exit or dlclose (exit.c): at_end; or when the program asks for the same before that. */
 void quiesce_exit(struct flavor *flavor, bool at_end);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_CPU_H
-#define QUIESCE_CPU_H
+#pragma once
 
 /* Masks for up to 8192 CPUs, what kernels are built for at most. */
 #define QUIESCE_CPU_WORDS (8192 / (8 * sizeof(unsigned long)))
@@ -16,5 +15,3 @@ int quiesce_cpu_current(void);
 
 /* Bind the calling thread to cpu if the kernel allows it; otherwise leave it free. */
 void quiesce_cpu_bind(int cpu);
-
-#endif

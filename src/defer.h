@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_DEFER_H
-#define QUIESCE_DEFER_H
+#pragma once
 
 #include <pthread.h>
 
@@ -29,5 +28,3 @@ void quiesce_defer_exit(struct flavor *flavor);
 
 /* In a fork's child: the locks are nobody's. */
 void quiesce_defer_child(struct flavor *flavor);
-
-#endif

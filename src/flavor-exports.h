@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_FLAVOR_EXPORTS_H
-#define QUIESCE_FLAVOR_EXPORTS_H
+#pragma once
 
 /*
  * The exported functions that all flavors have, as one-line forwarders to the engine: F is the
@@ -93,5 +92,3 @@ const struct rcu_flavor_struct urcu_##F##_flavor = {					\
 		       offsetof(type, node) == offsetof(struct reader, node) &&		\
 		       offsetof(type, slot) == offsetof(struct reader, slot) &&		\
 		       sizeof(type) == 2 * CAA_CACHE_LINE_SIZE, #type)
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_GP_H
-#define QUIESCE_GP_H
+#pragma once
 
 /*
  * READ FIRST. What a flavor is, and the grace-period engine that serves them all.
@@ -177,5 +176,3 @@ void quiesce_resume(const struct flavor *flavor, bool suspended);
 
 /* A token that is the calling thread's alone and stays its own in a fork's child. */
 const void *quiesce_self(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_MEMBARRIER_H
-#define QUIESCE_MEMBARRIER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -25,5 +24,3 @@ bool quiesce_membarrier(void);
  * kernel refuses this too: readers would go unprotected.
  */
 void quiesce_order_all_threads(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_POLLING_H
-#define QUIESCE_POLLING_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -21,5 +20,3 @@ struct poll_state {
 
 struct urcu_gp_poll_state quiesce_start_poll(struct flavor *flavor);
 bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state);
-
-#endif

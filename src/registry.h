@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_REGISTRY_H
-#define QUIESCE_REGISTRY_H
+#pragma once
 
 /*
  * Who the readers are. A dense array of reader pointers, so that a scan is a run over adjacent
@@ -87,5 +86,3 @@ void quiesce_registry_reset(struct registry *registry, struct reader *self);
 
 /* At exit: give the array's memory back if the readers fit without it. */
 void quiesce_registry_trim(struct registry *registry);
-
-#endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_REPORT_H
-#define QUIESCE_REPORT_H
+#pragma once
 
 /*
  * One line on stderr, "liburcu: <message>", written by one write(2). For misuse by the program and
  * for shortages that no return value can tell; never for what the caller can handle.
  */
 void quiesce_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_WAIT_H
-#define QUIESCE_WAIT_H
+#pragma once
 
 /*
  * Waiting: the one place in the tree that sleeps on a futex or wakes one.
@@ -39,5 +38,3 @@ void quiesce_wake_shared(int32_t *word, int count);
 
 /* Sleep until the deadline; nobody wakes it. For readers that wake nobody (bp). */
 void quiesce_sleep_until(uint64_t deadline);
-
-#endif

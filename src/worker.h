@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_WORKER_H
-#define QUIESCE_WORKER_H
+#pragma once
 
 /*
  * Workers: queues of callbacks and the threads that run them.
@@ -220,5 +219,3 @@ void quiesce_worker_end_wait(void);
 /* While the current worker waits in a hook for another thread's fork, it counts as paused. */
 void quiesce_worker_step_aside(void);
 void quiesce_worker_step_back(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_ANNOTATE_H
-#define _URCU_ANNOTATE_H
+#pragma once
 
 /*
  * Order that ThreadSanitizer cannot see, because a fence or sys_membarrier provides it: what a
@@ -11,19 +10,13 @@
 #include <urcu/compiler.h>
 
 #ifdef CMM_SANITIZE_THREAD
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 extern void __tsan_acquire(void *addr);
 extern void __tsan_release(void *addr);
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 #define urcu_annotate_acquire(addr)	__tsan_acquire((void *) (addr))
 #define urcu_annotate_release(addr)	__tsan_release((void *) (addr))
 #else
 #define urcu_annotate_acquire(addr)	((void) (addr))
 #define urcu_annotate_release(addr)	((void) (addr))
 #endif
-
-#endif /* _URCU_ANNOTATE_H */

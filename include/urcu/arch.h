@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_ARCH_H
-#define _URCU_ARCH_H
+#pragma once
 
 /*
  * Barriers, the cache line and the cycle counter. The names and cache line sizes of the
@@ -46,14 +45,8 @@
 #define cmm_read_barrier_depends()	cmm_mb()
 #elif defined(__hppa__)
 #define URCU_ARCH_HPPA		1
-#elif defined(__ia64__)
-#define URCU_ARCH_IA64		1
 #elif defined(__m68k__)
 #define URCU_ARCH_M68K		1
-#elif defined(__nios2__)
-#define URCU_ARCH_NIOS2		1
-#elif defined(__tile__)
-#define URCU_ARCH_TILE		1
 #endif
 
 /* Caches are coherent, so the cmm_*mc() family needs nothing of the machine. */
@@ -126,5 +119,3 @@ static inline caa_cycles_t caa_get_cycles(void)
 	return (caa_cycles_t) ts.tv_sec * 1000000000U + (caa_cycles_t) ts.tv_nsec;
 }
 #endif
-
-#endif /* _URCU_ARCH_H */

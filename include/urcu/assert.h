@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_ASSERT_H
-#define _URCU_ASSERT_H
+#pragma once
 
 #include <assert.h>
 
@@ -22,5 +21,3 @@
 #else
 #define urcu_assert_debug(_cond)	_urcu_use_expression(_cond)
 #endif
-
-#endif /* _URCU_ASSERT_H */

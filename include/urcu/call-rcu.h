@@ -9,11 +9,8 @@
 
 #include <pthread.h>
 
+#include <urcu/compiler.h>
 #include <urcu/wfcqueue.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 /*
  * One queued callback, embedded in the object that it will free or change. The library's from
@@ -36,15 +33,9 @@ struct call_rcu_data;
 #define URCU_CALL_RCU_PAUSE	(1U << 4)
 #define URCU_CALL_RCU_PAUSED	(1U << 5)
 
-#ifdef __cplusplus
-}
 #endif
 
-#endif
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /*
  * Run func(head) in a worker's thread, after a grace period. head is intrusive: nothing is
@@ -137,6 +128,4 @@ extern void call_rcu_before_fork(void);
 extern void call_rcu_after_fork_parent(void);
 extern void call_rcu_after_fork_child(void);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END

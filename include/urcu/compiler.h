@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_COMPILER_H
-#define _URCU_COMPILER_H
+#pragma once
 
 /*
  * What the compiler offers, under one set of names. Everything here works in C99 and later and in
@@ -59,14 +58,25 @@
 #define CAA_BUILD_BUG_ON_ZERO(cond)	(sizeof(char[1 - 2 * !!(cond)]) - 1)
 
 /*
- * Declaration that fails the compilation unless the constant predicate holds. msg is a string
- * literal; c_identifier_msg says the same as an identifier, for compilers that want one.
+ * What C and C++ spell differently.
+ *
+ * urcu_static_assert: declaration that fails the compilation unless the constant predicate holds.
+ * msg is a string literal; c_identifier_msg says the same as an identifier, for compilers that want
+ * one.
+ *
+ * _URCU_TRANSPARENT_UNION: a parameter of such a union takes any of its members. C++ has overloads.
  */
 #ifdef __cplusplus
 #define urcu_static_assert(predicate, msg, c_identifier_msg)	static_assert(predicate, msg)
+#define _URCU_EXTERN_C_BEGIN	extern "C" {
+#define _URCU_EXTERN_C_END	}
+#define _URCU_TRANSPARENT_UNION
 #else
 #define urcu_static_assert(predicate, msg, c_identifier_msg)	\
 	__extension__ _Static_assert(predicate, msg)
+#define _URCU_EXTERN_C_BEGIN
+#define _URCU_EXTERN_C_END
+#define _URCU_TRANSPARENT_UNION	__attribute__((__transparent_union__))
 #endif
 
 /* Declaration that fails the compilation unless objects of size bytes have lock-free atomics. */
@@ -117,5 +127,3 @@
 #define _CMM_ORDER_STORE	__ATOMIC_RELAXED
 #define _CMM_ORDER_RMW		__ATOMIC_RELAXED
 #endif
-
-#endif /* _URCU_COMPILER_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_CONFIG_H
-#define _URCU_CONFIG_H
+#pragma once
 
 /* Facts about how the library was built, for programs that ask. Nothing in these headers does. */
 
@@ -16,5 +15,3 @@
 
 /* Atomic operations are the compiler's. */
 #define CONFIG_RCU_USE_ATOMIC_BUILTINS	1
-
-#endif /* _URCU_CONFIG_H */

@@ -3,9 +3,9 @@
  * defer_rcu: callbacks that the queueing thread runs itself, from a queue of its own, in batches of
  * one grace period. Declared again under each flavor's names (urcu/map/urcu-FLAVOR.h).
  */
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include <urcu/compiler.h>
+
+_URCU_EXTERN_C_BEGIN
 
 /*
  * Run fct(p) after a grace period, in this thread or in the defer worker. The thread must have
@@ -33,6 +33,4 @@ extern void rcu_defer_barrier_thread(void);
 /* Check at the end of a program that no thread has a queue any more; reports it otherwise. */
 extern void rcu_defer_exit(void);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END

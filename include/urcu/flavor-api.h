@@ -6,9 +6,9 @@
  *
  * "In a section" below means: between the outermost rcu_read_lock and its rcu_read_unlock.
  */
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include <urcu/compiler.h>
+
+_URCU_EXTERN_C_BEGIN
 
 /*
  * void rcu_read_lock(void), void rcu_read_unlock(void): enter and leave a read-side critical
@@ -42,6 +42,4 @@ extern void rcu_register_thread(void);
  */
 extern void synchronize_rcu(void);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END

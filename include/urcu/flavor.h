@@ -5,11 +5,8 @@
 
 #include <stdbool.h>
 
+#include <urcu/compiler.h>
 #include <urcu/urcu-poll.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 struct rcu_head;
 
@@ -40,15 +37,20 @@ struct rcu_flavor_struct {
 	bool (*update_poll_state_synchronize_rcu)(struct urcu_gp_poll_state state);
 };
 
-#ifdef __cplusplus
-}
-#endif
+/* Definition of the table x, of the flavor whose unprefixed names are in force. */
+#define DEFINE_RCU_FLAVOR(x)						\
+	const struct rcu_flavor_struct x = {				\
+		rcu_read_lock, rcu_read_unlock, rcu_read_ongoing, rcu_quiescent_state, \
+		call_rcu, synchronize_rcu, defer_rcu,			\
+		rcu_thread_offline, rcu_thread_online,			\
+		rcu_register_thread, rcu_unregister_thread, rcu_barrier, \
+		urcu_register_rculfhash_atfork, urcu_unregister_rculfhash_atfork, \
+		start_poll_synchronize_rcu, poll_state_synchronize_rcu,	\
+	}
 
 #endif
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /* The table of the flavor whose names are in force. */
 extern const struct rcu_flavor_struct rcu_flavor;
@@ -61,6 +63,4 @@ extern const struct rcu_flavor_struct rcu_flavor;
 extern void urcu_register_rculfhash_atfork(struct urcu_atfork *atfork);
 extern void urcu_unregister_rculfhash_atfork(struct urcu_atfork *atfork);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END

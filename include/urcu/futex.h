@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_FUTEX_H
-#define _URCU_FUTEX_H
+#pragma once
 
 #include <errno.h>
 #include <stdint.h>
@@ -16,9 +15,7 @@
 
 struct timespec;
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /*
  * FUTEX_WAIT and FUTEX_WAKE for a kernel without futexes. WAIT may return early and with no reason;
@@ -65,8 +62,4 @@ static inline int futex_async(int32_t *uaddr, int op, int32_t val,
 	return ret;
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* _URCU_FUTEX_H */
+_URCU_EXTERN_C_END

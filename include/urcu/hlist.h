@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_HLIST_H
-#define _URCU_HLIST_H
+#pragma once
 
 /*
  * Doubly linked list with a head of one pointer, for hash chains. Ends in a null pointer. One
@@ -87,5 +86,3 @@ static inline void cds_hlist_del(struct cds_hlist_node *elem)
 		entry && (e = cds_hlist_entry_safe((entry)->member.next, \
 				__typeof__(*(entry)), member), 1);	\
 		entry = e)
-
-#endif /* _URCU_HLIST_H */

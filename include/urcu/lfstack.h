@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_LFSTACK_H
-#define _URCU_LFSTACK_H
+#pragma once
 
 /*
  * A lock-free stack. Unlike wfstack, a producer leaves no gap: a node is linked before it can be
@@ -37,13 +36,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <urcu/compiler.h>
 
-#ifdef __cplusplus
-extern "C" {
-#define _CDS_LFS_TRANSPARENT
-#else
-#define _CDS_LFS_TRANSPARENT __attribute__((__transparent_union__))
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /* To be embedded in the program's own structure. */
 struct cds_lfs_node {
@@ -68,12 +63,12 @@ struct cds_lfs_stack {
 typedef union {
 	struct __cds_lfs_stack *_s;
 	struct cds_lfs_stack *s;
-} _CDS_LFS_TRANSPARENT cds_lfs_stack_ptr_t;
+} _URCU_TRANSPARENT_UNION cds_lfs_stack_ptr_t;
 
 typedef union {
 	const struct __cds_lfs_stack *_s;
 	const struct cds_lfs_stack *s;
-} _CDS_LFS_TRANSPARENT cds_lfs_stack_const_ptr_t;
+} _URCU_TRANSPARENT_UNION cds_lfs_stack_const_ptr_t;
 
 /*
  * Prepare a node, before it is pushed. Push needs nothing of it here; it is for symmetry.
@@ -140,9 +135,7 @@ static inline struct cds_lfs_node *_cds_lfs_first(struct cds_lfs_head *head)
 		(__node) != NULL;						\
 		(__node) = (__n), (__n) = (__node) ? (__node)->next : NULL)
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 /* With _LGPL_SOURCE the calls above are inlined. */
 #ifdef _LGPL_SOURCE
@@ -220,5 +213,3 @@ static inline struct cds_lfs_head *__cds_lfs_pop_all(T s)
 	return __cds_lfs_pop_all(cds_lfs_stack_cast(s));
 }
 #endif /* __cplusplus */
-
-#endif /* _URCU_LFSTACK_H */

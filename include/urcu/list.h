@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_LIST_H
-#define _URCU_LIST_H
+#pragma once
 
 /*
  * Doubly linked circular list. The head is a node of its own, an element holds a node as a member.
@@ -142,5 +141,3 @@ static inline void cds_list_splice(struct cds_list_head *add, struct cds_list_he
 	for (p = _cds_list_next(pos, member);				\
 		&(pos)->member != (head);				\
 		pos = p, p = _cds_list_next(pos, member))
-
-#endif /* _URCU_LIST_H */

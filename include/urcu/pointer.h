@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_POINTER_H
-#define _URCU_POINTER_H
+#pragma once
 
 /*
  * Pointers that are read under RCU. Usable from anywhere, in signal handlers too; nothing here
@@ -10,9 +9,7 @@
 #include <urcu/compiler.h>
 #include <urcu/static/pointer.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /*
  * Out-of-line forms, for programs compiled without inlining and for other languages. The first
@@ -24,9 +21,7 @@ extern void *rcu_set_pointer_sym(void **p, void *v);
 extern void *rcu_xchg_pointer_sym(void **p, void *v);
 extern void *rcu_cmpxchg_pointer_sym(void **p, void *old, void *_new);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #ifndef URCU_NO_INLINE
 
@@ -74,5 +69,3 @@ extern void *rcu_cmpxchg_pointer_sym(void **p, void *old, void *_new);
 
 /* rcu_assign_pointer(p, v): as rcu_set_pointer(&p, v). */
 #define rcu_assign_pointer(p, v)		rcu_set_pointer(&(p), v)
-
-#endif /* _URCU_POINTER_H */

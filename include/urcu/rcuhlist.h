@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_RCUHLIST_H
-#define _URCU_RCUHLIST_H
+#pragma once
 
 /* <urcu/hlist.h> with readers beside the writer, under the rules of <urcu/rculist.h>. */
 
@@ -43,5 +42,3 @@ static inline void cds_hlist_del_rcu(struct cds_hlist_node *elem)
 		entry;							\
 		entry = cds_hlist_entry_safe(rcu_dereference((entry)->member.next), \
 			__typeof__(*(entry)), member))
-
-#endif /* _URCU_RCUHLIST_H */

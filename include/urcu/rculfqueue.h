@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_RCULFQUEUE_H
-#define _URCU_RCULFQUEUE_H
+#pragma once
 
 /*
  * A FIFO queue for many producers and many consumers, lock-free on both sides, that needs RCU.
@@ -23,10 +22,9 @@
  */
 
 #include <assert.h>
+#include <urcu/compiler.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 struct rcu_head;
 
@@ -70,9 +68,7 @@ extern void cds_lfq_enqueue_rcu(struct cds_lfq_queue_rcu *q, struct cds_lfq_node
  */
 extern struct cds_lfq_node_rcu *cds_lfq_dequeue_rcu(struct cds_lfq_queue_rcu *q);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 /* With _LGPL_SOURCE the calls are inlined. */
 #ifdef _LGPL_SOURCE
@@ -84,5 +80,3 @@ extern struct cds_lfq_node_rcu *cds_lfq_dequeue_rcu(struct cds_lfq_queue_rcu *q)
 #define cds_lfq_enqueue_rcu	_cds_lfq_enqueue_rcu
 #define cds_lfq_dequeue_rcu	_cds_lfq_dequeue_rcu
 #endif
-
-#endif /* _URCU_RCULFQUEUE_H */

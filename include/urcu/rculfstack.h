@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_RCULFSTACK_H
-#define _URCU_RCULFSTACK_H
+#pragma once
 
 /*
  * The older lock-free stack; deprecated. urcu/lfstack.h does the same and can be popped as a whole.
@@ -14,9 +13,7 @@
 #include <stddef.h>
 #include <urcu/compiler.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 #define CDS_LFS_RCU_DEPRECATED \
 	__attribute__((__deprecated__("urcu/rculfstack.h is deprecated, use urcu/lfstack.h")))
@@ -49,9 +46,7 @@ _CDS_LFS_RCU_API int cds_lfs_push_rcu(struct cds_lfs_stack_rcu *s, struct cds_lf
 /* Take the top node; NULL if the stack is empty. */
 _CDS_LFS_RCU_API struct cds_lfs_node_rcu *cds_lfs_pop_rcu(struct cds_lfs_stack_rcu *s);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #ifdef _LGPL_SOURCE
 #include <urcu/static/rculfstack.h>
@@ -76,5 +71,3 @@ static inline struct cds_lfs_node_rcu *cds_lfs_pop_rcu(struct cds_lfs_stack_rcu 
 	return _cds_lfs_pop_rcu(s);
 }
 #endif /* _LGPL_SOURCE */
-
-#endif /* _URCU_RCULFSTACK_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_RCULIST_H
-#define _URCU_RCULIST_H
+#pragma once
 
 /*
  * <urcu/list.h> with readers beside the writer. Writers exclude each other by a lock; readers run
@@ -55,5 +54,3 @@ static inline void cds_list_del_rcu(struct cds_list_head *elem)
 		&(pos)->member != (head);				\
 		pos = cds_list_entry(rcu_dereference((pos)->member.next), \
 			__typeof__(*(pos)), member))
-
-#endif /* _URCU_RCULIST_H */

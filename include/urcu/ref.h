@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_REF_H
-#define _URCU_REF_H
+#pragma once
 
 /*
  * Reference counts: an object is released by whoever puts the last reference. The functions may be
@@ -82,5 +81,3 @@ static inline void urcu_ref_put(struct urcu_ref *ref, void (*release)(struct urc
 	if (count == 0)
 		release(ref);
 }
-
-#endif /* _URCU_REF_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_SYSCALL_COMPAT_H
-#define _URCU_SYSCALL_COMPAT_H
+#pragma once
 
 /* System calls and their numbers. */
 
@@ -16,5 +15,3 @@ extern long syscall(long number, ...);
 #if !defined(__NR_futex) && defined(__NR_futex_time64)
 #define __NR_futex	__NR_futex_time64
 #endif
-
-#endif /* _URCU_SYSCALL_COMPAT_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_SYSTEM_H
-#define _URCU_SYSTEM_H
+#pragma once
 
 /*
  * Single accesses to variables that several threads share: an integer, enumeration or pointer of
@@ -21,5 +20,3 @@
 	_cmm_v;								\
 })
 #define CMM_STORE_SHARED(x, v)	_CMM_STORE_SHARED(x, v)
-
-#endif /* _URCU_SYSTEM_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_TLS_COMPAT_H
-#define _URCU_TLS_COMPAT_H
+#pragma once
 
 /*
  * Thread-local variables. May be preceded by extern (a declaration) or static:
@@ -24,5 +23,3 @@
 
 /* Lvalue: the calling thread's own. */
 #define URCU_TLS(name)				(name)
-
-#endif /* _URCU_TLS_COMPAT_H */

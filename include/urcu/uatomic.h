@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_UATOMIC_H
-#define _URCU_UATOMIC_H
+#pragma once
 
 /*
  * Atomic operations on integers, booleans, enumerations and pointers of 1, 2, 4 or 8 bytes, but of
@@ -258,5 +257,3 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 #define _uatomic_pick_2(op, addr, mo, ...)	op(addr, mo)
 #define _uatomic_pick_3(op, addr, v, mo, ...)	op(addr, v, mo)
 #define _uatomic_pick_6th(a, b, c, d, e, f, ...)	f
-
-#endif /* _URCU_UATOMIC_H */

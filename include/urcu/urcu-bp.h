@@ -16,9 +16,7 @@
 #include <urcu/flavor.h>
 #include <urcu/map/clear.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 #ifdef URCU_NO_INLINE
 extern void urcu_bp_read_lock(void);
@@ -50,9 +48,7 @@ static inline void urcu_bp_quiescent_state(void) { }
 static inline void urcu_bp_thread_offline(void) { }
 static inline void urcu_bp_thread_online(void) { }
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #endif
 

@@ -15,9 +15,7 @@
 #include <urcu/flavor.h>
 #include <urcu/map/clear.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 #ifdef URCU_NO_INLINE
 extern void urcu_mb_read_lock(void);
@@ -28,6 +26,11 @@ extern int urcu_mb_read_ongoing(void);
 #define urcu_mb_read_unlock	_urcu_mb_read_unlock
 #define urcu_mb_read_ongoing	_urcu_mb_read_ongoing
 #endif
+
+#define urcu_mb_dereference	rcu_dereference
+#define urcu_mb_cmpxchg_pointer	rcu_cmpxchg_pointer
+#define urcu_mb_xchg_pointer	rcu_xchg_pointer
+#define urcu_mb_set_pointer	rcu_set_pointer
 
 /*
  * The thread's grace periods are no longer waited for. Not in a section: that is reported. A grace
@@ -48,9 +51,7 @@ static inline void urcu_mb_quiescent_state(void) { }
 static inline void urcu_mb_thread_offline(void) { }
 static inline void urcu_mb_thread_online(void) { }
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #endif
 

@@ -16,9 +16,7 @@
 #include <urcu/flavor.h>
 #include <urcu/map/clear.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 #ifdef URCU_NO_INLINE
 extern void urcu_memb_read_lock(void);
@@ -29,6 +27,11 @@ extern int urcu_memb_read_ongoing(void);
 #define urcu_memb_read_unlock	_urcu_memb_read_unlock
 #define urcu_memb_read_ongoing	_urcu_memb_read_ongoing
 #endif
+
+#define urcu_memb_dereference		rcu_dereference
+#define urcu_memb_cmpxchg_pointer	rcu_cmpxchg_pointer
+#define urcu_memb_xchg_pointer		rcu_xchg_pointer
+#define urcu_memb_set_pointer		rcu_set_pointer
 
 /*
  * The thread's grace periods are no longer waited for. Not in a section: that is reported. A grace
@@ -49,9 +52,7 @@ static inline void urcu_memb_quiescent_state(void) { }
 static inline void urcu_memb_thread_offline(void) { }
 static inline void urcu_memb_thread_online(void) { }
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #endif
 

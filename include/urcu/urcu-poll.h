@@ -5,24 +5,16 @@
 
 #include <stdbool.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include <urcu/compiler.h>
 
 /* Names a grace period. Only the functions below look inside. */
 struct urcu_gp_poll_state {
 	unsigned long grace_period_id;
 };
 
-#ifdef __cplusplus
-}
 #endif
 
-#endif
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /*
  * Start a grace period, or name one that has yet to start, and return its name. It makes progress
@@ -37,6 +29,4 @@ extern struct urcu_gp_poll_state start_poll_synchronize_rcu(void);
  */
 extern bool poll_state_synchronize_rcu(struct urcu_gp_poll_state state);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END

@@ -18,9 +18,7 @@
 #include <urcu/flavor.h>
 #include <urcu/map/clear.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /*
  * quiescent_state: the thread holds no pointer that rcu_dereference gave it earlier. A load and a
@@ -48,6 +46,11 @@ extern void urcu_qsbr_thread_online(void);
 #define urcu_qsbr_thread_online		_urcu_qsbr_thread_online
 #endif
 
+#define urcu_qsbr_dereference		rcu_dereference
+#define urcu_qsbr_cmpxchg_pointer	rcu_cmpxchg_pointer
+#define urcu_qsbr_xchg_pointer		rcu_xchg_pointer
+#define urcu_qsbr_set_pointer		rcu_set_pointer
+
 /* As in urcu/urcu-memb.h. The thread may be online; register_thread makes it so. */
 extern void urcu_qsbr_unregister_thread(void);
 
@@ -57,9 +60,7 @@ extern void urcu_qsbr_exit(void);
 /* For programs that are written for other flavors as well. */
 static inline void urcu_qsbr_init(void) { }
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #endif
 

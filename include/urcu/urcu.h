@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The default flavor under unprefixed names: memb, or mb where RCU_MB is defined. */
-#ifndef URCU_URCU_H
-#define URCU_URCU_H
+#pragma once
 
 #if !defined(RCU_MB) && !defined(RCU_MEMBARRIER)
 #define RCU_MEMBARRIER
 #endif
 
-#ifndef URCU_API_MAP
+#undef URCU_API_MAP
 #define URCU_API_MAP
-#endif
 
 #ifdef RCU_MB
 #include <urcu/urcu-mb.h>
 #else
 #include <urcu/urcu-memb.h>
-#endif
-
 #endif

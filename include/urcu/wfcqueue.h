@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_WFCQUEUE_H
-#define _URCU_WFCQUEUE_H
+#pragma once
 
 /*
  * A FIFO queue for many producers: enqueue is wait-free, one atomic exchange and one store.
@@ -48,12 +47,7 @@
 #include <urcu/arch.h>
 #include <urcu/compiler.h>
 
-#ifdef __cplusplus
-extern "C" {
-#define _CDS_WFCQ_TRANSPARENT
-#else
-#define _CDS_WFCQ_TRANSPARENT __attribute__((__transparent_union__))
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /* What non-blocking forms return in place of a node when they would have to wait for a link. */
 #define CDS_WFCQ_WOULDBLOCK ((struct cds_wfcq_node *) -1UL)
@@ -91,12 +85,12 @@ struct cds_wfcq_tail {
 typedef union {
 	struct __cds_wfcq_head *_h;
 	struct cds_wfcq_head *h;
-} _CDS_WFCQ_TRANSPARENT cds_wfcq_head_ptr_t;
+} _URCU_TRANSPARENT_UNION cds_wfcq_head_ptr_t;
 
 typedef union {
 	const struct __cds_wfcq_head *_h;
 	const struct cds_wfcq_head *h;
-} _CDS_WFCQ_TRANSPARENT cds_wfcq_head_const_ptr_t;
+} _URCU_TRANSPARENT_UNION cds_wfcq_head_const_ptr_t;
 
 /*
  * Turn a pointer to a head into the type that the functions take: the pointer itself in C, the
@@ -262,9 +256,7 @@ extern struct cds_wfcq_node *__cds_wfcq_next_nonblocking(
 		(node) = (n),							\
 			(n) = (node) ? __cds_wfcq_next_blocking(head, tail, node) : NULL)
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 /* With _LGPL_SOURCE the calls above are inlined. */
 #ifdef _LGPL_SOURCE
@@ -403,5 +395,3 @@ __cds_wfcq_next_nonblocking(T head, struct cds_wfcq_tail *tail, struct cds_wfcq_
 	return __cds_wfcq_next_nonblocking(cds_wfcq_head_cast_cpp(head), tail, node);
 }
 #endif /* __cplusplus */
-
-#endif /* _URCU_WFCQUEUE_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_WFQUEUE_H
-#define _URCU_WFQUEUE_H
+#pragma once
 
 /*
  * The older queue for many producers; deprecated. urcu/wfcqueue.h does the same with head and tail
@@ -18,9 +17,7 @@
 #include <stddef.h>
 #include <urcu/compiler.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 #define CDS_WFQ_DEPRECATED \
 	__attribute__((__deprecated__("urcu/wfqueue.h is deprecated, use urcu/wfcqueue.h")))
@@ -61,9 +58,7 @@ _CDS_WFQ_API void cds_wfq_enqueue(struct cds_wfq_queue *q, struct cds_wfq_node *
 _CDS_WFQ_API struct cds_wfq_node *cds_wfq_dequeue_blocking(struct cds_wfq_queue *q);
 _CDS_WFQ_API struct cds_wfq_node *__cds_wfq_dequeue_blocking(struct cds_wfq_queue *q);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #ifdef _LGPL_SOURCE
 #include <urcu/static/wfqueue.h>
@@ -98,5 +93,3 @@ static inline struct cds_wfq_node *__cds_wfq_dequeue_blocking(struct cds_wfq_que
 	return ___cds_wfq_dequeue_blocking(q);
 }
 #endif /* _LGPL_SOURCE */
-
-#endif /* _URCU_WFQUEUE_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_WFSTACK_H
-#define _URCU_WFSTACK_H
+#pragma once
 
 /*
  * A stack for many producers: push is wait-free, one atomic exchange and one store.
@@ -48,12 +47,7 @@
 #include <stddef.h>
 #include <urcu/compiler.h>
 
-#ifdef __cplusplus
-extern "C" {
-#define _CDS_WFS_TRANSPARENT
-#else
-#define _CDS_WFS_TRANSPARENT __attribute__((__transparent_union__))
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /* What non-blocking forms return in place of a node when they would have to wait for a link. */
 #define CDS_WFS_WOULDBLOCK ((struct cds_wfs_node *) -1UL)
@@ -85,12 +79,12 @@ struct cds_wfs_stack {
 typedef union {
 	struct __cds_wfs_stack *_s;
 	struct cds_wfs_stack *s;
-} _CDS_WFS_TRANSPARENT cds_wfs_stack_ptr_t;
+} _URCU_TRANSPARENT_UNION cds_wfs_stack_ptr_t;
 
 typedef union {
 	const struct __cds_wfs_stack *_s;
 	const struct cds_wfs_stack *s;
-} _CDS_WFS_TRANSPARENT cds_wfs_stack_const_ptr_t;
+} _URCU_TRANSPARENT_UNION cds_wfs_stack_const_ptr_t;
 
 /*
  * Prepare a node. Once before every push; not while the node is in a stack or in a list that
@@ -172,9 +166,7 @@ extern struct cds_wfs_node *cds_wfs_next_nonblocking(struct cds_wfs_node *node);
 		(node) = (n),							\
 			(n) = (node) ? cds_wfs_next_blocking(node) : NULL)
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 /* With _LGPL_SOURCE the calls above are inlined. */
 #ifdef _LGPL_SOURCE
@@ -277,5 +269,3 @@ static inline struct cds_wfs_head *__cds_wfs_pop_all(T s)
 	return __cds_wfs_pop_all(cds_wfs_stack_cast(s));
 }
 #endif /* __cplusplus */
-
-#endif /* _URCU_WFSTACK_H */

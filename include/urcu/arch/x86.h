@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_ARCH_X86_H
-#define _URCU_ARCH_X86_H
+#pragma once
 
 /* What x86 does better than the compiler's own choice. Include <urcu/arch.h>, not this. */
 
@@ -36,5 +35,3 @@
 
 #define HAS_CAA_GET_CYCLES	1
 #define _caa_read_cycles()	__builtin_ia32_rdtsc()
-
-#endif /* _URCU_ARCH_X86_H */

@@ -50,8 +50,6 @@
 #define start_poll_synchronize_rcu              urcu_bp_start_poll_synchronize_rcu
 #define poll_state_synchronize_rcu              urcu_bp_poll_state_synchronize_rcu
 
-#ifndef URCU_MAP_LEGACY_BP
-#define URCU_MAP_LEGACY_BP
 /* Legacy names, from before the flavors had prefixes. They clash with nothing. */
 #define rcu_dereference_bp                      urcu_bp_dereference
 #define rcu_cmpxchg_pointer_bp                  urcu_bp_cmpxchg_pointer
@@ -98,4 +96,3 @@
 #define rcu_flavor_bp                           urcu_bp_flavor
 #define urcu_register_rculfhash_atfork_bp       urcu_bp_register_rculfhash_atfork
 #define urcu_unregister_rculfhash_atfork_bp     urcu_bp_unregister_rculfhash_atfork
-#endif

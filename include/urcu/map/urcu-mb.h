@@ -50,9 +50,11 @@
 #define start_poll_synchronize_rcu              urcu_mb_start_poll_synchronize_rcu
 #define poll_state_synchronize_rcu              urcu_mb_poll_state_synchronize_rcu
 
-#ifndef URCU_MAP_LEGACY_MB
-#define URCU_MAP_LEGACY_MB
 /* Legacy names, from before the flavors had prefixes. They clash with nothing. */
+#define rcu_dereference_mb                      urcu_mb_dereference
+#define rcu_cmpxchg_pointer_mb                  urcu_mb_cmpxchg_pointer
+#define rcu_xchg_pointer_mb                     urcu_mb_xchg_pointer
+#define rcu_set_pointer_mb                      urcu_mb_set_pointer
 #define rcu_read_lock_mb                        urcu_mb_read_lock
 #define _rcu_read_lock_mb                       _urcu_mb_read_lock
 #define rcu_read_unlock_mb                      urcu_mb_read_unlock
@@ -91,4 +93,3 @@
 #define rcu_flavor_mb                           urcu_mb_flavor
 #define urcu_register_rculfhash_atfork_mb       urcu_mb_register_rculfhash_atfork
 #define urcu_unregister_rculfhash_atfork_mb     urcu_mb_unregister_rculfhash_atfork
-#endif

@@ -50,9 +50,11 @@
 #define start_poll_synchronize_rcu              urcu_memb_start_poll_synchronize_rcu
 #define poll_state_synchronize_rcu              urcu_memb_poll_state_synchronize_rcu
 
-#ifndef URCU_MAP_LEGACY_MEMB
-#define URCU_MAP_LEGACY_MEMB
 /* Legacy names, from before the flavors had prefixes. They clash with nothing. */
+#define rcu_dereference_memb                    urcu_memb_dereference
+#define rcu_cmpxchg_pointer_memb                urcu_memb_cmpxchg_pointer
+#define rcu_xchg_pointer_memb                   urcu_memb_xchg_pointer
+#define rcu_set_pointer_memb                    urcu_memb_set_pointer
 #define rcu_read_lock_memb                      urcu_memb_read_lock
 #define _rcu_read_lock_memb                     _urcu_memb_read_lock
 #define rcu_read_unlock_memb                    urcu_memb_read_unlock
@@ -91,4 +93,3 @@
 #define rcu_flavor_memb                         urcu_memb_flavor
 #define urcu_register_rculfhash_atfork_memb     urcu_memb_register_rculfhash_atfork
 #define urcu_unregister_rculfhash_atfork_memb   urcu_memb_unregister_rculfhash_atfork
-#endif

@@ -52,9 +52,11 @@
 #define _rcu_thread_offline                     _urcu_qsbr_thread_offline
 #define _rcu_thread_online                      _urcu_qsbr_thread_online
 
-#ifndef URCU_MAP_LEGACY_QSBR
-#define URCU_MAP_LEGACY_QSBR
 /* Legacy names, from before the flavors had prefixes. They clash with nothing. */
+#define rcu_dereference_qsbr                    urcu_qsbr_dereference
+#define rcu_cmpxchg_pointer_qsbr                urcu_qsbr_cmpxchg_pointer
+#define rcu_xchg_pointer_qsbr                   urcu_qsbr_xchg_pointer
+#define rcu_set_pointer_qsbr                    urcu_qsbr_set_pointer
 #define rcu_read_lock_qsbr                      urcu_qsbr_read_lock
 #define _rcu_read_lock_qsbr                     _urcu_qsbr_read_lock
 #define rcu_read_unlock_qsbr                    urcu_qsbr_read_unlock
@@ -96,4 +98,3 @@
 #define rcu_quiescent_state_qsbr                urcu_qsbr_quiescent_state
 #define rcu_thread_offline_qsbr                 urcu_qsbr_thread_offline
 #define rcu_thread_online_qsbr                  urcu_qsbr_thread_online
-#endif

@@ -20,10 +20,6 @@
 #include <urcu/pointer.h>
 #include <urcu/uatomic.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 static inline void _cds_lfs_node_init(struct cds_lfs_node *node)
 {
 	(void) node;
@@ -140,9 +136,5 @@ static inline struct cds_lfs_head *_cds_lfs_pop_all_blocking(struct cds_lfs_stac
 	_cds_lfs_pop_unlock(s);
 	return head;
 }
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* _URCU_STATIC_LFSTACK_H */

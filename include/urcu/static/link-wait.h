@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_STATIC_LINK_WAIT_H
-#define _URCU_STATIC_LINK_WAIT_H
+#pragma once
 
 /*
  * How a consumer of wfcqueue, wfqueue and wfstack waits for a producer that has taken its place by
@@ -50,5 +49,3 @@ static inline void _cds_link_wait(unsigned int *turn)
 		_cds_link_wait_aside();
 	*turn += *turn < _CDS_LINK_YIELDS;
 }
-
-#endif /* _URCU_STATIC_LINK_WAIT_H */

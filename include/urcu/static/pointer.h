@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef _URCU_STATIC_POINTER_H
-#define _URCU_STATIC_POINTER_H
+#pragma once
 
 /* Bodies of <urcu/pointer.h>, where the contracts are. */
 
@@ -34,5 +33,3 @@
 	uatomic_cmpxchg_mo((p_addr), _rcu_old, _rcu_new,		\
 		CMM_SEQ_CST_FENCE, CMM_SEQ_CST_FENCE);			\
 })
-
-#endif /* _URCU_STATIC_POINTER_H */

@@ -36,10 +36,6 @@
 #include <urcu/pointer.h>
 #include <urcu/uatomic.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* Existing binaries make and free each other's dummies in this form. */
 struct _cds_lfq_dummy {
 	struct cds_lfq_node_rcu node;
@@ -199,9 +195,5 @@ static inline struct cds_lfq_node_rcu *_cds_lfq_dequeue_rcu(struct cds_lfq_queue
 		_cds_lfq_free_dummy(spare);
 	return head;
 }
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* _URCU_STATIC_RCULFQUEUE_H */

@@ -13,10 +13,6 @@
 #include <urcu/pointer.h>
 #include <urcu/uatomic.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 static inline void _cds_lfs_node_init_rcu(struct cds_lfs_node_rcu *node)
 {
 	(void) node;
@@ -59,9 +55,5 @@ static inline struct cds_lfs_node_rcu *_cds_lfs_pop_rcu(struct cds_lfs_stack_rcu
 			__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
 	return head;
 }
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* _URCU_STATIC_RCULFSTACK_H */

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef URCU_STATIC_URCU_BP_H
-#define URCU_STATIC_URCU_BP_H
+#pragma once
 
 #include <urcu/static/urcu-common.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /* As struct urcu_reader, but the library's own memory, handed to threads on first use. */
 struct urcu_bp_reader {
@@ -52,8 +49,4 @@ static inline int _urcu_bp_read_ongoing(void)
 	       urcu_common_read_ongoing(&URCU_TLS(urcu_bp_reader)->ctr);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif
+_URCU_EXTERN_C_END

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef URCU_STATIC_URCU_COMMON_H
-#define URCU_STATIC_URCU_COMMON_H
+#pragma once
 
 /*
  * What the readers of every flavor share: the grace-period word, the reader's own word, and how a
@@ -25,9 +24,7 @@
 #include <urcu/syscall-compat.h>
 #include <urcu/tls-compat.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 #define URCU_GP_COUNT		1UL
 #define URCU_GP_STEP		(1UL << (sizeof(unsigned long) << 2))
@@ -142,8 +139,4 @@ static inline int urcu_common_read_ongoing(const unsigned long *ctr)
 	return (int)(__atomic_load_n(ctr, __ATOMIC_RELAXED) & URCU_GP_NEST_MASK);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif
+_URCU_EXTERN_C_END

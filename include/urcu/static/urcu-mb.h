@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef URCU_STATIC_URCU_MB_H
-#define URCU_STATIC_URCU_MB_H
+#pragma once
 
 #include <urcu/static/urcu-common.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 extern struct urcu_gp urcu_mb_gp;
 extern DECLARE_URCU_TLS(struct urcu_reader, urcu_mb_reader);
@@ -26,8 +23,4 @@ static inline int _urcu_mb_read_ongoing(void)
 	return urcu_common_read_ongoing(&URCU_TLS(urcu_mb_reader).ctr);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif
+_URCU_EXTERN_C_END

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef URCU_STATIC_URCU_MEMB_H
-#define URCU_STATIC_URCU_MEMB_H
+#pragma once
 
 #include <urcu/static/urcu-common.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 extern struct urcu_gp urcu_memb_gp;
 extern DECLARE_URCU_TLS(struct urcu_reader, urcu_memb_reader);
@@ -30,8 +27,4 @@ static inline int _urcu_memb_read_ongoing(void)
 	return urcu_common_read_ongoing(&URCU_TLS(urcu_memb_reader).ctr);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif
+_URCU_EXTERN_C_END

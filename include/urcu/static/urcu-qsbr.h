@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef URCU_STATIC_URCU_QSBR_H
-#define URCU_STATIC_URCU_QSBR_H
+#pragma once
 
 #include <urcu/static/urcu-common.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /*
  * As struct urcu_reader. ctr is gp.ctr as last announced, 0 while offline. waiting is set by the
@@ -84,8 +81,4 @@ static inline void _urcu_qsbr_thread_offline(void)
 	urcu_qsbr_wake_leader(reader);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif
+_URCU_EXTERN_C_END

@@ -27,10 +27,6 @@
 #include <urcu/system.h>
 #include <urcu/uatomic.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 static inline void _cds_wfcq_node_init(struct cds_wfcq_node *node)
 {
 	node->next = NULL;
@@ -332,9 +328,5 @@ static inline enum cds_wfcq_ret _cds_wfcq_splice_blocking(
 	_cds_wfcq_dequeue_unlock(src_q_head, src_q_tail);
 	return ret;
 }
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* _URCU_STATIC_WFCQUEUE_H */

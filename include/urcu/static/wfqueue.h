@@ -19,10 +19,6 @@
 #include <urcu/static/link-wait.h>
 #include <urcu/uatomic.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 static inline void _cds_wfq_node_init(struct cds_wfq_node *node)
 {
 	node->next = NULL;
@@ -91,9 +87,5 @@ static inline struct cds_wfq_node *_cds_wfq_dequeue_blocking(struct cds_wfq_queu
 	(void) pthread_mutex_unlock(&q->lock);
 	return node;
 }
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* _URCU_STATIC_WFQUEUE_H */

@@ -22,10 +22,6 @@
 #include <urcu/system.h>
 #include <urcu/uatomic.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* What the lowest node links to, and the head of an empty stack; known to existing binaries. */
 #define CDS_WFS_END ((struct cds_wfs_head *) 1UL)
 
@@ -225,9 +221,5 @@ static inline struct cds_wfs_node *_cds_wfs_next_nonblocking(struct cds_wfs_node
 {
 	return _cds_wfs_next(node, false);
 }
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif /* _URCU_STATIC_WFSTACK_H */
