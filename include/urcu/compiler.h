@@ -18,7 +18,7 @@
 #define CMM_ACCESS_ONCE(x)	(*cmm_cast_volatile(&(x)))
 
 /* The pointer ptr, to a volatile version of what it points to. */
-#define cmm_cast_volatile(ptr)	((__volatile__ __typeof__(*(ptr)) *) (ptr))
+#define cmm_cast_volatile(ptr)	(1 ? (ptr) : (__volatile__ __typeof__(*(ptr)) *) 0)
 
 /* The optimizer forgets what it knows of the value of var, an lvalue that fits a register. */
 #define _CMM_OPTIMIZER_HIDE_VAR(var)	__asm__ ("" : "+r" (var))

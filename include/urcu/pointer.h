@@ -45,24 +45,28 @@ _URCU_EXTERN_C_END
 
 #else
 
+/* As the functions take them, whatever the qualifiers. */
+#define _rcu_plain(v)		((void *) (uintptr_t) (v))
+#define _rcu_cell(p_addr)	((void **) (uintptr_t) (p_addr))
+
 #define rcu_dereference(p) __extension__				\
-	((_uatomic_type(&(p))) rcu_dereference_sym((void *) _rcu_dereference(p)))
+	((_uatomic_type(&(p))) rcu_dereference_sym(_rcu_plain(_rcu_dereference(p))))
 
 #define rcu_set_pointer(p_addr, v) __extension__ ({			\
-	__typeof__(*(p_addr)) _rcu_v = (v);				\
-	(void) rcu_set_pointer_sym((void **) (p_addr), (void *) _rcu_v); \
+	_uatomic_type(p_addr) _rcu_v = (v);				\
+	(void) rcu_set_pointer_sym(_rcu_cell(p_addr), _rcu_plain(_rcu_v)); \
 })
 
 #define rcu_xchg_pointer(p_addr, v) __extension__ ({			\
-	__typeof__(*(p_addr)) _rcu_v = (v);				\
-	(_uatomic_type(p_addr)) rcu_xchg_pointer_sym((void **) (p_addr), (void *) _rcu_v); \
+	_uatomic_type(p_addr) _rcu_v = (v);				\
+	(_uatomic_type(p_addr)) rcu_xchg_pointer_sym(_rcu_cell(p_addr), _rcu_plain(_rcu_v)); \
 })
 
 #define rcu_cmpxchg_pointer(p_addr, old, _new) __extension__ ({		\
-	__typeof__(*(p_addr)) _rcu_old = (old);				\
-	__typeof__(*(p_addr)) _rcu_new = (_new);			\
-	(_uatomic_type(p_addr)) rcu_cmpxchg_pointer_sym((void **) (p_addr), \
-		(void *) _rcu_old, (void *) _rcu_new);			\
+	_uatomic_type(p_addr) _rcu_old = (old);				\
+	_uatomic_type(p_addr) _rcu_new = (_new);			\
+	(_uatomic_type(p_addr)) rcu_cmpxchg_pointer_sym(_rcu_cell(p_addr), \
+		_rcu_plain(_rcu_old), _rcu_plain(_rcu_new));			\
 })
 
 #endif

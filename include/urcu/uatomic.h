@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * Atomic operations on integers, booleans, enumerations and pointers of 1, 2, 4 or 8 bytes, but of
- * no more than a long. addr points to the object, which may be volatile. Results have the type of
+ * Atomic operations on objects of 1, 2, 4 or 8 bytes, but of no more than a long: integers,
+ * booleans, enumerations and pointers; floating-point numbers and, in C, structures can be read,
+ * set, exchanged and compared (bit by bit), a structure atomically if it is aligned to its size.
+ * addr points to the object, which may be volatile, and const to be read. Results have the type of
  * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes.
  * Arguments are evaluated once.
  *
@@ -78,8 +80,8 @@ static inline __attribute__((__always_inline__)) void _uatomic_fence_after_rmw(i
 
 /*
  * The operations, on an unsigned integer of the object's size. The size is a constant of the
- * caller, who inlines these, so that one case remains; may_alias makes it legal to look at a
- * pointer or an enumeration as an integer.
+ * caller, who inlines these, so that one case remains; may_alias makes it legal to look at an
+ * object of any type as an integer.
  */
 typedef uint8_t  _uatomic_u8  __attribute__((__may_alias__));
 typedef uint16_t _uatomic_u16 __attribute__((__may_alias__));
@@ -90,37 +92,84 @@ typedef unsigned long _uatomic_ulong __attribute__((__may_alias__));
  * addr itself. Not always_inline: in unoptimized code, where the cases for other sizes stay, it
  * hides the object from compilers that would warn of an access past its end.
  */
-static inline volatile void *_uatomic_hide(const volatile void *addr)
+static inline void *_uatomic_hide(const volatile void *addr)
 {
-	return (volatile void *) addr;
+	return (void *) (uintptr_t) addr;
 }
 
 #define _uatomic_sized(op, size, addr, ...)				\
-	((size) == 1 ? op((volatile _uatomic_u8 *) _uatomic_hide(addr), __VA_ARGS__) : \
-	 (size) == 2 ? op((volatile _uatomic_u16 *) _uatomic_hide(addr), __VA_ARGS__) : \
-	 (size) == 4 ? op((volatile _uatomic_u32 *) _uatomic_hide(addr), __VA_ARGS__) : \
-		       op((volatile _uatomic_ulong *) _uatomic_hide(addr), __VA_ARGS__))
+	((size) == 1 ? op(_uatomic_u8, _uatomic_hide(addr), __VA_ARGS__) : \
+	 (size) == 2 ? op(_uatomic_u16, _uatomic_hide(addr), __VA_ARGS__) : \
+	 (size) == 4 ? op(_uatomic_u32, _uatomic_hide(addr), __VA_ARGS__) : \
+		       op(_uatomic_ulong, _uatomic_hide(addr), __VA_ARGS__))
 
+/* The caller's own value at p: read, and written. */
+#define _uatomic_get(type, p, unused)	(*(type *) (p))
+#define _uatomic_put(type, p, v)	((void) (*(type *) (p) = (type) (v)))
+
+#define _uatomic_op_load(type, p, mo)	__atomic_load_n((volatile type *) (p), mo)
+#define _uatomic_op_store(type, p, v, mo)				\
+	__atomic_store_n((volatile type *) (p), (type) (v), mo)
+#define _uatomic_op_add(type, p, v, mo)					\
+	__atomic_add_fetch((volatile type *) (p), (type) (v), mo)
+#define _uatomic_op_and(type, p, v, mo)					\
+	__atomic_fetch_and((volatile type *) (p), (type) (v), mo)
+#define _uatomic_op_or(type, p, v, mo)					\
+	__atomic_fetch_or((volatile type *) (p), (type) (v), mo)
+#define _uatomic_op_xchg(type, p, v, mo)				\
+	__atomic_exchange_n((volatile type *) (p), (type) (v), mo)
+/* The comparison leaves in *old what stood there. */
+#define _uatomic_op_cmpxchg(type, p, old, _new, mos, mof)		\
+	((void) __atomic_compare_exchange_n((volatile type *) (p),	\
+		(type *) (old), (type) (_new), 0, mos, mof))
+
+/* *ret becomes *addr. */
 static inline __attribute__((__always_inline__))
-unsigned long _uatomic_load(const volatile void *addr, size_t size, int mo)
+void _uatomic_load(const volatile void *addr, void *ret, size_t size, int mo)
 {
-	unsigned long ret = _uatomic_sized(__atomic_load_n, size, addr, cmm_to_c11(mo));
+	unsigned long v = _uatomic_sized(_uatomic_op_load, size, addr, cmm_to_c11(mo));
 
+	_uatomic_sized(_uatomic_put, size, ret, v);
 	cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
-	return ret;
 }
 
+/* *addr becomes *value. */
 static inline __attribute__((__always_inline__))
-void _uatomic_store(volatile void *addr, unsigned long v, size_t size, int mo)
+void _uatomic_store(volatile void *addr, const void *value, size_t size, int mo)
 {
-	_uatomic_sized(__atomic_store_n, size, addr, v, cmm_to_c11(mo));
+	unsigned long v = _uatomic_sized(_uatomic_get, size, value, );
+
+	_uatomic_sized(_uatomic_op_store, size, addr, v, cmm_to_c11(mo));
 	cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
+}
+
+/* *addr becomes *value, *value what *addr was. */
+static inline __attribute__((__always_inline__))
+void _uatomic_xchg(volatile void *addr, void *value, size_t size, int mo)
+{
+	unsigned long v = _uatomic_sized(_uatomic_get, size, value, );
+
+	v = _uatomic_sized(_uatomic_op_xchg, size, addr, v, cmm_to_c11(mo));
+	_uatomic_sized(_uatomic_put, size, value, v);
+	_uatomic_fence_after_rmw(mo);
+}
+
+/* If *addr is *old it becomes *_new; *old becomes what *addr was. */
+static inline __attribute__((__always_inline__))
+void _uatomic_cmpxchg(volatile void *addr, void *old, const void *_new, size_t size,
+		int mos, int mof)
+{
+	unsigned long v = _uatomic_sized(_uatomic_get, size, _new, );
+
+	_uatomic_sized(_uatomic_op_cmpxchg, size, addr, _uatomic_hide(old), v,
+			cmm_to_c11(mos), cmm_to_c11(mof));
+	_uatomic_fence_after_rmw(mos);
 }
 
 static inline __attribute__((__always_inline__))
 unsigned long _uatomic_add_return(volatile void *addr, unsigned long v, size_t size, int mo)
 {
-	unsigned long ret = _uatomic_sized(__atomic_add_fetch, size, addr, v, cmm_to_c11(mo));
+	unsigned long ret = _uatomic_sized(_uatomic_op_add, size, addr, v, cmm_to_c11(mo));
 
 	_uatomic_fence_after_rmw(mo);
 	return ret;
@@ -129,42 +178,15 @@ unsigned long _uatomic_add_return(volatile void *addr, unsigned long v, size_t s
 static inline __attribute__((__always_inline__))
 void _uatomic_and(volatile void *addr, unsigned long mask, size_t size, int mo)
 {
-	(void) _uatomic_sized(__atomic_fetch_and, size, addr, mask, cmm_to_c11(mo));
+	(void) _uatomic_sized(_uatomic_op_and, size, addr, mask, cmm_to_c11(mo));
 	_uatomic_fence_after_rmw(mo);
 }
 
 static inline __attribute__((__always_inline__))
 void _uatomic_or(volatile void *addr, unsigned long mask, size_t size, int mo)
 {
-	(void) _uatomic_sized(__atomic_fetch_or, size, addr, mask, cmm_to_c11(mo));
+	(void) _uatomic_sized(_uatomic_op_or, size, addr, mask, cmm_to_c11(mo));
 	_uatomic_fence_after_rmw(mo);
-}
-
-static inline __attribute__((__always_inline__))
-unsigned long _uatomic_xchg(volatile void *addr, unsigned long v, size_t size, int mo)
-{
-	unsigned long ret = _uatomic_sized(__atomic_exchange_n, size, addr, v, cmm_to_c11(mo));
-
-	_uatomic_fence_after_rmw(mo);
-	return ret;
-}
-
-/* The value that *addr had: stored or not, expected takes it. */
-#define _uatomic_cas(addr, old, _new, mos, mof) __extension__ ({		\
-	__typeof__(__atomic_load_n(addr, __ATOMIC_RELAXED)) expected = (old);	\
-	__atomic_compare_exchange_n(addr, &expected, _new, 0, mos, mof);	\
-	expected;								\
-})
-
-static inline __attribute__((__always_inline__))
-unsigned long _uatomic_cmpxchg(volatile void *addr, unsigned long old, unsigned long _new,
-		size_t size, int mos, int mof)
-{
-	unsigned long ret = _uatomic_sized(_uatomic_cas, size, addr, old, _new,
-			cmm_to_c11(mos), cmm_to_c11(mof));
-
-	_uatomic_fence_after_rmw(mos);
-	return ret;
 }
 
 /* What C11 gives a comparison that fails if it is told one order: mos without its store half. */
@@ -173,56 +195,71 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 	return mos == CMM_RELEASE ? CMM_RELAXED : mos == CMM_ACQ_REL ? CMM_ACQUIRE : mos;
 }
 
-/* The unqualified type of *addr; fails to compile unless that has atomics. */
-#define _uatomic_type(addr)	__typeof__(__atomic_load_n((addr), __ATOMIC_RELAXED))
+/* The unqualified type of *addr: that of its value. */
+#define _uatomic_type(addr)	__typeof__(__extension__ ({ *(addr); }))
 
+/* Size of *addr; fails to compile unless it is one of the four that have atomics. */
 #define _uatomic_size(addr)						\
-	(sizeof(_uatomic_type(addr)) +					\
-	 CAA_BUILD_BUG_ON_ZERO(sizeof(_uatomic_type(addr)) > sizeof(long)))
+	(sizeof(*(addr)) + CAA_BUILD_BUG_ON_ZERO(sizeof(*(addr)) > sizeof(long) || \
+		(sizeof(*(addr)) & (sizeof(*(addr)) - 1))))
 
-/* The value as *addr's type. Not a bare cast: compilers warn when the program leaves it unused. */
-#define _uatomic_result(addr, value) __extension__ ({			\
-	_uatomic_type(addr) _uatomic_ret = (_uatomic_type(addr)) (value); \
-	_uatomic_ret;							\
+/* The same; fails to compile for what no integer adds to: floating point, structures. */
+#define _uatomic_number(addr)						\
+	(_uatomic_size(addr) +						\
+	 CAA_BUILD_BUG_ON_ZERO(__builtin_classify_type((_uatomic_type(addr)) 0) > 5))
+
+#define uatomic_load_mo(addr, mo) __extension__ ({			\
+	_uatomic_type(addr) _uatomic_loaded;				\
+	_uatomic_load((addr), &_uatomic_loaded, _uatomic_size(addr), (mo)); \
+	_uatomic_loaded;						\
 })
 
-/* Value v as it looks in *addr: a pointer as its bits, a truth value as 0 or 1. */
-#define _uatomic_value(addr, v)		((unsigned long) (_uatomic_type(addr)) (v))
+#define uatomic_store_mo(addr, v, mo) __extension__ ({			\
+	_uatomic_type(addr) _uatomic_stored = (_uatomic_type(addr)) (v); \
+	_uatomic_store((addr), &_uatomic_stored, _uatomic_size(addr), (mo)); \
+})
 
-#define uatomic_load_mo(addr, mo)					\
-	_uatomic_result(addr, _uatomic_load((addr), _uatomic_size(addr), (mo)))
+/* The value that *addr had before. */
+#define uatomic_xchg_mo(addr, v, mo) __extension__ ({			\
+	_uatomic_type(addr) _uatomic_swapped = (_uatomic_type(addr)) (v); \
+	_uatomic_xchg((addr), &_uatomic_swapped, _uatomic_size(addr), (mo)); \
+	_uatomic_swapped;						\
+})
 
-#define uatomic_store_mo(addr, v, mo)					\
-	_uatomic_store((addr), _uatomic_value(addr, v), _uatomic_size(addr), (mo))
+/* The value that *addr had: equal to old if _new was stored (order mos), else not (order mof). */
+#define uatomic_cmpxchg_mo(addr, old, _new, mos, mof) __extension__ ({	\
+	_uatomic_type(addr) _uatomic_old = (_uatomic_type(addr)) (old);	\
+	_uatomic_type(addr) _uatomic_new = (_uatomic_type(addr)) (_new); \
+	_uatomic_cmpxchg((addr), &_uatomic_old, &_uatomic_new, _uatomic_size(addr), \
+		(mos), (mof));						\
+	_uatomic_old;							\
+})
 
-#define uatomic_add_return_mo(addr, v, mo)				\
-	_uatomic_result(addr, _uatomic_add_return((addr),		\
-		(unsigned long) (v), _uatomic_size(addr), (mo)))
+/* A variable and not a bare cast: compilers warn when the program leaves that unused. */
+#define uatomic_add_return_mo(addr, v, mo) __extension__ ({		\
+	_uatomic_type(addr) _uatomic_sum = (_uatomic_type(addr))	\
+		_uatomic_add_return((addr), (unsigned long) (v), _uatomic_number(addr), (mo)); \
+	_uatomic_sum;							\
+})
 
-#define uatomic_sub_return_mo(addr, v, mo)				\
-	_uatomic_result(addr, _uatomic_add_return((addr),		\
-		-(unsigned long) (v), _uatomic_size(addr), (mo)))
+#define uatomic_sub_return_mo(addr, v, mo) __extension__ ({		\
+	_uatomic_type(addr) _uatomic_difference = (_uatomic_type(addr))	\
+		_uatomic_add_return((addr), -(unsigned long) (v), _uatomic_number(addr), (mo)); \
+	_uatomic_difference;						\
+})
 
-#define uatomic_add_mo(addr, v, mo)	((void) uatomic_add_return_mo(addr, v, mo))
-#define uatomic_sub_mo(addr, v, mo)	((void) uatomic_sub_return_mo(addr, v, mo))
+#define uatomic_add_mo(addr, v, mo)					\
+	((void) _uatomic_add_return((addr), (unsigned long) (v), _uatomic_number(addr), (mo)))
+#define uatomic_sub_mo(addr, v, mo)					\
+	((void) _uatomic_add_return((addr), -(unsigned long) (v), _uatomic_number(addr), (mo)))
 #define uatomic_inc_mo(addr, mo)	uatomic_add_mo(addr, 1, mo)
 #define uatomic_dec_mo(addr, mo)	uatomic_sub_mo(addr, 1, mo)
 
 #define uatomic_and_mo(addr, v, mo)					\
-	_uatomic_and((addr), (unsigned long) (v), _uatomic_size(addr), (mo))
+	_uatomic_and((addr), (unsigned long) (v), _uatomic_number(addr), (mo))
 
 #define uatomic_or_mo(addr, v, mo)					\
-	_uatomic_or((addr), (unsigned long) (v), _uatomic_size(addr), (mo))
-
-/* The value that *addr had before. */
-#define uatomic_xchg_mo(addr, v, mo)					\
-	_uatomic_result(addr, _uatomic_xchg((addr),			\
-		_uatomic_value(addr, v), _uatomic_size(addr), (mo)))
-
-/* The value that *addr had: equal to old if _new was stored (order mos), else not (order mof). */
-#define uatomic_cmpxchg_mo(addr, old, _new, mos, mof)			\
-	_uatomic_result(addr, _uatomic_cmpxchg((addr), _uatomic_value(addr, old), \
-		_uatomic_value(addr, _new), _uatomic_size(addr), (mos), (mof)))
+	_uatomic_or((addr), (unsigned long) (v), _uatomic_number(addr), (mo))
 
 /*
  * The forms with an optional order: the default stands behind what the program gave, and the first

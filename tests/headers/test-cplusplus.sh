@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 libraries=$(cd "${1:-$LIBRARIES}" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# A program may ask for more than -Wall.
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wcast-qual -Wshadow"
 n=0
 failed=0
 
@@ -19,8 +21,8 @@ build_and_run() {
 	n=$((n + 1))
 	if ! command -v "$compiler" > /dev/null; then
 		echo "ok $n - $name # SKIP no $compiler"
-	elif timeout 120 "$compiler" -x "$language" -std="$standard" -O1 -Wall -Wextra -Wpedantic -Werror \
-			"$@" -I"$here/../../include" -o "$work/program" "$source" -x none \
+	elif timeout 120 "$compiler" -x "$language" -std="$standard" -O1 $warnings -Werror "$@" \
+			-I"$here/../../include" -o "$work/program" "$source" -x none \
 			-L"$libraries" -Wl,-rpath,"$libraries" -lurcu-memb -lurcu-cds -lurcu-common \
 			-lpthread > "$work/log" 2>&1 &&
 			timeout 60 "$work/program" >> "$work/log" 2>&1; then

@@ -76,7 +76,10 @@ static void check_compiler(void)
 	CHECK(caa_max(a, b) == 3 && caa_min(a, b) == -4);
 	CHECK(CAA_ARRAY_SIZE(array) == 7);
 	CHECK(caa_container_of(&n.list, struct node, list) == &n);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual"	/* const is lost, the price of one macro for both */
 	CHECK(caa_container_of(&cn->list, struct node, list) == cn);
+#pragma GCC diagnostic pop
 	CHECK(caa_container_of_check_null(&n.list, struct node, list) == &n);
 	CHECK(!caa_container_of_check_null(none, struct node, list));
 	CHECK(from_static == &static_node);
@@ -331,8 +334,48 @@ template <typename T> static T take(T &object)
 	return CMM_LOAD_SHARED(object) == 0 ? old : 0;
 }
 
+template <typename T> struct same { enum { yes = 0 }; };
+template <typename T> struct same<void (T, T)> { enum { yes = 1 }; };
+/* Whether the value of an operation on a const volatile type is that type without qualifiers. */
+#define CHECK_TYPE(type) do {						\
+	const volatile type object = type();				\
+	volatile type x = type();					\
+	typedef __typeof__(uatomic_read(&object)) *read;			\
+	typedef __typeof__(uatomic_xchg(&x, type())) *swapped;			\
+	typedef __typeof__(uatomic_cmpxchg(&x, x, x)) *compared;		\
+									\
+	CHECK((same<void (read, type *)>::yes));			\
+	CHECK((same<void (swapped, type *)>::yes));			\
+	CHECK((same<void (compared, type *)>::yes));			\
+} while (0)
+
+enum class Color : unsigned char { red, green, blue };
+
+static void check_types(void)
+{
+	Color color = Color::red;
+	float number = 0.5f;
+
+	CHECK_TYPE(char);
+	CHECK_TYPE(short);
+	CHECK_TYPE(int_ptr);
+	CHECK_TYPE(Color);
+	CHECK_TYPE(double);
+	CHECK_TYPE(bool);
+	uatomic_set(&color, Color::green);
+	CHECK(uatomic_read(&color) == Color::green && CMM_LOAD_SHARED(color) == Color::green);
+	CHECK(uatomic_xchg(&color, Color::blue) == Color::green);
+	CHECK(uatomic_cmpxchg(&color, Color::blue, Color::red) == Color::blue);
+	CHECK(uatomic_add_return(&color, 1) == Color::green);
+	uatomic_or(&color, 2);
+	CHECK(CMM_STORE_SHARED(color, Color::blue) == Color::blue);
+	uatomic_set(&number, 2.5f);
+	CHECK(uatomic_xchg(&number, 4) == 2.5f && uatomic_read(&number) == 4.0f);
+}
+
 static void check_cplusplus(void)
 {
+	check_types();
 	long value = 7;
 	long &reference = value;
 	struct node n, *p = nullptr;

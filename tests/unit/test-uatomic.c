@@ -171,6 +171,7 @@ END_TEST
 START_TEST(test_evaluate_once)
 {
 	int cells[16] = { 0 }, *p = cells, v = 0, w = 0, n = 0, i;
+	int zeros[2] = { 0 }, *zero = zeros;
 
 	uatomic_set(p++, v++);
 	(void) uatomic_read(p++);
@@ -197,6 +198,25 @@ START_TEST(test_evaluate_once)
 	for (i = CMM_RELAXED; i < CMM_SEQ_CST_FENCE; )
 		uatomic_add(&n, 1, i++);
 	ck_assert_int_eq(n, CMM_SEQ_CST_FENCE);
+	p = cells;
+	v = w = n = 0;
+	uatomic_store_mo(p++, v++, n++ * 0);
+	(void) uatomic_load_mo(p++, n++ * 0);
+	uatomic_add_mo(p++, v++, n++ * 0);
+	uatomic_sub_mo(p++, v++, n++ * 0);
+	uatomic_inc_mo(p++, n++ * 0);
+	uatomic_dec_mo(p++, n++ * 0);
+	uatomic_and_mo(p++, v++, n++ * 0);
+	uatomic_or_mo(p++, v++, n++ * 0);
+	(void) uatomic_add_return_mo(p++, v++, n++ * 0);
+	(void) uatomic_sub_return_mo(p++, v++, n++ * 0);
+	(void) uatomic_xchg_mo(p++, v++, n++ * 0);
+	(void) uatomic_cmpxchg_mo(p++, v++, w++, n++ * 0, *zero++);
+	ck_assert_int_eq(p - cells, 12);
+	ck_assert_int_eq(v, 9);
+	ck_assert_int_eq(w, 1);
+	ck_assert_int_eq(n, 12);
+	ck_assert_int_eq(zero - zeros, 1);
 }
 END_TEST
 
@@ -224,6 +244,123 @@ START_TEST(test_orders)
 	ck_assert_int_eq(_uatomic_failure_order(CMM_SEQ_CST_FENCE), CMM_SEQ_CST_FENCE);
 	ck_assert_int_eq(cmm_to_c11(CMM_SEQ_CST_FENCE), __ATOMIC_SEQ_CST);
 	ck_assert_int_eq(cmm_to_c11(CMM_CONSUME), __ATOMIC_CONSUME);
+}
+END_TEST
+
+/*
+ * Every operation with every order that C11 allows it, on each width: the same results as with
+ * none, whether the order is a constant or not.
+ */
+#define ORDERS_TEST(name, type)						\
+START_TEST(name)							\
+{									\
+	static const enum cmm_memorder reads[] = {			\
+		CMM_RELAXED, CMM_CONSUME, CMM_ACQUIRE, CMM_SEQ_CST, CMM_SEQ_CST_FENCE, \
+	};								\
+	static const enum cmm_memorder writes[] = {			\
+		CMM_RELAXED, CMM_RELEASE, CMM_SEQ_CST, CMM_SEQ_CST_FENCE, \
+	};								\
+	volatile type x = 0;						\
+	const volatile type *cp = &x;					\
+	int mo, mof;							\
+	size_t i;							\
+									\
+	for (i = 0; i < CAA_ARRAY_SIZE(writes); i++) {			\
+		uatomic_store(&x, i, writes[i]);			\
+		ck_assert(x == (type) i);				\
+		uatomic_set(&x, i + 1, writes[i]);			\
+		ck_assert(x == (type) (i + 1));				\
+		uatomic_store_mo(&x, i + 2, writes[i]);			\
+		ck_assert(x == (type) (i + 2));				\
+	}								\
+	for (i = 0; i < CAA_ARRAY_SIZE(reads); i++) {			\
+		ck_assert(uatomic_load(cp, reads[i]) == x);		\
+		ck_assert(uatomic_read(cp, reads[i]) == x);		\
+		ck_assert(uatomic_load_mo(cp, reads[i]) == x);		\
+	}								\
+	for (mo = CMM_RELAXED; mo <= CMM_SEQ_CST_FENCE; mo++) {		\
+		uatomic_set(&x, 1);					\
+		uatomic_add(&x, 5, mo);					\
+		uatomic_sub(&x, 2, mo);					\
+		uatomic_inc(&x, mo);					\
+		uatomic_dec(&x, mo);					\
+		uatomic_or(&x, 11, mo);					\
+		ck_assert(x == 15);					\
+		uatomic_and(&x, 6, mo);					\
+		ck_assert(x == 6);					\
+		ck_assert(uatomic_add_return(&x, 3, mo) == 9);		\
+		ck_assert(uatomic_sub_return(&x, 4, mo) == 5);		\
+		ck_assert(uatomic_xchg(&x, 7, mo) == 5);		\
+		ck_assert(uatomic_cmpxchg(&x, 1, 2, mo) == 7);		\
+		ck_assert(uatomic_cmpxchg(&x, 7, 2, mo) == 7 && x == 2);	\
+		uatomic_add_mo(&x, 5, mo);				\
+		uatomic_sub_mo(&x, 2, mo);				\
+		uatomic_inc_mo(&x, mo);					\
+		uatomic_dec_mo(&x, mo);					\
+		uatomic_or_mo(&x, 8, mo);				\
+		uatomic_and_mo(&x, 12, mo);				\
+		ck_assert(uatomic_add_return_mo(&x, 1, mo) == 13);	\
+		ck_assert(uatomic_sub_return_mo(&x, 3, mo) == 10);	\
+		ck_assert(uatomic_xchg_mo(&x, 3, mo) == 10);		\
+		for (i = 0; i < CAA_ARRAY_SIZE(reads); i++) {		\
+			mof = reads[i];					\
+			uatomic_set(&x, 3);				\
+			ck_assert(uatomic_cmpxchg(&x, 4, 5, mo, mof) == 3 && x == 3); \
+			ck_assert(uatomic_cmpxchg_mo(&x, 3, 5, mo, mof) == 3 && x == 5); \
+		}							\
+	}								\
+}									\
+END_TEST
+
+ORDERS_TEST(test_orders_1, unsigned char)
+ORDERS_TEST(test_orders_2, short)
+ORDERS_TEST(test_orders_4, unsigned int)
+ORDERS_TEST(test_orders_8, long)
+
+/* What is no number can be read, set, exchanged and compared, bit by bit. */
+START_TEST(test_float_and_structure)
+{
+	struct pair { int a, b; } __attribute__((__aligned__(sizeof(long)))) pair = { 1, 2 };
+	struct small { unsigned char a, b; } small[2] = { { 3, 4 }, { 5, 6 } };
+	const struct small *cp = &small[1];
+	volatile float f = 0.5f;
+	double d = 1.5;
+
+	uatomic_set(&f, 2.5f);
+	ck_assert(uatomic_read(&f) == 2.5f && CMM_LOAD_SHARED(f) == 2.5f);
+	uatomic_store(&d, 3, CMM_RELEASE);
+	ck_assert(uatomic_load(&d, CMM_ACQUIRE) == 3.0);
+	ck_assert(uatomic_xchg(&d, 4.25) == 3.0 && d == 4.25);
+	ck_assert(uatomic_cmpxchg(&d, 1.0, 2.0) == 4.25 && d == 4.25);
+	ck_assert(uatomic_cmpxchg(&d, 4.25, 2.0) == 4.25 && d == 2.0);
+	ck_assert(CMM_STORE_SHARED(d, 7.5) == 7.5 && d == 7.5);
+	assert_type(uatomic_read(&f), float);
+	assert_type(uatomic_xchg(&d, 0), double);
+
+	pair = uatomic_xchg(&pair, ((struct pair) { 8, 9 }));
+	ck_assert(pair.a == 1 && pair.b == 2);
+	uatomic_set(&pair, ((struct pair) { 8, 9 }));
+	ck_assert(uatomic_read(&pair).a == 8 && CMM_LOAD_SHARED(pair).b == 9);
+	ck_assert(uatomic_load(cp, CMM_ACQUIRE).b == 6);
+	uatomic_set(&small[0], *cp);
+	ck_assert(small[0].a == 5 && small[0].b == 6);
+	ck_assert(small[1].a == 5 && small[1].b == 6);
+}
+END_TEST
+
+START_TEST(test_arrays_of_pointers)
+{
+	int cells[3], *slots[3] = { &cells[0], &cells[1], &cells[2] };
+	int *const fixed[2] = { &cells[0], &cells[2] };
+	size_t i = 0;
+
+	ck_assert_ptr_eq(uatomic_xchg(&slots[i++], slots[2]), &cells[0]);
+	ck_assert_ptr_eq(uatomic_cmpxchg(&slots[i++], &cells[1], NULL), &cells[1]);
+	ck_assert_uint_eq(i, 2);
+	ck_assert(slots[0] == &cells[2] && !slots[1] && slots[2] == &cells[2]);
+	uatomic_set(slots + 1, uatomic_read(&fixed[0]));
+	ck_assert(slots[0] == &cells[2] && slots[1] == &cells[0] && slots[2] == &cells[2]);
+	assert_type(uatomic_read(&fixed[1]), int *);
 }
 END_TEST
 
@@ -414,6 +551,12 @@ int main(void)
 	tcase_add_test(operations, test_aliasing);
 	tcase_add_test(operations, test_evaluate_once);
 	tcase_add_test(operations, test_orders);
+	tcase_add_test(operations, test_orders_1);
+	tcase_add_test(operations, test_orders_2);
+	tcase_add_test(operations, test_orders_4);
+	tcase_add_test(operations, test_orders_8);
+	tcase_add_test(operations, test_float_and_structure);
+	tcase_add_test(operations, test_arrays_of_pointers);
 	suite_add_tcase(suite, threads);
 	tcase_set_timeout(threads, 60);
 	tcase_add_test(threads, test_threads_count);

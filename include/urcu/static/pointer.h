@@ -23,13 +23,13 @@
 #define _rcu_assign_pointer(p, v)	_rcu_set_pointer(&(p), v)
 
 #define _rcu_xchg_pointer(p_addr, v) __extension__ ({			\
-	__typeof__(*(p_addr)) _rcu_v = (v);				\
+	_uatomic_type(p_addr) _rcu_v = (v);				\
 	uatomic_xchg_mo((p_addr), _rcu_v, CMM_SEQ_CST_FENCE);		\
 })
 
 #define _rcu_cmpxchg_pointer(p_addr, old, _new) __extension__ ({	\
-	__typeof__(*(p_addr)) _rcu_old = (old);				\
-	__typeof__(*(p_addr)) _rcu_new = (_new);			\
+	_uatomic_type(p_addr) _rcu_old = (old);				\
+	_uatomic_type(p_addr) _rcu_new = (_new);			\
 	uatomic_cmpxchg_mo((p_addr), _rcu_old, _rcu_new,		\
 		CMM_SEQ_CST_FENCE, CMM_SEQ_CST_FENCE);			\
 })
