@@ -325,6 +325,66 @@ START_TEST(test_hlist_iterate)
 }
 END_TEST
 
+/* How often the body of a loop runs, by its header. */
+#define turns(loop) __extension__ ({					\
+	int count = 0;							\
+	loop								\
+		count++;						\
+	count;								\
+})
+
+/* The same, if the body leaves at its first turn: once, or never. */
+#define first_turn(loop) __extension__ ({				\
+	int count = 0;							\
+	loop {								\
+		count++;						\
+		break;							\
+	}								\
+	count;								\
+})
+
+#define assert_turns(loop, n) do {					\
+	ck_assert_int_eq(turns(loop), n);				\
+	ck_assert_int_eq(first_turn(loop), (n) > 0);			\
+} while (0)
+
+/* Every loop over lists of none, one, and more elements. */
+START_TEST(test_iterators)
+{
+	struct cds_list_head *pos, *p;
+	struct cds_hlist_node *hpos, *hp;
+	struct item *e, *f;
+	int n = _i, i;
+
+	for (i = 0; i < n; i++) {
+		cds_list_add_tail_rcu(&item[i].list, &head);
+		cds_hlist_add_head_rcu(&item[i].hlist, &hhead);
+	}
+	assert_turns(cds_list_for_each(pos, &head), n);
+	assert_turns(cds_list_for_each_prev(pos, &head), n);
+	assert_turns(cds_list_for_each_safe(pos, p, &head), n);
+	assert_turns(cds_list_for_each_prev_safe(pos, p, &head), n);
+	assert_turns(cds_list_for_each_rcu(pos, &head), n);
+	assert_turns(cds_list_for_each_entry(e, &head, list), n);
+	assert_turns(cds_list_for_each_entry_reverse(e, &head, list), n);
+	assert_turns(cds_list_for_each_entry_safe(e, f, &head, list), n);
+	assert_turns(cds_list_for_each_entry_rcu(e, &head, list), n);
+	e = cds_list_entry(head.prev, struct item, list);
+	ck_assert_int_eq(turns(cds_list_for_each_entry_safe_from(e, f, &head, list)), n > 0);
+	ck_assert_ptr_eq(&e->list, &head);
+
+	assert_turns(cds_hlist_for_each(hpos, &hhead), n);
+	assert_turns(cds_hlist_for_each_safe(hpos, hp, &hhead), n);
+	assert_turns(cds_hlist_for_each_rcu(hpos, &hhead), n);
+	assert_turns(cds_hlist_for_each_entry(e, hpos, &hhead, hlist), n);
+	assert_turns(cds_hlist_for_each_entry_2(e, &hhead, hlist), n);
+	assert_turns(cds_hlist_for_each_entry_safe(e, hpos, hp, &hhead, hlist), n);
+	assert_turns(cds_hlist_for_each_entry_safe_2(e, f, &hhead, hlist), n);
+	assert_turns(cds_hlist_for_each_entry_rcu(e, hpos, &hhead, hlist), n);
+	assert_turns(cds_hlist_for_each_entry_rcu_2(e, &hhead, hlist), n);
+}
+END_TEST
+
 /*
  * Readers run through both lists while a writer adds, replaces and deletes. Each element is filled
  * before it is published and is never used again, so no grace period is needed: a reader must find
@@ -413,6 +473,7 @@ int main(void)
 	tcase_add_test(tcase, test_hlist);
 	tcase_add_test(tcase, test_hlist_aliasing);
 	tcase_add_test(tcase, test_hlist_iterate);
+	tcase_add_loop_test(tcase, test_iterators, 0, 4);
 	tcase_add_test(tcase, test_readers_beside_writer);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
