@@ -103,18 +103,19 @@ static void bury(struct defer_queue *queue)
 {
 	struct defer_state *all = &queue->flavor->defer;
 	struct defer_queue **link = &all->list;
-	bool empty = queue->tail == load_head(queue);
+	bool listed;
 
-	if (!queue->orphan || !empty)
+	/* Nobody but an owner puts around on its way while we are here, so tail stands still. */
+	if (!queue->orphan || queue->tail != load_head(queue))
 		return;
 	pthread_mutex_lock(&all->lock);
 	while (*link && *link != queue)
 		link = &(*link)->next;
-	empty = *link != NULL;
-	if (empty)
+	listed = *link != NULL;
+	if (listed)
 		*link = queue->next;
 	pthread_mutex_unlock(&all->lock);
-	if (empty)
+	if (listed)
 		release(queue);
 }
 
@@ -134,12 +135,14 @@ static void queue_around(struct defer_queue *queue)
  */
 static bool come_to_rest(struct defer_queue *queue)
 {
+	/* Once rounds is false the owner may write ripe. */
+	unsigned long ripe = queue->ripe;
+
 	__atomic_store_n(&queue->rounds, false, __ATOMIC_SEQ_CST);
 	cmm_smp_mb();
 	if (queue->flavor->membarrier_granted)
 		quiesce_order_all_threads();
-	return load_head(queue) == queue->ripe ||
-	       __atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST);
+	return load_head(queue) == ripe || __atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST);
 }
 
 static void go_around(struct rcu_head *head)
