@@ -157,6 +157,7 @@ _URCU_EXTERN_C_END
 
 /* C++ has no transparent unions: overloads that take a pointer to either kind of stack. */
 #ifdef __cplusplus
+extern "C++" {	/* also where a program includes this inside extern "C" */
 static inline cds_lfs_stack_ptr_t cds_lfs_stack_cast(struct __cds_lfs_stack *s)
 {
 	cds_lfs_stack_ptr_t ret;
@@ -211,5 +212,6 @@ template<typename T>
 static inline struct cds_lfs_head *__cds_lfs_pop_all(T s)
 {
 	return __cds_lfs_pop_all(cds_lfs_stack_cast(s));
+}
 }
 #endif /* __cplusplus */

@@ -290,6 +290,7 @@ _URCU_EXTERN_C_END
 
 /* C++ has no transparent unions: overloads that take a pointer to either kind of head. */
 #ifdef __cplusplus
+extern "C++" {	/* also where a program includes this inside extern "C" */
 static inline cds_wfcq_head_ptr_t cds_wfcq_head_cast_cpp(struct __cds_wfcq_head *head)
 {
 	return __cds_wfcq_head_cast(head);
@@ -393,5 +394,6 @@ static inline struct cds_wfcq_node *
 __cds_wfcq_next_nonblocking(T head, struct cds_wfcq_tail *tail, struct cds_wfcq_node *node)
 {
 	return __cds_wfcq_next_nonblocking(cds_wfcq_head_cast_cpp(head), tail, node);
+}
 }
 #endif /* __cplusplus */

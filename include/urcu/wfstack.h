@@ -195,6 +195,7 @@ _URCU_EXTERN_C_END
 
 /* C++ has no transparent unions: overloads that take a pointer to either kind of stack. */
 #ifdef __cplusplus
+extern "C++" {	/* also where a program includes this inside extern "C" */
 static inline cds_wfs_stack_ptr_t cds_wfs_stack_cast(struct __cds_wfs_stack *s)
 {
 	cds_wfs_stack_ptr_t ret;
@@ -267,5 +268,6 @@ template<typename T>
 static inline struct cds_wfs_head *__cds_wfs_pop_all(T s)
 {
 	return __cds_wfs_pop_all(cds_wfs_stack_cast(s));
+}
 }
 #endif /* __cplusplus */

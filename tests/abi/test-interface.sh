@@ -16,11 +16,11 @@ failed=0
 # rows LIST: its rows without the title and without what is left out.
 rows() {
 	tail -n +2 "$here/$1.tsv" |
-		grep -v rculfhash | grep -v CDS_LFHT |	# DELETE THIS LINE when the hash table exists
+		grep -v -e rculfhash -e CDS_LFHT |	# DELETE THIS LINE with the hash table
 		awk -F '\t' -v list="$1" -v out="$here/left-out.tsv" '
 			BEGIN { while ((getline line < out) > 0) {
 				split(line, cell, "\t"); if (cell[1] == list) gone[cell[2]] = 1 } }
-			!($(list == "functions" || list == "macros" ? 2 : 1) in gone)'
+			!($(list ~ /^(functions|macros)$/ ? 2 : 1) in gone)'
 }
 
 # result NAME: of the command whose output is in $work/log and whose status is given.
@@ -58,7 +58,9 @@ pointers() {
 	$3 ~ /^\[C\+\+ overload\]/ {
 		if (language == "c" || $2 == "cmm_cast_volatile")	# a macro for us
 			next
-		kind = $1 ~ /lfstack/ ? "cds_lfs_stack" : $1 ~ /wfstack/ ? "cds_wfs_stack" : "cds_wfcq_head"
+		kind = $1 ~ /lfs/ ? "cds_lfs_stack" : "cds_wfs_stack"
+		if ($1 ~ /wfcqueue/)
+			kind = "cds_wfcq_head"
 		sub(/.*typename [TU]> /, "", $3)
 		for (i = 0; i < 2; i++) {
 			args = $4
@@ -91,56 +93,73 @@ program() {
 	TXT
 }
 
+# made LANGUAGE COMPILER...: the program of that language, compiled with the flag and linked.
+made() {
+	language=$1
+	shift
+	attempt "functions, $flavor, $flag, $language" "$@" -Werror -I"$include" $mode $flag \
+		-o "$work/functions" -x "$language" "$work/functions.$language" -x none \
+		-L"$libraries" -Wl,-rpath-link,"$libraries" \
+		-lurcu-$flavor -lurcu-cds -lurcu-common -lpthread
+}
+
 functions() {
 	for flavor in mb memb bp qsbr; do
 		mode=
 		[ $flavor != mb ] || mode=-DRCU_MB
 		program c $flavor > "$work/functions.c"
-		program c++ $flavor > "$work/functions.cc"
+		program c++ $flavor > "$work/functions.c++"
 		for flag in -DURCU_INLINE_SMALL_FUNCTIONS -D_LGPL_SOURCE -DURCU_NO_INLINE; do
-			attempt "functions, $flavor, $flag, C" ${CC:-cc} -std=gnu11 -Werror -I"$include" \
-				$mode $flag -o "$work/functions" "$work/functions.c" -L"$libraries" \
-				-Wl,-rpath-link,"$libraries" -lurcu-$flavor -lurcu-cds -lurcu-common -lpthread
-			attempt "functions, $flavor, $flag, C++" ${CXX:-c++} -std=gnu++11 -Werror -I"$include" \
-				$mode $flag -o "$work/functions" "$work/functions.cc" -L"$libraries" \
-				-Wl,-rpath-link,"$libraries" -lurcu-$flavor -lurcu-cds -lurcu-common -lpthread
+			made c ${CC:-cc} -std=gnu11
+			made c++ ${CXX:-c++} -std=gnu++11
 		done
 	done
 }
 
 # ---- macros.tsv: each is a macro that takes so many arguments, or a function or a constant ----
 
-# uses HEADER: a program that only has to be preprocessed and parsed.
+# uses HEADER: a program that only has to be preprocessed and parsed. A macro with arguments is
+# expanded into a string; one with an optional order twice, without and with it.
 uses() {
-	echo "#include <$1>"
+	cat <<-TXT
+	#include <$1>
+	#define URCU_STRING(...) #__VA_ARGS__
+	#define URCU_EXPAND(...) URCU_STRING(__VA_ARGS__)
+	TXT
 	rows macros | awk -F '\t' -v header="$1" '
-	$1 != header { next }
-	$2 ~ /^URCU_ARCH_/ { next }	# see architectures
+	function expand(arguments) {
+		printf "extern char urcu_expanded[sizeof(URCU_EXPAND(%s%s)) ? 1 : -1];\n",
+			$2, arguments
+	}
+	$1 != header || $2 ~ /^URCU_ARCH_/ { next }	# those: see architectures
 	$3 == "-" || $3 ~ /\(void\)|^\([a-z_ ]* mo\)$/ {
-		printf "#ifndef %s\nstatic inline void urcu_use_%d(void) { (void) %s; }\n#endif\n", $2, ++count, $2
+		printf "#ifndef %s\nstatic inline void urcu_use_%d(void) { (void) %s; }\n#endif\n",
+			$2, ++count, $2
 		next
 	}
-	{ # Twice with an optional order: with none and with one. # keeps the arguments unexpanded.
-		arguments = $3
-		optional = sub(/,[a-z]*\.\.\./, "", arguments)
+	{
 		printf "#ifndef %s\n#error no %s\n#endif\n", $2, $2
-		printf "#define URCU_STRING(...) #__VA_ARGS__\n#define URCU_EXPAND(...) URCU_STRING(__VA_ARGS__)\n"
-		printf "extern char urcu_expanded[sizeof(URCU_EXPAND(%s%s)) > 0 ? 1 : -1];\n", $2, arguments
-		if (optional) {
-			sub(/\)$/, ", mo)", arguments)
-			printf "extern char urcu_expanded[sizeof(URCU_EXPAND(%s%s)) > 0 ? 1 : -1];\n", $2, arguments
-		}
+		optional = sub(/,[a-z]*\.\.\./, "", $3)
+		expand($3)
+		if (optional && sub(/\)$/, ", mo)", $3))
+			expand($3)
 	}'
+}
+
+# parsed LANGUAGE COMPILER...: the same, for macros.
+parsed() {
+	language=$1
+	shift
+	attempt "macros of $header, $language" "$@" -Wall -Werror -Wno-unused-function \
+		-D_LGPL_SOURCE -DURCU_API_MAP -I"$include" -fsyntax-only \
+		-x "$language" "$work/macros"
 }
 
 macros() {
 	for header in $(rows macros | cut -f 1 | LC_ALL=C sort -u); do
-		uses "$header" > "$work/macros.c"
-		cp "$work/macros.c" "$work/macros.cc"
-		attempt "macros of $header, C" ${CC:-cc} -std=gnu11 -Wall -Werror -D_LGPL_SOURCE \
-			-DURCU_API_MAP -I"$include" -fsyntax-only -Wno-unused-function "$work/macros.c"
-		attempt "macros of $header, C++" ${CXX:-c++} -std=gnu++11 -Wall -Werror -D_LGPL_SOURCE \
-			-DURCU_API_MAP -I"$include" -fsyntax-only -Wno-unused-function "$work/macros.cc"
+		uses "$header" > "$work/macros"
+		parsed c ${CC:-cc} -std=gnu11
+		parsed c++ ${CXX:-c++} -std=gnu++11
 	done
 }
 
@@ -148,7 +167,8 @@ macros() {
 architectures() {
 	rows macros | awk -F '\t' '$2 ~ /^URCU_ARCH_/ { print $2 }' > "$work/architectures"
 	for name in $(cat "$work/architectures"); do
-		grep -qrE "define[[:space:]]+$name[[:space:]]" "$include/urcu" || echo "error: no $name"
+		grep -qrE "define[[:space:]]+$name[[:space:]]" "$include/urcu" ||
+			echo "error: no $name"
 	done > "$work/log"
 	result "$(grep -c . "$work/log" || :)" "names of architectures"
 }
@@ -163,7 +183,8 @@ names() {
 			awk -F '\t' '{ printf "QUOTE \"%s\" %s %s\n", $1, $1, $2 }'
 		} > "$work/names.c"
 		${CC:-cc} -E -P -I"$include" "$work/names.c" | sed -n 's/^QUOTE "\(.*\)" /\1 /p' |
-		awk '$2 != $3 || $1 == $2 { print "differs: " $1 " is " $2 ", not " $3 }' > "$work/log"
+		awk '$2 != $3 || $1 == $2 { print "differs: " $1 " is " $2 ", not " $3 }' \
+			> "$work/log"
 		grep -c QUOTE "$work/names.c" > "$work/count"
 		result "$(grep -c . "$work/log" || :)" "names of $flavor ($(cat "$work/count"))"
 	done
@@ -183,8 +204,8 @@ constants() {
 		done
 		echo 'return wrong != 0; }'
 	} > "$work/constants.c"
-	attempt "constants compile" ${CC:-cc} -I"$include" -o "$work/constants" "$work/constants.c" \
-		-L"$libraries" -Wl,-rpath,"$libraries" -lurcu-memb
+	attempt "constants compile" ${CC:-cc} -I"$include" -o "$work/constants" \
+		"$work/constants.c" -L"$libraries" -Wl,-rpath,"$libraries" -lurcu-memb
 	case $(uname -m) in
 	x86_64) attempt "constants have the values of constants.tsv" "$work/constants" ;;
 	*) n=$((n + 1)); echo "ok $n - constants # SKIP kept for x86-64 alone" ;;

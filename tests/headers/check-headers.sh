@@ -40,7 +40,9 @@ while read -r header; do
 	unit=$tmp/$(echo "$header" | tr / _)
 	printf '#include <%s>\n#include <%s>\nextern int urcu_not_empty;\n' \
 		"$header" "$header" > "$unit.c"
-	cp "$unit.c" "$unit.cc"
+	# As C++ a program may name the linkage itself.
+	printf 'extern "C" {\n#include <%s>\n}\n#include <%s>\nextern int urcu_not_empty;\n' \
+		"$header" "$header" > "$unit.cc"
 done < "$tmp/headers"
 # Two that use the headers, so that macros are expanded as well.
 for use in vocabulary structures; do
