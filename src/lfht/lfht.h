@@ -250,6 +250,7 @@ struct cds_lfht {
 	unsigned long shrink_next;	/* from here on they are out */
 	bool drained;			/* all of them are */
 	unsigned char order_wanted;	/* by cds_lfht_resize; atomically, by anybody */
+	bool destroyed;			/* by cds_lfht_destroy, atomically: free the table */
 
 	/*
 	 * Where buckets lie. Chunked: bucket i is pieces[i / 2^order_min][i % 2^order_min].
@@ -360,8 +361,12 @@ void quiesce_count_split(struct cds_lfht *ht);
 /* In a read-side section, after the number of nodes changed: see to it that the size follows. */
 void quiesce_resize_check(struct cds_lfht *ht);
 void quiesce_resize_to(struct cds_lfht *ht, unsigned int order);
-/* Free the table, or have the request under way do it. */
-void quiesce_resize_end(struct cds_lfht *ht);
+/*
+ * For destroy: keep the callback from doing anything, and undo that. Hold returns whether there is a
+ * callback: then it is that which frees the table, once `destroyed` is set.
+ */
+bool quiesce_resize_hold(struct cds_lfht *ht);
+void quiesce_resize_release(struct cds_lfht *ht);
 /* Free all memory of a table. */
 void quiesce_table_free(struct cds_lfht *ht);
 

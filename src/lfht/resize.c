@@ -31,15 +31,14 @@
 enum {
 	REQUEST_QUEUED	= 1 << 0,	/* its callback will run, or runs */
 	REQUEST_WANTED	= 1 << 1,	/* something changed since that looked */
-	REQUEST_END	= 1 << 2,	/* free the table */
-	REQUEST_FLAGS	= REQUEST_QUEUED | REQUEST_WANTED | REQUEST_END,
+	REQUEST_HELD	= 1 << 2,	/* the table is being destroyed: leave it alone */
+	REQUEST_FLAGS	= REQUEST_QUEUED | REQUEST_WANTED | REQUEST_HELD,
 };
 
 /* Freed with the table. */
 struct request {
 	struct rcu_head head;
 	struct cds_lfht *ht;	/* NULL once it is given up; atomically */
-	const struct cds_lfht_alloc *alloc;
 	pid_t pid;		/* of the process that made it */
 	/*
 	 * Whether the callback is sure to be in a queue. Set by who queues it, in a read-side section
@@ -66,7 +65,6 @@ static struct request *request_new(struct cds_lfht *ht)
 
 	if (request) {
 		request->ht = ht;
-		request->alloc = alloc;
 		request->pid = getpid();
 	}
 	return request;
@@ -74,9 +72,9 @@ static struct request *request_new(struct cds_lfht *ht)
 
 /*
  * In a fork's child: whether the thread that was to queue it was left behind, so that perhaps it is
- * in no queue. Such a request is given up, and frees itself if it was queued after all. In a request
- * from before the fork this may also say so of one whose owner is just about to queue it, which is
- * no harm.
+ * in no queue. Such a request is given up: it stays in memory, and its callback does nothing. In a
+ * request from before the fork this may also say so of one whose owner is just about to queue it,
+ * which is no harm.
  */
 static bool is_abandoned(const struct request *request)
 {
@@ -220,7 +218,10 @@ static unsigned int smaller_order(struct cds_lfht *ht, unsigned int order)
 	return smaller > ht->order_floor ? smaller : ht->order_floor;
 }
 
-/* Nothing is under way: make missing buckets, grow if memory was short, shrink. */
+/*
+ * Nothing is under way: shrink, or make missing buckets. While the table goes on growing that is left
+ * to those who add, or two threads would fight for each cache line.
+ */
 static bool adjust(struct cds_lfht *ht, unsigned long shape)
 {
 	unsigned int order = quiesce_shape_order(shape), smaller = smaller_order(ht, order);
@@ -229,6 +230,10 @@ static bool adjust(struct cds_lfht *ht, unsigned long shape)
 	if (smaller < order) {
 		shape_swap(ht, shape, shape_change(shape, smaller, PHASE_RETIRING));
 		return true;
+	}
+	if (ht->shape_seen != shape) {
+		ht->shape_seen = shape;
+		return ht->made < size;
 	}
 	while (ht->made < size && made < CHUNK && look < CHUNK_LOOK) {
 		unsigned long end = size - ht->made < CHUNK ? size : ht->made + CHUNK;
@@ -335,18 +340,20 @@ static void request_run(struct rcu_head *head)
 	uintptr_t word;
 	bool more;
 
-	if (!ht) {
-		request->alloc->free(request->alloc->state, request);
+	if (!ht)
 		return;
-	}
 	word = __atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_WANTED, __ATOMIC_SEQ_CST);
-	if (word & REQUEST_END) {
-		quiesce_table_free(ht);
-		return;
+	if (word & REQUEST_HELD) {
+		if (__atomic_load_n(&ht->destroyed, __ATOMIC_ACQUIRE)) {
+			quiesce_table_free(ht);
+			return;
+		}
+		more = true;
+	} else {
+		ht->flavor->read_lock();
+		more = step(ht);
+		ht->flavor->read_unlock();
 	}
-	ht->flavor->read_lock();
-	more = step(ht);
-	ht->flavor->read_unlock();
 	if (more || !request_finish(request))
 		ht->flavor->update_call_rcu(&request->head, request_run);
 }
@@ -374,22 +381,25 @@ void quiesce_resize_to(struct cds_lfht *ht, unsigned int order)
 	}
 }
 
-void quiesce_resize_end(struct cds_lfht *ht)
+/*
+ * What the callback frees was taken out of the list in a run before. So if it finds the table held in
+ * each run from now on, nothing is freed that a traversal from now on can meet.
+ */
+bool quiesce_resize_hold(struct cds_lfht *ht)
 {
-	uintptr_t word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
+	uintptr_t word = __atomic_fetch_or(&ht->request, REQUEST_HELD, __ATOMIC_SEQ_CST);
 
-	do {
-		if (!(word & REQUEST_QUEUED)) {
-			quiesce_table_free(ht);
-			return;
-		}
-		if (is_abandoned(request_of(word))) {
-			__atomic_store_n(&request_of(word)->ht, NULL, __ATOMIC_RELEASE);
-			ht->request = 0;
-			quiesce_table_free(ht);
-			return;
-		}
-	} while (!request_swap(ht, &word, word | REQUEST_END));
+	if (word & REQUEST_QUEUED && is_abandoned(request_of(word))) {
+		__atomic_store_n(&request_of(word)->ht, NULL, __ATOMIC_RELEASE);
+		__atomic_store_n(&ht->request, 0, __ATOMIC_RELAXED);
+		return false;
+	}
+	return word & REQUEST_QUEUED;
+}
+
+void quiesce_resize_release(struct cds_lfht *ht)
+{
+	__atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_HELD, __ATOMIC_SEQ_CST);
 }
 
 void quiesce_table_free(struct cds_lfht *ht)

@@ -96,14 +96,20 @@ struct cds_lfht *_cds_lfht_new(unsigned long init_size, unsigned long min_nr_all
 
 int cds_lfht_destroy(struct cds_lfht *ht, pthread_attr_t **attr)
 {
+	bool callback = quiesce_resize_hold(ht);
 	struct cds_lfht_iter iter;
 
 	cds_lfht_first(ht, &iter);
-	if (iter.node)
+	if (iter.node) {
+		quiesce_resize_release(ht);
 		return -EPERM;
+	}
 	if (attr)
 		*attr = ht->attr;
-	quiesce_resize_end(ht);
+	if (callback)
+		__atomic_store_n(&ht->destroyed, true, __ATOMIC_RELEASE);
+	else
+		quiesce_table_free(ht);
 	return 0;
 }
 
