@@ -14,9 +14,9 @@ libraries=$(cd "${1:?library directory}" && pwd -P) || exit 2
 mkdir -p "${2:?work directory}"
 store=$(cd "$2" && pwd -P)
 shift 2
-[ $# -gt 0 ] || set -- knot gdnsd xfs
+[ $# -gt 0 ] || set -- knot gdnsd xfs lttng
 root=$store/root
-packages="knot knot-dnsutils gdnsd xfsprogs"
+packages="knot knot-dnsutils gdnsd xfsprogs lttng-tools"
 work=$(mktemp -d)
 daemons=
 
@@ -37,16 +37,17 @@ trap 'exit 1' INT TERM
 # The named packages, and of what they need the libraries that this system does not have.
 unpack()
 {
-	rm -rf "$store/debs" "$root"
+	rm -rf "$store/debs" "$store/complete" "$root"
 	mkdir -p "$store/debs" "$root" && cd "$store/debs" || return 1
+	tracer=$(apt-cache pkgnames liblttng-ust1 | grep -x 'liblttng-ust1\(t64\)*')
 	# shellcheck disable=SC2086 # a list
-	missing=$(apt-get -s install --no-install-recommends $packages |
+	missing=$(apt-get -s install --no-install-recommends $packages $tracer |
 		awk '$1 == "Inst" && $2 ~ /^lib/ { print $2 }') || return 1
 	# shellcheck disable=SC2046,SC2086 # lists
-	apt-get download -qq $(printf '%s\n' $packages $missing | sort -u) || return 1
+	apt-get download -qq $(printf '%s\n' $packages $tracer $missing | sort -u) || return 1
 	for package in *.deb; do dpkg-deb -x "$package" "$root" || return 1; done
 	rm -rf "$store/debs"
-	: > "$store/complete"
+	echo "$packages" > "$store/complete"
 }
 
 # On a new machine apt knows no packages yet.
@@ -57,7 +58,7 @@ refresh()
 
 fetch()
 {
-	[ ! -e "$store/complete" ] || return 0
+	[ "$(cat "$store/complete" 2>/dev/null)" != "$packages" ] || return 0
 	command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || return 1
 	( unpack || { refresh && unpack; } ) > "$store/log" 2>&1
 }
