@@ -6,12 +6,15 @@
 #define _GNU_SOURCE
 #define CDS_WFQ_DEPRECATED
 #define CDS_LFS_RCU_DEPRECATED
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <urcu.h>
+#include <urcu/futex.h>
 #include <urcu/lfstack.h>
 #include <urcu/rculfqueue.h>
 #include <urcu/rculist.h>
@@ -140,7 +143,7 @@ static const struct structure structures[] = {
 
 static const struct structure *under_test;
 static struct item items[TOTAL];
-static unsigned long taken, number;
+static unsigned long taken;
 
 static void *produce(void *arg)
 {
@@ -273,8 +276,27 @@ static void fill_table(void)
 }
 #endif
 
+/* ---- What liburcu-common has beside them ---- */
+
+/* A waiter whose word has changed returns; nobody sleeps, so nobody is woken. */
+static void try_futex(void)
+{
+	int32_t word = 1;
+
+	errno = 0;
+	want(compat_futex_noasync(&word, FUTEX_WAIT, 0, NULL, NULL, 0) == 0 ||
+	     errno == EWOULDBLOCK);
+	want(compat_futex_async(&word, FUTEX_WAIT, 0, NULL, NULL, 0) == 0 ||
+	     errno == EWOULDBLOCK);
+	want(compat_futex_noasync(&word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+	want(compat_futex_async(&word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+	want(futex_noasync(&word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+}
+
 void load_structures(void)
 {
+	size_t number;
+
 	cds_wfcq_init(&wfcq_head, &wfcq_tail);
 	cds_wfq_init(&wfq);
 	cds_wfs_init(&wfs);
@@ -285,4 +307,5 @@ void load_structures(void)
 	want(cds_lfq_destroy_rcu(&lfq) == 0);
 	change_list();
 	fill_table();
+	try_futex();
 }
