@@ -68,7 +68,8 @@ become() # command ...: in place of this shell, on our libraries, with the rest 
 {
 	PATH=$root/usr/sbin:$root/usr/bin:$root/sbin:$root/bin:$PATH
 	LD_LIBRARY_PATH=$path
-	export PATH LD_LIBRARY_PATH
+	MALLOC_PERTURB_=165	# what is freed too early is seen to be
+	export PATH LD_LIBRARY_PATH MALLOC_PERTURB_
 	exec "$@"
 }
 
