@@ -4,6 +4,7 @@
 #include <urcu/hlist.h>
 #include <urcu/rculist.h>
 #include <urcu/rcuhlist.h>
+#include <urcu/rculfhash.h>
 #include <urcu/rculfqueue.h>
 #include <urcu/rculfstack.h>
 #include <urcu/wfqueue.h>

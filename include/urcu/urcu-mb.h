@@ -13,6 +13,7 @@
 #include <urcu/call-rcu.h>
 #include <urcu/defer.h>
 #include <urcu/flavor.h>
+#include <urcu/urcu-poll.h>
 #include <urcu/map/clear.h>
 
 _URCU_EXTERN_C_BEGIN

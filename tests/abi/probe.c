@@ -13,6 +13,7 @@
 #include <urcu/lfstack.h>
 #include <urcu/list.h>
 #include <urcu/hlist.h>
+#include <urcu/rculfhash.h>
 #include <urcu/rculfqueue.h>
 #include <urcu/rculfstack.h>
 #include <urcu/wfcqueue.h>
@@ -68,6 +69,19 @@ static void structures_1(void)
 	OFFSET(struct urcu_atfork, after_fork_parent);
 	OFFSET(struct urcu_atfork, after_fork_child);
 	OFFSET(struct urcu_atfork, priv);
+	SIZE(struct cds_lfht_node);
+	OFFSET(struct cds_lfht_node, next);
+	OFFSET(struct cds_lfht_node, reverse_hash);
+	SIZE(struct cds_lfht_iter);
+	OFFSET(struct cds_lfht_iter, node);
+	OFFSET(struct cds_lfht_iter, next);
+	SIZE(struct cds_lfht_mm_type);
+	OFFSET(struct cds_lfht_mm_type, alloc_cds_lfht);
+	OFFSET(struct cds_lfht_mm_type, alloc_bucket_table);
+	OFFSET(struct cds_lfht_mm_type, free_bucket_table);
+	OFFSET(struct cds_lfht_mm_type, bucket_at);
+	CONSTANT(CDS_LFHT_AUTO_RESIZE);
+	CONSTANT(CDS_LFHT_ACCOUNTING);
 	SIZE(struct cds_lfq_queue_rcu);
 	OFFSET(struct cds_lfq_queue_rcu, head);
 	OFFSET(struct cds_lfq_queue_rcu, tail);

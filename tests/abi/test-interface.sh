@@ -16,7 +16,6 @@ failed=0
 # rows LIST: its rows without the title and without what is left out.
 rows() {
 	tail -n +2 "$here/$1.tsv" |
-		grep -v -e rculfhash -e CDS_LFHT |	# DELETE THIS LINE with the hash table
 		awk -F '\t' -v list="$1" -v out="$here/left-out.tsv" '
 			BEGIN { while ((getline line < out) > 0) {
 				split(line, cell, "\t"); if (cell[1] == list) gone[cell[2]] = 1 } }

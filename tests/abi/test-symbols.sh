@@ -22,7 +22,7 @@ result() {
 	fi
 }
 
-for library in liburcu-mb liburcu-memb liburcu-bp liburcu-qsbr liburcu-common; do
+for library in liburcu-mb liburcu-memb liburcu-bp liburcu-qsbr liburcu-common liburcu-cds; do
 	# name, kind, size; a function's size is its own affair
 	readelf --dyn-syms -W "$libraries/$library.so" | awk '
 		$7 != "UND" && $5 == "GLOBAL" && $4 ~ /FUNC|OBJECT|TLS/ {

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Buckets: places in the list to start from. One is missing until somebody claims it, links its node
+ * and marks it ready. A claim whose owner a fork has left behind stays one: the bucket's stretch
+ * remains part of its parent's, until a shrinking takes it away like any other.
+ */
+#include "lfht.h"
+
+/* Buckets that share a cache line are made together. */
+#define GROUP	4UL
+
+static unsigned long parent_of(unsigned long index)
+{
+	return index & ~(1UL << (quiesce_bits_in(index) - 1));
+}
+
+struct cds_lfht_node *quiesce_ancestor(const struct cds_lfht *ht, unsigned long index)
+{
+	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+
+	while (!quiesce_may_start(quiesce_word(bucket)))
+		bucket = quiesce_bucket(ht, index = parent_of(index));
+	return bucket;
+}
+
+static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfht_node *bucket)
+{
+	unsigned long reverse_hash = quiesce_reverse(index);
+	struct place place;
+
+	/* One that is made for the second time has it. */
+	if (bucket->reverse_hash != reverse_hash)
+		bucket->reverse_hash = reverse_hash;
+	do {
+		while (!quiesce_list_find(quiesce_ancestor(ht, parent_of(index)), reverse_hash, &place))
+			;
+		quiesce_word_set(bucket, quiesce_word_link(place.word));
+	} while (!quiesce_word_swap(place.holder, place.word, quiesce_word_to(bucket) | WORD_BUCKET |
+				    (place.word & WORD_HOLDER)));
+	quiesce_word_flag(bucket, WORD_READY);
+}
+
+/* Make a bucket and the ancestors that it misses. Whether it was this thread that did. */
+static bool make(struct cds_lfht *ht, unsigned long index)
+{
+	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+
+	if (quiesce_word(bucket) != WORD_MISSING)
+		return false;
+	make(ht, parent_of(index));
+	if (!quiesce_word_swap(bucket, WORD_MISSING, WORD_CLAIMED))
+		return false;
+	link_bucket(ht, index, bucket);
+	return true;
+}
+
+/* What will be looked at to make a bucket. */
+static void prefetch(const struct cds_lfht *ht, unsigned long index)
+{
+	if (index)
+		__builtin_prefetch(quiesce_word_node(quiesce_word(
+			quiesce_bucket(ht, parent_of(index)))));
+}
+
+unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end)
+{
+	unsigned long made = 0;
+
+	while (first < end) {
+		unsigned long stop = end - first < GROUP ? end : first + GROUP;
+
+		for (unsigned long i = first; i < stop; i++)
+			if (quiesce_word(quiesce_bucket(ht, i)) == WORD_MISSING)
+				prefetch(ht, i);
+		for (; first < stop; first++)
+			made += make(ht, first);
+	}
+	return made;
+}
+
+struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long hash)
+{
+	unsigned long size = 1UL << quiesce_shape_order(quiesce_shape(ht)), index = hash & (size - 1);
+	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	unsigned long word = quiesce_word(bucket), first = index & ~(GROUP - 1);
+
+	if (__builtin_expect(quiesce_may_start(word), 1))
+		return bucket;
+	if (word == WORD_MISSING)
+		quiesce_buckets_make(ht, first, size - first < GROUP ? size : first + GROUP);
+	return quiesce_ancestor(ht, index);
+}
+
+/* The children of bucket i come right behind it, the youngest first. */
+void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
+{
+	quiesce_word_set(quiesce_bucket(ht, 0), WORD_END | WORD_READY);
+	for (unsigned long i = 1; i < 1UL << order; i++) {
+		struct cds_lfht_node *bucket = quiesce_bucket(ht, i);
+		struct cds_lfht_node *parent = quiesce_bucket(ht, parent_of(i));
+
+		bucket->reverse_hash = quiesce_reverse(i);
+		quiesce_word_set(bucket, quiesce_word(parent));
+		quiesce_word_set(parent, quiesce_word_to(bucket) | WORD_BUCKET | WORD_READY);
+	}
+}
+
+/*
+ * One that is not ready was left by a fork, or was claimed since the table grew again. In that case
+ * the claim, which was read, comes after the growth, so that the shape read now shows it.
+ */
+bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned long shape)
+{
+	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	unsigned long word = quiesce_word(bucket);
+
+	if (quiesce_shape(ht) != shape)
+		return false;
+	if (word == WORD_MISSING)
+		return true;
+	quiesce_word_flag(bucket, WORD_REMOVED);
+	while (!quiesce_list_unlink(quiesce_ancestor(ht, parent_of(index)), bucket))
+		;
+	return true;
+}
+
+void quiesce_bucket_forget(struct cds_lfht *ht, unsigned long index)
+{
+	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+
+	if (quiesce_word(bucket) & WORD_REMOVED)
+		quiesce_word_set(bucket, WORD_MISSING);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUIESCE_LFHT_H
+#define QUIESCE_LFHT_H
+
+/*
+ * The hash table: one sorted list, and buckets that are places in it to start from.
+ *
+ *	list.c		the list: words, find, link, unlink
+ *	buckets.c	places to start from: made where they are missing, and taken away
+ *	memory.c	what buckets lie in: order, chunk, mmap
+ *	count.c		how many nodes there are
+ *	resize.c	how many buckets there should be
+ *	table.c lookup.c update.c	the interface
+ *
+ * The list is sorted by the hash with its bits reversed (split order: Shalev and Shavit, "Split-
+ * Ordered Lists: Lock-Free Extensible Hash Tables", 2006). The nodes of bucket i of 2^k, those
+ * whose hash ends in the k bits of i, then lie together, and a bucket of 2^(k+1) is one half of
+ * such a stretch: the table grows without moving a node. Before the stretch lies the bucket's own
+ * node, so that operations start there. A bucket that is missing is no harm: its stretch is part of
+ * that of its parent, i without its highest bit, and so the operation starts at the nearest
+ * ancestor that is there. Bucket 0 always is.
+ *
+ * So nobody waits for a resize. Growing is to provide memory and to write a new size; whoever adds a
+ * node to a missing bucket makes it, and a callback makes those that nobody came to. Shrinking takes
+ * buckets out in callbacks, with grace periods between its steps. doc/design/hash-table.md has the
+ * argument for both.
+ */
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <urcu/rculfhash.h>
+
+/* ---- Words: what the `next` of a node holds ---- */
+
+enum {
+	/* Of the holder: it is deleted, and its word does not change any more. */
+	WORD_REMOVED	= 1 << 0,
+	/* Of the node pointed to: it is a bucket's. */
+	WORD_BUCKET	= 1 << 1,
+	/* Of the holder, a bucket: operations may start here. */
+	WORD_READY	= 1 << 2,
+
+	WORD_HOLDER	= WORD_REMOVED | WORD_READY,
+	WORD_FLAGS	= WORD_REMOVED | WORD_BUCKET | WORD_READY,
+};
+
+/* The end of the list, which counts as a bucket. */
+#define WORD_END	((unsigned long)WORD_BUCKET)
+
+/*
+ * Of a bucket that is not in the list: nobody has claimed it; somebody has, and is about to link it,
+ * and until it is ready the word may point anywhere but is not WORD_MISSING.
+ */
+#define WORD_MISSING	0UL
+#define WORD_CLAIMED	WORD_END
+
+/*
+ * Where addresses leave the upper quarter of a word free, it holds a tag: the second quarter of the
+ * reversed hash of the node pointed to. In a table of so many buckets that the first quarter is the
+ * same all through a bucket, that tells whether the next node is past a place in the list without
+ * looking at it, which nearly always saves a cache miss.
+ */
+#define QUARTER		(sizeof(unsigned long) * CHAR_BIT / 4)
+#if defined(__x86_64__) && defined(__LP64__)
+#define WORD_TAG	(~0UL << 3 * QUARTER)
+#else
+#define WORD_TAG	0UL
+#endif
+#define WORD_ADDRESS	(~WORD_TAG & ~(unsigned long)WORD_FLAGS)
+
+/*
+ * WORD_TAG, or 0 where something looks for pointers in memory and would miss those with a tag; and
+ * whether it is so. Written once, by a constructor.
+ */
+extern unsigned long quiesce_lfht_tag;
+extern bool quiesce_lfht_watched;
+
+static inline unsigned long quiesce_reverse(unsigned long bits)
+{
+	const unsigned long ones = ~0UL / 3, twos = ~0UL / 5, fours = ~0UL / 17;
+
+	bits = (bits >> 1 & ones) | (bits & ones) << 1;
+	bits = (bits >> 2 & twos) | (bits & twos) << 2;
+	bits = (bits >> 4 & fours) | (bits & fours) << 4;
+	return sizeof(bits) == 8 ? (unsigned long)__builtin_bswap64(bits) :
+	       __builtin_bswap32((uint32_t)bits);
+}
+
+static inline struct cds_lfht_node *quiesce_word_node(unsigned long word)
+{
+	return (struct cds_lfht_node *)(word & WORD_ADDRESS);
+}
+
+/* What points to the same node, without the holder's flags. */
+static inline unsigned long quiesce_word_link(unsigned long word)
+{
+	return word & ~(unsigned long)WORD_HOLDER;
+}
+
+static inline unsigned long quiesce_tag_of(unsigned long reverse_hash)
+{
+	return (reverse_hash << QUARTER) & quiesce_lfht_tag;
+}
+
+static inline unsigned long quiesce_word_to(const struct cds_lfht_node *node)
+{
+	return (uintptr_t)node | quiesce_tag_of(node->reverse_hash);
+}
+
+/*
+ * Whether what word points to is past reverse_hash, as far as its tag tells. The holder is known to
+ * have the same first quarter; then what follows has that too, or a greater one.
+ */
+static inline bool quiesce_word_past(unsigned long word, unsigned long reverse_hash)
+{
+	return (word & quiesce_lfht_tag) > quiesce_tag_of(reverse_hash);
+}
+
+static inline bool quiesce_same_quarter(unsigned long a, unsigned long b)
+{
+	return (a ^ b) >> 3 * QUARTER == 0;
+}
+
+/* Pairs with the release of quiesce_word_swap: what the word points to is written. */
+static inline unsigned long quiesce_word(const struct cds_lfht_node *node)
+{
+	return (uintptr_t)__atomic_load_n(&node->next, __ATOMIC_ACQUIRE);
+}
+
+/* One that the caller alone can see. */
+static inline void quiesce_word_set(struct cds_lfht_node *node, unsigned long word)
+{
+	__atomic_store_n(&node->next, (struct cds_lfht_node *)word, __ATOMIC_RELAXED);
+}
+
+/* Replace node's word if it is still old. Whether it was. */
+static inline bool quiesce_word_swap(struct cds_lfht_node *node, unsigned long old,
+		unsigned long word)
+{
+	struct cds_lfht_node *expected = (struct cds_lfht_node *)old;
+
+	return __atomic_compare_exchange_n(&node->next, &expected, (struct cds_lfht_node *)word,
+					   false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+}
+
+/* Add flags to node's word. Returns the word before. */
+unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags);
+
+static inline bool quiesce_may_start(unsigned long word)
+{
+	return (word & WORD_HOLDER) == WORD_READY;
+}
+
+/* ---- The list (list.c) ---- */
+
+/* A place in the list: holder's word, which was word, points to what comes next. */
+struct place {
+	struct cds_lfht_node *holder;
+	unsigned long word;
+};
+
+/*
+ * Find the place where a node of that hash goes: behind all smaller ones and a bucket that is equal,
+ * before equal nodes. Removed nodes on the way are unlinked. Returns false if start is being taken
+ * away: look for another.
+ */
+bool quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash, struct place *place);
+
+/* Unlink a node that is marked as removed. Returns as find does; the node is unlinked if true. */
+bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node);
+
+/*
+ * The first node from word on that match accepts; *after is its word then. Near: as for
+ * quiesce_word_past. NULL if there is none.
+ */
+struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
+		cds_lfht_match_fct match, const void *key, unsigned long *after);
+
+/* ---- Sizes ---- */
+
+/*
+ * The size in force and what is being done about it, in one word, so that each change is one
+ * compare-and-exchange: the order (2^order buckets), the phase, and a number that grows with each
+ * change.
+ */
+enum phase {
+	PHASE_NONE,
+	/* The size was reduced; the buckets beyond are whole, and growing takes them back. */
+	PHASE_RETIRING,
+	/* A grace period later: the callback takes the buckets beyond out of the list. */
+	PHASE_UNLINKING,
+	/* The table grew meanwhile: those taken out are made missing, a grace period later. */
+	PHASE_REVIVING,
+	/* All beyond are out, and a grace period has passed: their memory is being given back. */
+	PHASE_FREEING,
+};
+
+#define SHAPE_ORDER_BITS	8
+#define SHAPE_PHASE_BITS	4
+#define SHAPE_CHANGE		(1UL << (SHAPE_ORDER_BITS + SHAPE_PHASE_BITS))
+
+static inline unsigned int quiesce_shape_order(unsigned long shape)
+{
+	return shape & ((1U << SHAPE_ORDER_BITS) - 1);
+}
+
+static inline enum phase quiesce_shape_phase(unsigned long shape)
+{
+	return (enum phase)(shape >> SHAPE_ORDER_BITS & ((1U << SHAPE_PHASE_BITS) - 1));
+}
+
+/* ---- The table ---- */
+
+/* Of a table without a limit; its buckets alone would take 16 TiB. */
+#define ORDER_MAX (sizeof(unsigned long) == 8 ? 40U : 27U)
+
+struct counter {
+	long count;	/* atomically; less than COUNT_STEP either way, nearly always */
+} __attribute__((aligned(64)));
+
+struct memory_scheme;
+
+struct cds_lfht {
+	/* Written by compare-and-exchange: to grow by any updater, otherwise by the callback. */
+	unsigned long shape;
+	/* Below: never written after new. */
+	bool chunked;			/* as memory has it */
+	unsigned char order_min;	/* never given back */
+	unsigned char order_floor;	/* not shrunk below by itself */
+	unsigned char order_max;
+	int flags;
+	const struct memory_scheme *memory;
+	const struct rcu_flavor_struct *flavor;
+	const struct cds_lfht_alloc *alloc;
+	pthread_attr_t *attr;
+
+	/* Nodes, but for what is in the split counters. Atomically. */
+	long count;
+	struct counter *counters;	/* NULL while the table is small; set once, atomically */
+	/* The request under way, and flags in its lowest bits. Atomically (resize.c). */
+	uintptr_t request;
+
+	/* Below: the callback's own. */
+	unsigned long shape_seen;	/* at the callback before */
+	unsigned long made;		/* all buckets below are made */
+	unsigned long shrink_first;	/* buckets to take out: from here... */
+	unsigned long shrink_top;	/* up to here, exclusive; */
+	unsigned long shrink_next;	/* from here on they are out */
+	bool drained;			/* all of them are */
+	unsigned char order_wanted;	/* by cds_lfht_resize; atomically, by anybody */
+	bool destroyed;			/* by cds_lfht_destroy, atomically: free the table */
+
+	/*
+	 * Where buckets lie. Chunked: bucket i is pieces[i / 2^order_min][i % 2^order_min].
+	 * Otherwise pieces[k] holds those with k bits in their index. Set from NULL by any updater,
+	 * and back to it by the callback.
+	 */
+	struct cds_lfht_node *pieces[];
+};
+
+static inline unsigned int quiesce_bits_in(unsigned long index)
+{
+	return index ? sizeof(index) * CHAR_BIT - (unsigned int)__builtin_clzl(index) : 0;
+}
+
+static inline struct cds_lfht_node *quiesce_bucket(const struct cds_lfht *ht, unsigned long index)
+{
+	unsigned int bits = quiesce_bits_in(index);
+
+	if (__builtin_expect(ht->chunked, 0))
+		return __atomic_load_n(&ht->pieces[index >> ht->order_min], __ATOMIC_ACQUIRE) +
+		       (index & ((1UL << ht->order_min) - 1));
+	return __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE) + (index - (1UL << bits >> 1));
+}
+
+static inline unsigned long quiesce_shape(const struct cds_lfht *ht)
+{
+	return __atomic_load_n(&ht->shape, __ATOMIC_ACQUIRE);
+}
+
+static inline unsigned long quiesce_bucket_index(const struct cds_lfht *ht, unsigned long hash)
+{
+	return hash & ((1UL << quiesce_shape_order(quiesce_shape(ht))) - 1);
+}
+
+/* ---- Buckets (buckets.c) ---- */
+
+/* The nearest ancestor of a bucket, or it itself, where operations may start. */
+struct cds_lfht_node *quiesce_ancestor(const struct cds_lfht *ht, unsigned long index);
+
+/* Where an operation on hash starts. */
+static inline struct cds_lfht_node *quiesce_start(const struct cds_lfht *ht, unsigned long hash)
+{
+	unsigned long index = quiesce_bucket_index(ht, hash);
+	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+
+	if (__builtin_expect(quiesce_may_start(quiesce_word(bucket)), 1))
+		return bucket;
+	return quiesce_ancestor(ht, index);
+}
+
+/* The same for an update, which makes the bucket, and its neighbours, if they are missing. */
+struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long hash);
+
+/* Link the first 2^order buckets of a table that nobody sees yet. */
+void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order);
+
+/* In a read-side section: make the missing buckets from first up to end. Returns how many. */
+unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end);
+
+/*
+ * In a read-side section: take the bucket out of the list, if it is there. False if the shape is
+ * not what it was any more, and nothing was done.
+ */
+bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned long shape);
+
+/* A grace period after it was taken out: it may be made again. */
+void quiesce_bucket_forget(struct cds_lfht *ht, unsigned long index);
+
+/* ---- Memory (memory.c) ---- */
+
+/* How buckets get their memory: an order at a time, each twice as large as those below together. */
+struct memory_scheme {
+	bool chunked;	/* pieces of one size */
+	bool bounded;	/* needs order_max to be the program's */
+	bool paged;	/* order_min takes at least a page */
+	/* Provide the orders that are never given back. False if there is no memory. */
+	bool (*init)(struct cds_lfht *ht);
+	/* See to it that an order has its memory; at any time. False if there is none. */
+	bool (*provide)(struct cds_lfht *ht, unsigned int order);
+	/* Give an order's memory back, if it may be and is there. */
+	void (*free)(struct cds_lfht *ht, unsigned int order);
+	/* After all others were freed: give back what init provided. */
+	void (*end)(struct cds_lfht *ht);
+};
+
+extern const struct cds_lfht_alloc quiesce_lfht_malloc;
+
+/* The scheme that a program means by type; NULL if it is none of ours. */
+const struct memory_scheme *quiesce_memory_scheme(const struct cds_lfht_mm_type *type);
+
+/* A table's own structure, zeroed, with room for the pieces of orders up to highest. */
+struct cds_lfht *quiesce_table_alloc(const struct memory_scheme *memory, unsigned int lowest,
+		unsigned int highest, const struct cds_lfht_alloc *alloc);
+
+/* Whether an order has its memory, of those above lowest. */
+bool quiesce_memory_provided(const struct cds_lfht *ht, unsigned int order);
+
+/* ---- Counting (count.c) ---- */
+
+/* Add delta, 1 or -1. Returns whether it is time to compare the number with the size. */
+bool quiesce_count(struct cds_lfht *ht, long delta);
+long quiesce_count_sum(const struct cds_lfht *ht);
+/* After a growth: split the counter if it is worth while. */
+void quiesce_count_split(struct cds_lfht *ht);
+
+/* ---- Resizing (resize.c) ---- */
+
+/* In a read-side section, after the number of nodes changed: see to it that the size follows. */
+void quiesce_resize_check(struct cds_lfht *ht);
+void quiesce_resize_to(struct cds_lfht *ht, unsigned int order);
+/*
+ * For destroy: keep the callback from doing anything, and undo that. Hold returns whether there is a
+ * callback: then it is that which frees the table, once `destroyed` is set.
+ */
+bool quiesce_resize_hold(struct cds_lfht *ht);
+void quiesce_resize_release(struct cds_lfht *ht);
+/* Free all memory of a table. */
+void quiesce_table_free(struct cds_lfht *ht);
+
+#endif

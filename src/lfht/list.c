@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sorted list of a table: Harris, "A Pragmatic Implementation of Non-Blocking Linked-Lists"
+ * (2001), as Michael unlinks in it ("High Performance Dynamic Lock-Free Hash Tables", 2002), with
+ * grace periods in place of reference counts.
+ *
+ * What holds at any moment:
+ * 1. From each bucket's node that is ready, and from each node in the list, the list goes on sorted.
+ * 2. The word of a removed node never changes. So nothing is added behind one, and a node behind it
+ *    is unlinked only after it.
+ * 3. A word that points to a node in the list stops doing so only because something was put in
+ *    between, or because that node is removed and is unlinked: the word then points to what the
+ *    removed node's word does.
+ * 4. No address means another node while somebody may hold it: memory is used again after a grace
+ *    period. So a word that has its old value has its old meaning.
+ *
+ * An update takes effect in one compare-and-exchange, on a word of a holder that is not removed
+ * (its flag is part of the word): adding, when the holder points to the new node; deleting, when the
+ * node is marked. Lookups take effect when they read the word that leads to what they return, or
+ * past where it would be.
+ *
+ * New nodes go before those of the same hash. Whoever adds a node if no other is equal (add_unique)
+ * finds the place, looks through the equals behind it, and swaps the word of that place: had an
+ * equal node come meanwhile, it had come there.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lfht.h"
+
+unsigned long quiesce_lfht_tag = WORD_TAG;
+bool quiesce_lfht_watched;
+
+/*
+ * LeakSanitizer and valgrind take a block for lost if they find no pointer to it, or, the former, if
+ * the pointer lies in memory that is not malloc's. valgrind shows itself by what it preloads.
+ */
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+
+static void __attribute__((constructor)) find_watchers(void)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+
+	if (__lsan_do_leak_check || (preloaded && strstr(preloaded, "vgpreload"))) {
+		quiesce_lfht_watched = true;
+		quiesce_lfht_tag = 0;
+	}
+}
+
+unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags)
+{
+	unsigned long word = quiesce_word(node);
+
+	while ((word & flags) != flags && !quiesce_word_swap(node, word, word | flags))
+		word = quiesce_word(node);
+	return word;
+}
+
+/*
+ * The next node is removed, and its word is `after`: let the place's holder point past it. Whether
+ * it was this thread that did; the place is up to date anyhow.
+ */
+static bool unlink_next(struct place *place, unsigned long after)
+{
+	unsigned long word = quiesce_word_link(after) | (place->word & WORD_HOLDER);
+	bool unlinked = quiesce_word_swap(place->holder, place->word, word);
+
+	place->word = unlinked ? word : quiesce_word(place->holder);
+	return unlinked;
+}
+
+/*
+ * Go on from start to the first node that is greater, or a node that is equal if `before`, or until
+ * target, which is removed, is unlinked. False if the way is lost and start is removed.
+ */
+static bool walk(struct cds_lfht_node *start, unsigned long reverse_hash, bool before,
+		const struct cds_lfht_node *target, struct place *place)
+{
+	bool near;
+
+again:
+	*place = (struct place) { start, quiesce_word(start) };
+	if (place->word & WORD_REMOVED)
+		return false;
+	near = quiesce_same_quarter(start->reverse_hash, reverse_hash);
+	for (;;) {
+		struct cds_lfht_node *next = quiesce_word_node(place->word);
+		unsigned long after;
+
+		if (!next || (near && quiesce_word_past(place->word, reverse_hash)))
+			return true;
+		after = quiesce_word(next);
+		if (after & WORD_REMOVED) {
+			if (unlink_next(place, after)) {
+				if (next == target)
+					return true;
+			} else if (place->word & WORD_REMOVED) {
+				goto again;
+			}
+			continue;
+		}
+		if (next->reverse_hash > reverse_hash ||
+		    (before && next->reverse_hash == reverse_hash && !(place->word & WORD_BUCKET)))
+			return true;
+		*place = (struct place) { next, after };
+		near = quiesce_same_quarter(next->reverse_hash, reverse_hash);
+	}
+}
+
+bool quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash, struct place *place)
+{
+	return walk(start, reverse_hash, true, NULL, place);
+}
+
+bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node)
+{
+	struct place place;
+
+	return walk(start, node->reverse_hash, false, node, &place);
+}

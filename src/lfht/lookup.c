@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Lookups and traversals: loads alone, so that they are wait-free. */
+#include "lfht.h"
+
+struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
+		cds_lfht_match_fct match, const void *key, unsigned long *after)
+{
+	struct cds_lfht_node *node;
+
+	while ((node = quiesce_word_node(word)) &&
+	       !(near && quiesce_word_past(word, reverse_hash))) {
+		*after = quiesce_word(node);
+		if (node->reverse_hash > reverse_hash)
+			return NULL;
+		if (node->reverse_hash == reverse_hash && !(word & WORD_BUCKET) &&
+		    !(*after & WORD_REMOVED) && match(node, key))
+			return node;
+		near = quiesce_same_quarter(node->reverse_hash, reverse_hash);
+		word = *after;
+	}
+	return NULL;
+}
+
+static void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *node, unsigned long after)
+{
+	iter->node = node;
+	iter->next = node ? (struct cds_lfht_node *)after : NULL;
+}
+
+void cds_lfht_lookup(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct match,
+		const void *key, struct cds_lfht_iter *iter)
+{
+	const struct cds_lfht_node *start = quiesce_start(ht, hash);
+	unsigned long reverse_hash = quiesce_reverse(hash), after = WORD_END;
+
+	set_iter(iter, quiesce_list_search(quiesce_word(start), reverse_hash,
+			quiesce_same_quarter(start->reverse_hash, reverse_hash), match, key, &after),
+		 after);
+}
+
+void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, const void *key,
+		struct cds_lfht_iter *iter)
+{
+	unsigned long after = WORD_END;
+
+	(void)ht;
+	set_iter(iter, quiesce_list_search((uintptr_t)iter->next, iter->node->reverse_hash, true,
+			match, key, &after), after);
+}
+
+/* The bucket so many places behind the one of reverse_hash; NULL: beyond the last. */
+static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned long reverse_hash,
+		unsigned long places)
+{
+	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
+	unsigned long step = order ? 1UL << (4 * QUARTER - order) : 0, ahead = reverse_hash + places * step;
+
+	return ahead <= reverse_hash ? NULL : quiesce_bucket(ht, quiesce_reverse(ahead & -step));
+}
+
+/*
+ * A traversal waits for each node that it comes to. It knows which buckets it will come to, so those
+ * can be on their way, and what is behind them.
+ */
+static void prefetch(const struct cds_lfht *ht, unsigned long reverse_hash)
+{
+	const struct cds_lfht_node *far = bucket_ahead(ht, reverse_hash, 8);
+	const struct cds_lfht_node *near = bucket_ahead(ht, reverse_hash, 4);
+
+	if (far)
+		__builtin_prefetch(far);
+	if (near)
+		__builtin_prefetch(quiesce_word_node(quiesce_word(near)));
+}
+
+/* The first node from word on, of any hash. */
+static void find_any(const struct cds_lfht *ht, unsigned long word, struct cds_lfht_iter *iter)
+{
+	struct cds_lfht_node *node;
+	unsigned long after = WORD_END;
+
+	while ((node = quiesce_word_node(word))) {
+		after = quiesce_word(node);
+		if (word & WORD_BUCKET)
+			prefetch(ht, node->reverse_hash);
+		else if (!(after & WORD_REMOVED))
+			break;
+		word = after;
+	}
+	set_iter(iter, node, after);
+}
+
+void cds_lfht_first(struct cds_lfht *ht, struct cds_lfht_iter *iter)
+{
+	find_any(ht, quiesce_word(quiesce_bucket(ht, 0)), iter);
+}
+
+void cds_lfht_next(struct cds_lfht *ht, struct cds_lfht_iter *iter)
+{
+	find_any(ht, (uintptr_t)iter->next, iter);
+}
+
+void cds_lfht_count_nodes(struct cds_lfht *ht, long *approx_before, unsigned long *count,
+		long *approx_after)
+{
+	bool counts = ht->flags & (CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING);
+	struct cds_lfht_iter iter;
+
+	*approx_before = counts ? quiesce_count_sum(ht) : 0;
+	*count = 0;
+	for (cds_lfht_first(ht, &iter); iter.node; cds_lfht_next(ht, &iter))
+		++*count;
+	*approx_after = counts ? quiesce_count_sum(ht) : 0;
+}
+
+int cds_lfht_is_node_deleted(const struct cds_lfht_node *node)
+{
+	return (quiesce_word(node) & WORD_REMOVED) != 0;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many buckets a table should have. Growing is done by whoever adds, at once: provide memory,
+ * then swap the shape; the new buckets are missing, and are made by those who come to them. All else
+ * is a request, a callback of the table's flavor that queues itself until there is nothing left to
+ * do: make the buckets that nobody came to, and shrink.
+ *
+ * Shrinking, each step at least a grace period after the one before:
+ *	RETIRING	the size is reduced: operations no longer start at the buckets beyond
+ *	UNLINKING	none is left that did: take those buckets out of the list, some at a time
+ *	FREEING		none is left that met one there: give their memory back
+ * A table that grows in RETIRING has the buckets back. One that grows in UNLINKING has those that
+ * are still there; for the others operations start at the parents, until in REVIVING, a grace period
+ * after they were taken out, they are made missing, and can be made anew. So growing never waits,
+ * but for the moment that FREEING takes.
+ */
+#include <sched.h>
+#include <unistd.h>
+
+#include "lfht.h"
+
+/* What a callback does at most: buckets to make or to take out, and to look at. About 1 ms. */
+#define CHUNK		4096UL
+#define CHUNK_LOOK	65536UL
+
+/* A table this many times too large shrinks. */
+#define SHRINK_RATIO	8
+
+/* ---- Requests ---- */
+
+enum {
+	REQUEST_QUEUED	= 1 << 0,	/* its callback will run, or runs */
+	REQUEST_WANTED	= 1 << 1,	/* something changed since that looked */
+	REQUEST_HELD	= 1 << 2,	/* the table is being destroyed: leave it alone */
+	REQUEST_FLAGS	= REQUEST_QUEUED | REQUEST_WANTED | REQUEST_HELD,
+};
+
+/* Freed with the table. */
+struct request {
+	struct rcu_head head;
+	struct cds_lfht *ht;	/* NULL once it is given up; atomically */
+	pid_t pid;		/* of the process that made it */
+	/*
+	 * Whether the callback is sure to be in a queue. Set by who queues it, in a read-side section
+	 * that began before: not before that section ends can the callback clear it again.
+	 */
+	bool queued;
+};
+
+static struct request *request_of(uintptr_t word)
+{
+	return (struct request *)(word & ~(uintptr_t)REQUEST_FLAGS);
+}
+
+static bool request_swap(struct cds_lfht *ht, uintptr_t *old, uintptr_t word)
+{
+	return __atomic_compare_exchange_n(&ht->request, old, word, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_ACQUIRE);
+}
+
+static struct request *request_new(struct cds_lfht *ht)
+{
+	const struct cds_lfht_alloc *alloc = ht->alloc;
+	struct request *request = alloc->calloc(alloc->state, 1, sizeof(*request));
+
+	if (request) {
+		request->ht = ht;
+		request->pid = getpid();
+	}
+	return request;
+}
+
+/*
+ * In a fork's child: whether the thread that was to queue it was left behind, so that perhaps it is
+ * in no queue. Such a request is given up: it stays in memory, and its callback does nothing. In a
+ * request from before the fork this may also say so of one whose owner is just about to queue it,
+ * which is no harm.
+ */
+static bool is_abandoned(const struct request *request)
+{
+	return !__atomic_load_n(&request->queued, __ATOMIC_ACQUIRE) && request->pid != getpid();
+}
+
+static void request_run(struct rcu_head *head);
+
+/* Replace the request word old by one whose callback is ours to queue. */
+static bool request_start(struct cds_lfht *ht, uintptr_t *old)
+{
+	struct request *idle = request_of(*old), *request = idle;
+
+	if (!idle || *old & REQUEST_QUEUED)
+		request = request_new(ht);
+	if (!request)
+		return true;
+	if (!request_swap(ht, old, (uintptr_t)request | REQUEST_QUEUED)) {
+		if (request != idle)
+			ht->alloc->free(ht->alloc->state, request);
+		return false;
+	}
+	if (idle && request != idle)
+		__atomic_store_n(&idle->ht, NULL, __ATOMIC_RELEASE);
+	ht->flavor->update_call_rcu(&request->head, request_run);
+	__atomic_store_n(&request->queued, true, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* In a read-side section: have the callback look at the table. Without memory the next one tries. */
+static void request(struct cds_lfht *ht)
+{
+	uintptr_t word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		if (!(word & REQUEST_QUEUED) || is_abandoned(request_of(word))) {
+			if (request_start(ht, &word))
+				return;
+		} else if (word & REQUEST_WANTED || request_swap(ht, &word, word | REQUEST_WANTED)) {
+			return;
+		}
+	}
+}
+
+/* ---- Growing ---- */
+
+static unsigned long shape_change(unsigned long shape, unsigned int order, enum phase phase)
+{
+	unsigned long changes = shape & ~(SHAPE_CHANGE - 1);
+
+	return (changes + SHAPE_CHANGE) | (unsigned long)phase << SHAPE_ORDER_BITS | order;
+}
+
+/* The new buckets can be seen by whoever sees the new shape. */
+static bool shape_swap(struct cds_lfht *ht, unsigned long old, unsigned long shape)
+{
+	return __atomic_compare_exchange_n(&ht->shape, &old, shape, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_ACQUIRE);
+}
+
+static unsigned int provide(struct cds_lfht *ht, unsigned int order, unsigned int wanted)
+{
+	while (order < wanted && ht->memory->provide(ht, order + 1))
+		order++;
+	return order;
+}
+
+/*
+ * In a read-side section, which keeps shrinking from beginning another step: grow to an order, or as
+ * far as there is memory. False if that cannot be done at this moment.
+ */
+static bool grow(struct cds_lfht *ht, unsigned int wanted)
+{
+	for (;;) {
+		unsigned long shape = quiesce_shape(ht);
+		enum phase phase = quiesce_shape_phase(shape);
+		unsigned int order = quiesce_shape_order(shape), grown;
+
+		if (order >= wanted)
+			return true;
+		if (phase == PHASE_FREEING)
+			return false;
+		grown = provide(ht, order, wanted);
+		if (grown == order)
+			return true;
+		if (phase == PHASE_UNLINKING)
+			phase = PHASE_REVIVING;
+		if (shape_swap(ht, shape, shape_change(shape, grown, phase)))
+			break;
+	}
+	quiesce_count_split(ht);
+	request(ht);
+	return true;
+}
+
+/* As many buckets as nodes, at least. */
+static unsigned int order_for(const struct cds_lfht *ht, unsigned long nodes)
+{
+	unsigned int order = nodes ? quiesce_bits_in(nodes - 1) : 0;
+
+	return order < ht->order_max ? order : ht->order_max;
+}
+
+static unsigned long node_count(const struct cds_lfht *ht)
+{
+	long count = __atomic_load_n(&ht->count, __ATOMIC_RELAXED);
+
+	return count > 0 ? (unsigned long)count : 0;
+}
+
+static bool is_too_large(const struct cds_lfht *ht, unsigned int order)
+{
+	return order > ht->order_floor && node_count(ht) < (1UL << order) / SHRINK_RATIO;
+}
+
+void quiesce_resize_check(struct cds_lfht *ht)
+{
+	unsigned long nodes = node_count(ht);
+	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
+
+	if (!(ht->flags & CDS_LFHT_AUTO_RESIZE))
+		return;
+	if (nodes > 1UL << order && order < ht->order_max)
+		grow(ht, order_for(ht, nodes));
+	else if (is_too_large(ht, order))
+		request(ht);
+}
+
+/* ---- Shrinking, in the callback ---- */
+
+/* What the size should be reduced to; the order itself if it should not. */
+static unsigned int smaller_order(struct cds_lfht *ht, unsigned int order)
+{
+	unsigned char wanted = __atomic_exchange_n(&ht->order_wanted, 0, __ATOMIC_RELAXED);
+	unsigned int smaller = order_for(ht, 2 * node_count(ht));
+
+	if (wanted && wanted - 1U < order)
+		return wanted - 1U;
+	if (!(ht->flags & CDS_LFHT_AUTO_RESIZE) || !is_too_large(ht, order))
+		return order;
+	return smaller > ht->order_floor ? smaller : ht->order_floor;
+}
+
+/*
+ * Nothing is under way: shrink, or make missing buckets. While the table goes on growing that is left
+ * to those who add, or two threads would fight for each cache line.
+ */
+static bool adjust(struct cds_lfht *ht, unsigned long shape)
+{
+	unsigned int order = quiesce_shape_order(shape), smaller = smaller_order(ht, order);
+	unsigned long size = 1UL << order, look = 0, made = 0;
+
+	if (smaller < order) {
+		shape_swap(ht, shape, shape_change(shape, smaller, PHASE_RETIRING));
+		return true;
+	}
+	if (ht->shape_seen != shape) {
+		ht->shape_seen = shape;
+		return ht->made < size;
+	}
+	while (ht->made < size && made < CHUNK && look < CHUNK_LOOK) {
+		unsigned long end = size - ht->made < CHUNK ? size : ht->made + CHUNK;
+
+		made += quiesce_buckets_make(ht, ht->made, end);
+		look += CHUNK;
+		ht->made = end;
+	}
+	return ht->made < size;
+}
+
+static bool retire(struct cds_lfht *ht, unsigned long shape)
+{
+	unsigned int order = quiesce_shape_order(shape), top = order;
+
+	if (ht->shape_seen != shape) {
+		ht->shape_seen = shape;
+		return true;
+	}
+	while (quiesce_memory_provided(ht, top + 1))
+		top++;
+	ht->drained = false;
+	ht->shrink_first = 1UL << order;
+	ht->shrink_next = ht->shrink_top = 1UL << top;
+	if (ht->made > ht->shrink_first)
+		ht->made = ht->shrink_first;
+	shape_swap(ht, shape, shape_change(shape, order, PHASE_UNLINKING));
+	return true;
+}
+
+static void free_above(struct cds_lfht *ht, unsigned int order)
+{
+	for (unsigned int above = ht->order_max; above > order; above--)
+		ht->memory->free(ht, above);
+}
+
+static bool unlink_some(struct cds_lfht *ht, unsigned long shape)
+{
+	unsigned int order = quiesce_shape_order(shape);
+	unsigned long stop = ht->shrink_next - ht->shrink_first > CHUNK ?
+			     ht->shrink_next - CHUNK : ht->shrink_first;
+
+	if (ht->drained) {
+		unsigned long freeing = shape_change(shape, order, PHASE_FREEING);
+
+		if (shape_swap(ht, shape, freeing)) {
+			free_above(ht, order);
+			shape_swap(ht, freeing, shape_change(freeing, order, PHASE_NONE));
+		}
+		return true;
+	}
+	while (ht->shrink_next > stop && quiesce_bucket_unlink(ht, ht->shrink_next - 1, shape))
+		ht->shrink_next--;
+	ht->drained = ht->shrink_next == ht->shrink_first;
+	return true;
+}
+
+static bool revive(struct cds_lfht *ht, unsigned long shape)
+{
+	unsigned long stop = ht->shrink_top - ht->shrink_next > CHUNK_LOOK ?
+			     ht->shrink_next + CHUNK_LOOK : ht->shrink_top;
+
+	while (ht->shrink_next < stop)
+		quiesce_bucket_forget(ht, ht->shrink_next++);
+	if (stop == ht->shrink_top)
+		shape_swap(ht, shape, shape_change(shape, quiesce_shape_order(shape), PHASE_RETIRING));
+	return true;
+}
+
+/* One step, in a read-side section. Whether there is another. */
+static bool step(struct cds_lfht *ht)
+{
+	unsigned long shape = quiesce_shape(ht);
+
+	switch (quiesce_shape_phase(shape)) {
+	case PHASE_RETIRING:
+		return retire(ht, shape);
+	case PHASE_UNLINKING:
+		return unlink_some(ht, shape);
+	case PHASE_REVIVING:
+		return revive(ht, shape);
+	default:
+		quiesce_resize_check(ht);
+		return adjust(ht, quiesce_shape(ht));
+	}
+}
+
+/* Whether the callback is done with the table: it must not look at it any more. */
+static bool request_finish(struct request *request)
+{
+	uintptr_t word = (uintptr_t)request | REQUEST_QUEUED;
+
+	__atomic_store_n(&request->queued, false, __ATOMIC_RELAXED);
+	if (request_swap(request->ht, &word, (uintptr_t)request))
+		return true;
+	__atomic_store_n(&request->queued, true, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void request_run(struct rcu_head *head)
+{
+	struct request *request = caa_container_of(head, struct request, head);
+	struct cds_lfht *ht = __atomic_load_n(&request->ht, __ATOMIC_ACQUIRE);
+	uintptr_t word;
+	bool more;
+
+	if (!ht)
+		return;
+	word = __atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_WANTED, __ATOMIC_SEQ_CST);
+	if (word & REQUEST_HELD) {
+		if (__atomic_load_n(&ht->destroyed, __ATOMIC_ACQUIRE)) {
+			quiesce_table_free(ht);
+			return;
+		}
+		more = true;
+	} else {
+		ht->flavor->read_lock();
+		more = step(ht);
+		ht->flavor->read_unlock();
+	}
+	if (more || !request_finish(request))
+		ht->flavor->update_call_rcu(&request->head, request_run);
+}
+
+/* ---- For the interface ---- */
+
+void quiesce_resize_to(struct cds_lfht *ht, unsigned int order)
+{
+	unsigned long size = 1UL << order;
+	bool smaller;
+
+	ht->flavor->read_lock();
+	smaller = order < quiesce_shape_order(quiesce_shape(ht));
+	__atomic_store_n(&ht->order_wanted, smaller ? order + 1 : 0, __ATOMIC_RELAXED);
+	if (smaller)
+		request(ht);
+	ht->flavor->read_unlock();
+	for (unsigned long i = 0; !smaller && i < size; i += CHUNK) {
+		ht->flavor->read_lock();
+		while (!grow(ht, order))
+			sched_yield();
+		if (1UL << quiesce_shape_order(quiesce_shape(ht)) >= size)
+			quiesce_buckets_make(ht, i, size - i < CHUNK ? size : i + CHUNK);
+		ht->flavor->read_unlock();
+	}
+}
+
+/*
+ * What the callback frees was taken out of the list in a run before. So if it finds the table held in
+ * each run from now on, nothing is freed that a traversal from now on can meet.
+ */
+bool quiesce_resize_hold(struct cds_lfht *ht)
+{
+	uintptr_t word = __atomic_fetch_or(&ht->request, REQUEST_HELD, __ATOMIC_SEQ_CST);
+
+	if (word & REQUEST_QUEUED && is_abandoned(request_of(word))) {
+		__atomic_store_n(&request_of(word)->ht, NULL, __ATOMIC_RELEASE);
+		__atomic_store_n(&ht->request, 0, __ATOMIC_RELAXED);
+		return false;
+	}
+	return word & REQUEST_QUEUED;
+}
+
+void quiesce_resize_release(struct cds_lfht *ht)
+{
+	__atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_HELD, __ATOMIC_SEQ_CST);
+}
+
+void quiesce_table_free(struct cds_lfht *ht)
+{
+	const struct cds_lfht_alloc *alloc = ht->alloc;
+	struct request *request = request_of(ht->request);
+
+	free_above(ht, ht->order_min);
+	ht->memory->end(ht);
+	if (ht->counters)
+		alloc->free(alloc->state, ht->counters);
+	if (request)
+		alloc->free(alloc->state, request);
+	alloc->free(alloc->state, ht);
+}

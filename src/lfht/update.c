@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Changes to a table. Each takes effect in one step, by commit, or was not possible. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <urcu/uatomic.h>
+
+#include "../report.h"
+#include "lfht.h"
+
+/* With a full barrier on both sides, as the interface promises. */
+static bool commit(struct cds_lfht_node *holder, unsigned long old, unsigned long word)
+{
+	bool done;
+
+	cmm_smp_mb__before_uatomic_add();
+	done = quiesce_word_swap(holder, old, word);
+	cmm_smp_mb__after_uatomic_add();
+	return done;
+}
+
+static void check_node(const struct cds_lfht_node *node, const char *function)
+{
+	if (((uintptr_t)node & ~WORD_ADDRESS) == 0 && node)
+		return;
+	quiesce_report("%s: %p cannot be a node: it must be aligned to 8 bytes%s", function,
+		       (const void *)node, WORD_TAG ? " and below 2^48" : "");
+	abort();
+}
+
+/* ---- Adding ---- */
+
+static void find_place(struct cds_lfht *ht, unsigned long hash, unsigned long reverse_hash,
+		struct place *place)
+{
+	while (!quiesce_list_find(quiesce_start_update(ht, hash), reverse_hash, place))
+		;
+}
+
+static bool add_at(const struct place *place, struct cds_lfht_node *node)
+{
+	quiesce_word_set(node, quiesce_word_link(place->word));
+	return commit(place->holder, place->word,
+		      quiesce_word_to(node) | (place->word & WORD_HOLDER));
+}
+
+static struct cds_lfht_node *find_equal(const struct place *place, unsigned long reverse_hash,
+		cds_lfht_match_fct match, const void *key)
+{
+	unsigned long after;
+
+	return quiesce_list_search(place->word, reverse_hash,
+				   quiesce_same_quarter(place->holder->reverse_hash, reverse_hash),
+				   match, key, &after);
+}
+
+static void count(struct cds_lfht *ht, long delta)
+{
+	if ((ht->flags & (CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING)) && quiesce_count(ht, delta))
+		quiesce_resize_check(ht);
+}
+
+void cds_lfht_add(struct cds_lfht *ht, unsigned long hash, struct cds_lfht_node *node)
+{
+	struct place place;
+
+	check_node(node, __func__);
+	node->reverse_hash = quiesce_reverse(hash);
+	do
+		find_place(ht, hash, node->reverse_hash, &place);
+	while (!add_at(&place, node));
+	count(ht, 1);
+}
+
+struct cds_lfht_node *cds_lfht_add_unique(struct cds_lfht *ht, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct cds_lfht_node *node)
+{
+	struct cds_lfht_node *equal;
+	struct place place;
+
+	check_node(node, __func__);
+	node->reverse_hash = quiesce_reverse(hash);
+	do {
+		find_place(ht, hash, node->reverse_hash, &place);
+		equal = find_equal(&place, node->reverse_hash, match, key);
+		if (equal)
+			return equal;
+	} while (!add_at(&place, node));
+	count(ht, 1);
+	return node;
+}
+
+/* ---- Replacing: mark a node, and let it point to the one that takes its place, in one step ---- */
+
+static void unlink_node(struct cds_lfht *ht, struct cds_lfht_node *node)
+{
+	unsigned long hash = quiesce_reverse(node->reverse_hash);
+
+	while (!quiesce_list_unlink(quiesce_start(ht, hash), node))
+		;
+}
+
+static bool replace(struct cds_lfht *ht, struct cds_lfht_node *old, struct cds_lfht_node *node)
+{
+	unsigned long word;
+
+	do {
+		word = quiesce_word(old);
+		if (word & WORD_REMOVED)
+			return false;
+		quiesce_word_set(node, word);
+	} while (!commit(old, word, quiesce_word_to(node) | WORD_REMOVED));
+	unlink_node(ht, old);
+	return true;
+}
+
+struct cds_lfht_node *cds_lfht_add_replace(struct cds_lfht *ht, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct cds_lfht_node *node)
+{
+	struct cds_lfht_node *equal;
+	struct place place;
+
+	check_node(node, __func__);
+	node->reverse_hash = quiesce_reverse(hash);
+	for (;;) {
+		find_place(ht, hash, node->reverse_hash, &place);
+		equal = find_equal(&place, node->reverse_hash, match, key);
+		if (equal && replace(ht, equal, node))
+			return equal;
+		if (!equal && add_at(&place, node))
+			break;
+	}
+	count(ht, 1);
+	return NULL;
+}
+
+int cds_lfht_replace(struct cds_lfht *ht, struct cds_lfht_iter *old_iter, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct cds_lfht_node *new_node)
+{
+	struct cds_lfht_node *old = old_iter->node;
+
+	check_node(new_node, __func__);
+	if (!old)
+		return -ENOENT;
+	if (old->reverse_hash != quiesce_reverse(hash) || old == new_node || !match(old, key))
+		return -EINVAL;
+	new_node->reverse_hash = old->reverse_hash;
+	return replace(ht, old, new_node) ? 0 : -ENOENT;
+}
+
+/* ---- Deleting ---- */
+
+int cds_lfht_del(struct cds_lfht *ht, struct cds_lfht_node *node)
+{
+	unsigned long word;
+
+	if (!node)
+		return -ENOENT;
+	do {
+		word = quiesce_word(node);
+		if (word & WORD_REMOVED)
+			return -ENOENT;
+	} while (!commit(node, word, word | WORD_REMOVED));
+	unlink_node(ht, node);
+	count(ht, -1);
+	return 0;
+}
+
+void cds_lfht_node_init_deleted(struct cds_lfht_node *node)
+{
+	quiesce_word_set(node, WORD_END | WORD_REMOVED);
+}

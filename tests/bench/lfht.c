@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hash table, timed: compiled against ours and against the installed liburcu from this one
+ * source (lfht.sh). Prints "name nodes threads nanoseconds" a line, of one operation each; of
+ * several threads, the mean of each one's own.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <urcu.h>
+#include <urcu/rculfhash.h>
+
+struct item {
+	struct cds_lfht_node node;
+	unsigned long key;
+	struct rcu_head head;
+};
+
+static unsigned long nodes, thread_count;
+static struct item *items;
+static struct cds_lfht *table;
+static pthread_barrier_t together;
+
+static unsigned long hash_of(unsigned long key)
+{
+	key ^= key >> 33;
+	key *= 0xff51afd7ed558ccdUL;
+	key ^= key >> 33;
+	key *= 0xc4ceb9fe1a85ec53UL;
+	return key ^ key >> 33;
+}
+
+static int match(struct cds_lfht_node *node, const void *key)
+{
+	return caa_container_of(node, struct item, node)->key == *(const unsigned long *)key;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+/* Keys in an order that no cache foresees: i times an odd constant, modulo a power of two. */
+static unsigned long scattered(unsigned long i)
+{
+	unsigned long range = 1;
+
+	while (range < nodes)
+		range *= 2;
+	do
+		i = (i * 0x9e3779b97f4a7c15UL + 0x7f4a7c15UL) & (range - 1);
+	while (i >= nodes);
+	return i;
+}
+
+/* ---- What one thread does with operations first to end ---- */
+
+static unsigned long found;
+
+static void insert(unsigned long first, unsigned long end)
+{
+	for (unsigned long i = first; i < end; i++) {
+		items[i].key = i;
+		rcu_read_lock();
+		cds_lfht_add(table, hash_of(i), &items[i].node);
+		rcu_read_unlock();
+	}
+}
+
+static void insert_unique(unsigned long first, unsigned long end)
+{
+	for (unsigned long i = first; i < end; i++) {
+		items[i].key = i;
+		rcu_read_lock();
+		cds_lfht_add_unique(table, hash_of(i), match, &i, &items[i].node);
+		rcu_read_unlock();
+	}
+}
+
+static void lookup(unsigned long first, unsigned long end, unsigned long add)
+{
+	unsigned long hits = 0;
+
+	for (unsigned long i = first; i < end; i++) {
+		unsigned long key = scattered(i) + add;
+		struct cds_lfht_iter iter;
+
+		rcu_read_lock();
+		cds_lfht_lookup(table, hash_of(key), match, &key, &iter);
+		hits += cds_lfht_iter_get_node(&iter) != NULL;
+		rcu_read_unlock();
+	}
+	__atomic_add_fetch(&found, hits, __ATOMIC_RELAXED);
+}
+
+static void hit(unsigned long first, unsigned long end)
+{
+	lookup(first, end, 0);
+}
+
+static void miss(unsigned long first, unsigned long end)
+{
+	lookup(first, end, 1UL << 40);
+}
+
+static void delete(unsigned long first, unsigned long end)
+{
+	for (unsigned long i = first; i < end; i++) {
+		rcu_read_lock();
+		cds_lfht_del(table, &items[scattered(i)].node);
+		rcu_read_unlock();
+	}
+}
+
+static void iterate(unsigned long first, unsigned long end)
+{
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+	unsigned long count = 0;
+
+	(void)first;
+	(void)end;
+	rcu_read_lock();
+	cds_lfht_for_each(table, &iter, node)
+		count++;
+	rcu_read_unlock();
+	__atomic_add_fetch(&found, count, __ATOMIC_RELAXED);
+}
+
+/* Nine lookups, then one node deleted; its place in memory is added again when that may be. */
+static void mixed(unsigned long first, unsigned long end)
+{
+	for (unsigned long i = first; i < end; i++) {
+		if (i % 10) {
+			hit(i, i + 1);
+		} else {
+			struct item *item = &items[scattered(i)];
+
+			rcu_read_lock();
+			if (cds_lfht_del(table, &item->node) == 0) {
+				struct item *other = malloc(sizeof(*other));
+
+				other->key = item->key;
+				cds_lfht_add(table, hash_of(other->key), &other->node);
+			}
+			rcu_read_unlock();
+		}
+	}
+}
+
+/* ---- Threads ---- */
+
+static void (*work)(unsigned long first, unsigned long end);
+
+static void *run(void *arg)
+{
+	unsigned long number = (unsigned long)arg, share = nodes / thread_count;
+	double *time = malloc(sizeof(*time)), start;
+
+	rcu_register_thread();
+	pthread_barrier_wait(&together);
+	start = now();
+	work(number * share, (number + 1) * share);
+	*time = (now() - start) / (double)(work == iterate ? nodes : share);
+	rcu_unregister_thread();
+	return time;
+}
+
+static void measure(const char *name, void (*todo)(unsigned long first, unsigned long end))
+{
+	pthread_t threads[64];
+	double sum = 0;
+
+	work = todo;
+	pthread_barrier_init(&together, NULL, (unsigned int)thread_count);
+	for (unsigned long i = 0; i < thread_count; i++)
+		pthread_create(&threads[i], NULL, run, (void *)i);
+	for (unsigned long i = 0; i < thread_count; i++) {
+		void *time;
+
+		pthread_join(threads[i], &time);
+		sum += *(double *)time;
+		free(time);
+	}
+	pthread_barrier_destroy(&together);
+	printf("%s %lu %lu %.1f\n", name, nodes, thread_count, sum / (double)thread_count);
+	fflush(stdout);
+}
+
+static unsigned long power_of_two(unsigned long size)
+{
+	unsigned long power = 1;
+
+	while (power < size)
+		power *= 2;
+	return power;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3) {
+		fprintf(stderr, "usage: lfht NODES THREADS\n");
+		return 2;
+	}
+	nodes = strtoul(argv[1], NULL, 0);
+	thread_count = strtoul(argv[2], NULL, 0);
+	items = malloc(nodes * sizeof(*items));
+	memset(items, 1, nodes * sizeof(*items));
+	rcu_register_thread();
+
+	table = cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
+	measure("insert-growing", insert);
+	measure("hit-grown", hit);
+	measure("delete-grown", delete);
+	synchronize_rcu();
+
+	table = cds_lfht_new(power_of_two(nodes), 1, 0, 0, NULL);
+	measure("insert-sized", insert_unique);
+	measure("hit", hit);
+	measure("miss", miss);
+	measure("iterate", iterate);
+	measure("mixed", mixed);
+	synchronize_rcu();
+	if (!found)
+		return 1;
+	_exit(0);
+}

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What the consumers' scripts share: TAP, waiting without fixed sleeps, free ports, and the proof of
+# what a process has mapped. Read by run.sh alone, which sets $libraries, $root and $work.
+# shellcheck disable=SC2154 # set by run.sh
+
+number=0
+failed=0
+
+result() # status, what
+{
+	number=$((number + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $number - $2"
+	else
+		echo "not ok $number - $2"
+		failed=$((failed + 1))
+	fi
+	return "$1"
+}
+
+skip() # what, why
+{
+	number=$((number + 1))
+	echo "ok $number - $1 # SKIP $2"
+	echo "$1" >> "$work/skipped"
+}
+
+# What goes wrong is said in comments.
+show() # file
+{
+	tail -n 30 "$1" | sed 's/^/# /'
+}
+
+# Try a command until it succeeds, for at most a minute: on the way lies what is started for it.
+until_ok() # command ...
+{
+	deadline=$(($(date +%s) + 60))
+	while ! "$@"; do
+		[ "$(date +%s)" -lt "$deadline" ] || return 1
+		sleep 0.02
+	done
+}
+
+# A port of the loopback that nobody listens on. TCP and UDP, IPv4 and IPv6.
+port=$((20000 + $$ % 10000))
+free_port()
+{
+	port=$((port + 1))
+	while grep -qi ":$(printf '%04x' "$port") " /proc/net/udp /proc/net/tcp /proc/net/udp6 \
+		/proc/net/tcp6 2>/dev/null; do
+		port=$((port + 1))
+	done
+}
+
+# Every liburcu that a process has mapped is ours, and the one it is linked with is among them.
+is_ours() # pid, library
+{
+	mapped=$(sed -n 's|^[^/]*\(/.*liburcu.*\)$|\1|p' "/proc/$1/maps" | sort -u)
+	for file in $mapped; do
+		echo "# process $1 ($(cat "/proc/$1/comm")) has mapped $file"
+	done
+	case $mapped in *"/$2.so.8"*) ;; *) return 1 ;; esac
+	for file in $mapped; do
+		[ "${file%/*}" = "$libraries" ] || return 1
+	done
+}
+
+# Ended, if not yet waited for by its parent.
+is_gone() # pid
+{
+	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null
+}
+
+# Every line is a zone and a serial; for each zone the serials never fall. Prints what is wrong.
+judge() # file
+{
+	awk '
+		!/^"[a-z]+[0-9]* [0-9]+"$/ { print "not an answer: " $0; next }
+		$2 + 0 < last[$1] { print $1 " fell from " last[$1] " to " $2 }
+		{ last[$1] = $2 + 0 }
+	' "$1"
+}

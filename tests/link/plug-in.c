@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* A plug-in that uses bp and owns no threads; plug-in-host.c loads it. */
+#include <stdlib.h>
+
+#include <urcu-bp.h>
+
+#define CALLS 5
+
+static void release(struct rcu_head *head)
+{
+	free(head);
+}
+
+/* In any thread; none is ever registered. Returns how often it called call_rcu. */
+int visit(void)
+{
+	for (int i = 0; i < CALLS; i++) {
+		struct rcu_head *head = (struct rcu_head *)malloc(sizeof(*head));
+
+		if (!head)
+			return 0;
+		rcu_read_lock();
+		rcu_read_lock();
+		rcu_read_unlock();
+		call_rcu(head, release);
+		rcu_read_unlock();
+	}
+	synchronize_rcu();
+	return CALLS;
+}
+
+/* Leaves the calling thread in the state of one that has read, and no more. */
+int glance(void)
+{
+	rcu_read_lock();
+	rcu_read_unlock();
+	return 1;
+}
