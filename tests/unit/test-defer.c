@@ -43,7 +43,7 @@ void noted_at_odd_address(void *p)
 	note(at_odd_address, p);
 }
 
-__asm__(".text; .balign 16; nop; at_odd_address: jmp noted_at_odd_address");
+__asm__(".text; .balign 16; int3; at_odd_address: jmp noted_at_odd_address");
 #else
 #define at_odd_address two
 #endif
