@@ -248,17 +248,21 @@ START_TEST(a_poll_is_over_in_the_child_and_goes_on_in_the_parent)
 }
 END_TEST
 
-/* In the child, which has them waiting for a section of its own. */
-static void poll_in_section(void *arg)
+static void go_on_polling(void *arg)
 {
 	(void)arg;
-	asked = start_poll_synchronize_rcu();
 	for (int i = 0; i < 100; i++) {
 		MUST(!poll_state_synchronize_rcu(asked));
 		relax();
 	}
 	rcu_read_unlock();
 	poll_until_over();
+}
+
+static void poll_in_section(void *arg)
+{
+	asked = start_poll_synchronize_rcu();
+	go_on_polling(arg);
 }
 
 START_TEST(a_poll_waits_for_the_forkers_section_in_the_child)
@@ -270,6 +274,37 @@ START_TEST(a_poll_waits_for_the_forkers_section_in_the_child)
 	rcu_unregister_thread();
 }
 END_TEST
+
+#ifndef TEST_QSBR	/* there the hooks are a quiescent state */
+static void poll_in_older_section(void *arg)
+{
+	struct urcu_gp_poll_state before = asked;
+
+	poll_in_section(arg);
+	MUST(poll_state_synchronize_rcu(before));
+}
+
+/* At the fork a grace period waits for the forking thread, and goes on to do so in the child. */
+START_TEST(a_poll_that_waits_for_the_forkers_section_does_so_in_the_child)
+{
+	unsigned long number;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	number = gp_number();
+	asked = start_poll_synchronize_rcu();
+	await_grace_period_after(number);
+	if (_i)
+		run_child(poll_in_older_section, NULL);
+	else
+		run_child(go_on_polling, NULL);
+	MUST(!poll_state_synchronize_rcu(asked));
+	rcu_read_unlock();
+	poll_until_over();
+	rcu_unregister_thread();
+}
+END_TEST
+#endif
 
 static void *start_polls(void *arg)
 {
@@ -310,6 +345,10 @@ int main(void)
 	tcase = add_case(suite, "polls");
 	tcase_add_loop_test(tcase, a_poll_is_over_in_the_child_and_goes_on_in_the_parent, 0, 2);
 	tcase_add_test(tcase, a_poll_waits_for_the_forkers_section_in_the_child);
+#ifndef TEST_QSBR
+	tcase_add_loop_test(tcase, a_poll_that_waits_for_the_forkers_section_does_so_in_the_child,
+			    0, 2);
+#endif
 	tcase_add_test(tcase, forks_among_threads_that_poll_leave_polls_that_end);
 	return run_suite(suite);
 }

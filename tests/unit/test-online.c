@@ -277,8 +277,18 @@ static void queue_and_wait(void)
 	rcu_barrier();
 }
 
+static void synchronize_in_callback(struct rcu_head *head)
+{
+	synchronize_rcu();
+	free(head);
+}
+
+/* Between its hooks a thread may wait for a callback, who may wait for us. */
 static void use_hooks(void)
 {
+	struct rcu_head *head = malloc(sizeof(*head));
+
+	call_rcu(head, synchronize_in_callback);
 	queue_jobs(&crowd.tally, 10);
 	call_rcu_before_fork();
 	call_rcu_before_fork();
