@@ -334,11 +334,69 @@ START_TEST(forks_among_threads_that_poll_leave_polls_that_end)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("fork-defer/" FLAVOR);
-	TCase *tcase = add_case(suite, "defer");
+/* ---- A clean program, for leaks.sh ---- */
 
+static void *defer_and_end(void *arg)
+{
+	rcu_register_thread();
+	MUST(rcu_defer_register_thread() == 0);
+	for (int i = 0; i < 10; i++) {
+		for (int call = 0; call < 300; call++)
+			defer_rcu(free, malloc(10));
+		if (i % 2)
+			rcu_defer_barrier_thread();
+	}
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+	return arg;
+}
+
+/* What the dead thread had queued is freed in the child. */
+static void defer_in_child(void *arg)
+{
+	rcu_defer_barrier();
+	defer_and_end(arg);
+	exit(0);
+}
+
+static void *defer_before_fork(void *arg)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	for (int call = 0; call < 300; call++)
+		defer_rcu(free, malloc(10));
+	sem_post(&filled);
+	await(&go_on);
+	rcu_defer_unregister_thread();
+	return arg;
+}
+
+static int be_clean(void)
+{
+	static struct shared own;
+	pthread_t thread;
+
+	shared = &own;
+	sem_init(&filled, 0, 0);
+	sem_init(&go_on, 0, 0);
+	thread = start_thread(defer_before_fork, NULL);
+	await(&filled);
+	run_child(defer_in_child, NULL);
+	sem_post(&go_on);
+	join(thread);
+	start_poll_synchronize_rcu();
+	defer_and_end(NULL);
+	return 7;
+}
+
+int main(int argc, char **argv)
+{
+	Suite *suite;
+	TCase *tcase;
+
+	if (argc > 1 && strcmp(argv[1], "clean") == 0)
+		return be_clean();
+	suite = suite_create("fork-defer/" FLAVOR);
+	tcase = add_case(suite, "defer");
 	tcase_add_loop_test(tcase, the_forking_threads_queue_goes_on_on_both_sides, 0, 4);
 	tcase_add_test(tcase, queues_of_other_threads_run_on_both_sides);
 	tcase_add_test(tcase, forks_among_producers_lose_nothing);
