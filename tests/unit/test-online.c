@@ -370,6 +370,35 @@ START_TEST(online_callers_that_wait_do_not_wait_for_each_other)
 }
 END_TEST
 
+static bool between_hooks, about_to_fork;
+
+/* Its grace period waits for who waits for its fork. */
+static void *synchronize_between_hooks(void *arg)
+{
+	call_rcu_before_fork();
+	put(between_hooks, true);
+	await_that(get(about_to_fork));
+	synchronize_rcu();
+	call_rcu_after_fork_parent();
+	return arg;
+}
+
+START_TEST(online_thread_that_waits_for_anothers_fork_is_not_waited_for)
+{
+	pthread_t other = start(synchronize_between_hooks, NULL);
+
+	rcu_register_thread();
+	await_that(get(between_hooks));
+	put(about_to_fork, true);
+	call_rcu_before_fork();
+	want(rcu_read_ongoing());
+	call_rcu_after_fork_parent();
+	want(rcu_read_ongoing());
+	pthread_join(other, NULL);
+	rcu_unregister_thread();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("online-" FLAVOR);
@@ -381,5 +410,6 @@ int main(void)
 	tcase_add_test(tc, offline_threads_are_not_waited_for);
 	tcase_add_test(tc, online_again_comes_before_what_is_read_then);
 	tcase_add_loop_test(tc, online_callers_that_wait_do_not_wait_for_each_other, 0, ACTS + 1);
+	tcase_add_test(tc, online_thread_that_waits_for_anothers_fork_is_not_waited_for);
 	return run_suite(suite);
 }
