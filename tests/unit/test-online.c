@@ -372,27 +372,37 @@ END_TEST
 
 static bool between_hooks, about_to_fork;
 
-/* Its grace period waits for who waits for its fork. */
+/*
+ * Its grace periods wait for who waits for its fork: many, so that some begin when that one waits,
+ * if to free a worker, after the worker has stopped.
+ */
 static void *synchronize_between_hooks(void *arg)
 {
 	call_rcu_before_fork();
 	put(between_hooks, true);
 	await_that(get(about_to_fork));
-	synchronize_rcu();
+	await_that(threads_named("urcu-qsbr/1") == 0);
+	for (int i = 0; i < 200000; i++)
+		synchronize_rcu();
 	call_rcu_after_fork_parent();
 	return arg;
 }
 
 START_TEST(online_thread_that_waits_for_anothers_fork_is_not_waited_for)
 {
+	struct call_rcu_data *worker = _i ? create_call_rcu_data(0, -1) : NULL;
 	pthread_t other = start(synchronize_between_hooks, NULL);
 
 	rcu_register_thread();
 	await_that(get(between_hooks));
 	put(about_to_fork, true);
-	call_rcu_before_fork();
-	want(rcu_read_ongoing());
-	call_rcu_after_fork_parent();
+	if (_i) {
+		call_rcu_data_free(worker);
+	} else {
+		call_rcu_before_fork();
+		want(rcu_read_ongoing());
+		call_rcu_after_fork_parent();
+	}
 	want(rcu_read_ongoing());
 	pthread_join(other, NULL);
 	rcu_unregister_thread();
@@ -410,6 +420,6 @@ int main(void)
 	tcase_add_test(tc, offline_threads_are_not_waited_for);
 	tcase_add_test(tc, online_again_comes_before_what_is_read_then);
 	tcase_add_loop_test(tc, online_callers_that_wait_do_not_wait_for_each_other, 0, ACTS + 1);
-	tcase_add_test(tc, online_thread_that_waits_for_anothers_fork_is_not_waited_for);
+	tcase_add_loop_test(tc, online_thread_that_waits_for_anothers_fork_is_not_waited_for, 0, 2);
 	return run_suite(suite);
 }
