@@ -57,13 +57,13 @@ static void *const arguments[] = {
 	(void *)two, (char *)two + 1,
 };
 
-#define KINDS	(sizeof(functions) / sizeof(functions[0]) * (sizeof(arguments) / sizeof(arguments[0])))
+#define ARGUMENTS	(sizeof(arguments) / sizeof(arguments[0]))
+#define KINDS		(sizeof(functions) / sizeof(functions[0]) * ARGUMENTS)
 
 static struct call call_of_kind(unsigned long kind)
 {
 	return (struct call){
-		functions[kind / (sizeof(arguments) / sizeof(arguments[0]))],
-		arguments[kind % (sizeof(arguments) / sizeof(arguments[0]))],
+		functions[kind / ARGUMENTS], arguments[kind % ARGUMENTS],
 	};
 }
 
