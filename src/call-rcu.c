@@ -174,11 +174,12 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 	}
 	suspended = quiesce_suspend(flavor);
 	quiesce_worker_stop(worker, QUIESCE_FOREVER);
-	quiesce_resume(flavor, suspended);
+	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
 	if (quiesce_queue_empty(queue))
 		unlink_queue(&flavor->workers, queue);
 	else
 		give_to_foster(flavor, queue);
+	quiesce_resume(flavor, suspended);
 }
 
 /* The thread may be in the making by somebody else: its name is known when that is over. */

@@ -128,29 +128,30 @@ static void queue_around(struct defer_queue *queue)
 }
 
 /*
- * Stop going around. [D1] The store to rounds comes before the look at head, while the owner's
- * store to head comes before its look at rounds, [D2] in quiesce_defer: one of us sees the other.
- * The owner has no fence for that if a membarrier from here can be one. Returns false if there is
- * something to go on for.
+ * Stop going around: all has run that was queued until head was ran. [D1] The store to rounds comes
+ * before the look at head, while the owner's store to head comes before its look at rounds, [D2] in
+ * quiesce_defer: one of us sees the other. The owner has no fence for that if a membarrier from
+ * here can be one. Returns false if there is something to go on for.
  */
-static bool come_to_rest(struct defer_queue *queue)
+static bool come_to_rest(struct defer_queue *queue, unsigned long ran)
 {
-	/* Once rounds is false the owner may write ripe. */
-	unsigned long ripe = queue->ripe;
-
 	__atomic_store_n(&queue->rounds, false, __ATOMIC_SEQ_CST);
 	cmm_smp_mb();
 	if (queue->flavor->membarrier_granted)
 		quiesce_order_all_threads();
-	return load_head(queue) == ripe || __atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST);
+	return load_head(queue) == ran ||
+	       __atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST);
 }
 
 static void go_around(struct rcu_head *head)
 {
 	struct defer_queue *queue = caa_container_of(head, struct defer_queue, around);
+	unsigned long ran;
 
 	run_until(queue, queue->ripe);
-	if (load_head(queue) != queue->ripe || !come_to_rest(queue)) {
+	/* The owner may have run more: then there is nothing to go around for, at exit above all. */
+	ran = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
+	if (load_head(queue) != ran || !come_to_rest(queue, ran)) {
 		queue_around(queue);
 		return;
 	}

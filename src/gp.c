@@ -342,14 +342,16 @@ void quiesce_synchronize(struct flavor *flavor)
 	quiesce_resume(flavor, suspended);
 }
 
-/* The word's number stays: the forking thread's section may carry it. */
+/*
+ * The word's number stays: the forking thread's section may carry it. A grace period that was under
+ * way has not completed, for it may have waited for that section: polls have to wait for the next.
+ */
 void quiesce_gp_child(struct flavor *flavor)
 {
 	struct gp_state *grace = &flavor->grace;
 
 	pthread_mutex_init(&grace->lock, NULL);
 	grace->running = false;
-	grace->completed = grace->started;
 	grace->sleepers[0] = grace->sleepers[1] = 0;
 	__atomic_store_n(&flavor->gp->futex, 0, __ATOMIC_RELAXED);
 }

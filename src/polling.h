@@ -3,20 +3,21 @@
 
 #include <stdbool.h>
 
-#include <urcu/call-rcu.h>
 #include <urcu/urcu-poll.h>
 
 struct flavor;
 
 /*
- * Grace periods that somebody asked for without waiting. A callback on the standard worker makes
- * the worker go through them: it queues itself again as long as wanted is ahead.
+ * Grace periods that somebody asked for without waiting. The standard worker goes through them. It
+ * is data and no callback, so that a fork's child finds it whole. All under gp.lock.
  */
 struct poll_state {
-	struct rcu_head head;
-	bool queued;			/* head is; set atomically */
-	unsigned long wanted;		/* the youngest asked for; under gp.lock */
+	bool pending;			/* wanted may not be over yet; cleared by the worker */
+	unsigned long wanted;		/* the youngest asked for */
 };
 
 struct urcu_gp_poll_state quiesce_start_poll(struct flavor *flavor);
 bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state);
+
+/* For the worker: whether somebody wants a grace period. */
+bool quiesce_poll_pending(struct flavor *flavor);

@@ -121,6 +121,8 @@ static bool worker_has_work(const struct worker *worker)
 	if (is_foster(worker) && __atomic_load_n(&worker->queue->flavor->workers.orphans,
 						 __ATOMIC_SEQ_CST))
 		return true;
+	if (is_foster(worker) && quiesce_poll_pending(worker->queue->flavor))
+		return true;
 	if (queue_has_work(worker, worker->queue))
 		return true;
 	for (queue = worker->fostered; queue; queue = queue->next_fostered)

@@ -22,11 +22,11 @@
 _URCU_EXTERN_C_BEGIN
 
 /*
- * quiescent_state: the thread holds no pointer that rcu_dereference gave it earlier. A load and a
- * compare if no grace period has begun since the last one; else a full barrier.
+ * quiescent_state: the thread, which is online, holds no pointer that rcu_dereference gave it
+ * earlier. A load and a compare if no grace period has begun since the last one; else a full barrier.
  *
  * thread_offline, thread_online: between the two the thread enters no section, and grace periods do
- * not wait for it. Offline is a quiescent state. They do not nest.
+ * not wait for it. Both are quiescent states. They do not nest: a second call changes nothing.
  *
  * All three: registered threads only; not in what the program takes for a section; never block;
  * not async-signal-safe.

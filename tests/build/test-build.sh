@@ -37,7 +37,7 @@ for compiler in gcc clang; do
 done
 
 build debug --enable-rcu-debug > "$work/log" 2>&1 &&
-	make -s check TESTS='tests/bin/engine-static.t tests/bin/readers-memb.t tests/bin/readers-mb.t' \
+	make -s check TESTS='tests/bin/engine-memb-static.t tests/bin/readers-memb.t tests/bin/readers-mb.t' \
 		>> "$work/log" 2>&1
 result "the debug build passes with numbers that wrap" $? "$work/log"
 

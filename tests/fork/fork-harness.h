@@ -4,8 +4,7 @@
 
 /*
  * What the fork and exit tests have in common. A flavor is chosen at compile time: -DRCU_MB is mb,
- * -DTEST_BP is bp, -DTEST_QSBR is qsbr, nothing is memb. A thread of qsbr is offline here unless it
- * is in a section.
+ * -DTEST_BP is bp, -DTEST_QSBR is qsbr, nothing is memb (tests/sections.h: sections of qsbr).
  *
  * A forked child reports by MUST: its failure, or where it hangs (STAGE), goes into shared memory,
  * and expect_clean() in the parent makes a failed test of it. A child that hangs is ended by its
@@ -46,44 +45,12 @@
 
 #define UNUSED_OK	__attribute__((unused))
 
+#include "../sections.h"
+
+/* A callback of qsbr runs online, and must not hold grace periods up while it waits for something. */
 #ifdef TEST_QSBR
-static __thread int qsbr_nesting;
-
-static UNUSED_OK void qsbr_register(void)
-{
-	rcu_register_thread();
-	rcu_thread_offline();
-}
-
-static UNUSED_OK void qsbr_lock(void)
-{
-	if (qsbr_nesting++ == 0)
-		rcu_thread_online();
-}
-
-static UNUSED_OK void qsbr_unlock(void)
-{
-	if (--qsbr_nesting == 0)
-		rcu_thread_offline();
-}
-
-static UNUSED_OK int qsbr_ongoing(void)
-{
-	return qsbr_nesting;
-}
-
-/* A callback runs online, and must not hold grace periods up while it waits for something. */
 #define begin_waiting()	rcu_thread_offline()
 #define end_waiting()	rcu_thread_online()
-
-#undef rcu_register_thread
-#undef rcu_read_lock
-#undef rcu_read_unlock
-#undef rcu_read_ongoing
-#define rcu_register_thread	qsbr_register
-#define rcu_read_lock		qsbr_lock
-#define rcu_read_unlock		qsbr_unlock
-#define rcu_read_ongoing	qsbr_ongoing
 #else
 #define begin_waiting()	((void)0)
 #define end_waiting()	((void)0)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Clean programs are clean under valgrind and LeakSanitizer, without suppressions; they are cases of
-# exit-cases.c. Prints TAP.
+# exit-cases.c, and one of test-fork-defer.c. Prints TAP.
 #
 #	leaks.sh [SOURCE-TREE LIBRARY-DIRECTORY [FLAVOR ...]]
 #
@@ -20,6 +20,8 @@ test $# -gt 0 || set -- memb bp
 : "${CHECK_LIBS=$(pkg-config --libs check)}"
 cases="clean-freed clean queued queued-registered"
 child_cases="clean-child child-with-hooks"
+cases_sources="$source/tests/fork/test-exit.c $source/tests/fork/exit-cases.c"
+defer_sources=$source/tests/fork/test-fork-defer.c
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 number=0
@@ -38,7 +40,7 @@ skip() # what, why
 	echo "ok $number - $1 # SKIP $2"
 }
 
-build() # flavor, program, more flags
+build() # flavor, program, sources, more flags
 {
 	case $1 in
 	mb) define=-DRCU_MB ;;
@@ -48,12 +50,12 @@ build() # flavor, program, more flags
 	esac
 	flavor=$1
 	program=$2
-	shift 2
+	sources=$3
+	shift 3
 	# shellcheck disable=SC2086 -- flags are lists
 	$CC -std=gnu11 -D_GNU_SOURCE -g -O1 $define "$@" -I"$source/include" \
-		"$source/tests/fork/test-exit.c" "$source/tests/fork/exit-cases.c" -o "$program" \
-		$CHECK_CFLAGS -L"$libraries" -Wl,-rpath,"$libraries" -l"urcu-$flavor" $CHECK_LIBS \
-		-pthread
+		$sources -o "$program" $CHECK_CFLAGS -L"$libraries" -Wl,-rpath,"$libraries" \
+		-l"urcu-$flavor" $CHECK_LIBS -pthread
 }
 
 # Every case ends by status 7; the tools put 9 in its place if they find anything.
@@ -72,11 +74,12 @@ run() # what, command ...
 	fi
 }
 
-under_valgrind() # flavor, case, kinds of leaks
+under_valgrind() # flavor, case, kinds of leaks, program
 {
-	run "$1: $2 under valgrind" env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
+	run "$1: $(basename "$4") $2 under valgrind" \
+		env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
 		valgrind -q --leak-check=full --show-leak-kinds="$3" --errors-for-leak-kinds="$3" \
-		--error-exitcode=9 "$work/plain" "$2"
+		--error-exitcode=9 "$4" "$2"
 }
 
 # A forked child's own findings end in its status, which the case's parent expects to be 0. The C
@@ -87,13 +90,15 @@ with_valgrind() # flavor
 		skip "$1 under valgrind" "no valgrind"
 		return
 	fi
-	build "$1" "$work/plain" || { result "not ok" "$1: building"; return; }
+	build "$1" "$work/exit" "$cases_sources" || { result "not ok" "$1: building"; return; }
 	for name in $cases; do
-		under_valgrind "$1" "$name" all
+		under_valgrind "$1" "$name" all "$work/exit"
 	done
 	for name in $child_cases; do
-		under_valgrind "$1" "$name" definite,indirect
+		under_valgrind "$1" "$name" definite,indirect "$work/exit"
 	done
+	build "$1" "$work/defer" "$defer_sources" || { result "not ok" "$1: building"; return; }
+	under_valgrind "$1" clean definite,indirect,reachable "$work/defer"
 }
 
 # Whether the tool works here at all: it finds a leak that there is.
@@ -111,7 +116,7 @@ with_sanitizer() # flavor, flag, cases
 		skip "$1 with $2" "not available"
 		return
 	fi
-	build "$1" "$work/sanitized" "$2" || { result "not ok" "$1: building with $2"; return; }
+	build "$1" "$work/sanitized" "$cases_sources" "$2" || { result "not ok" "$1: building with $2"; return; }
 	for name in $3; do
 		run "$1: $name with $2" env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
 			LSAN_OPTIONS=exitcode=9 ASAN_OPTIONS=exitcode=9 "$work/sanitized" "$name"

@@ -104,6 +104,7 @@ static void *update_by_callbacks(void *arg)
 
 	(void)arg;
 	rcu_register_thread();
+	rcu_thread_online();
 	for (; !get(world.over); updates++) {
 		struct entry *old = replace_entry(slot);
 
@@ -153,7 +154,6 @@ static void read_one(unsigned int *random, unsigned long *youngest)
 	want(entry->version == youngest[number]);
 	want(entry_whole(entry));
 	rcu_read_unlock();
-	rcu_quiescent_state();
 }
 
 static void read_many(unsigned long count)
@@ -162,6 +162,7 @@ static void read_many(unsigned long count)
 	unsigned long youngest[SLOTS] = { 0 }, reads = 0;
 
 	rcu_register_thread();
+	rcu_thread_online();
 	for (; reads < count && !get(world.over); reads++)
 		read_one(&random, youngest);
 	rcu_unregister_thread();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the tests of readers, grace periods and call_rcu share. A test is compiled once per flavor:
- * nothing defined: memb; RCU_MB: mb; TEST_BP: bp; TEST_QSBR: qsbr. Nothing here sleeps to order
- * things: threads meet at barriers and semaphores, or look at the grace-period number.
+ * nothing defined: memb; RCU_MB: mb; TEST_BP: bp; TEST_QSBR: qsbr (tests/sections.h: its sections).
+ * Nothing here sleeps to order things: threads meet at barriers and semaphores, or look at the
+ * grace-period number.
  */
 #ifndef TESTS_UNIT_HARNESS_H
 #define TESTS_UNIT_HARNESS_H
@@ -42,6 +43,8 @@
 #define FLAVOR "memb"
 #include <urcu.h>
 #endif
+
+#include "../sections.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define SLOW_BUILD 1
@@ -187,7 +190,6 @@ static inline void visit(struct place *place, unsigned int pauses)
 		sched_yield();
 	want(object->state == LIVE);
 	rcu_read_unlock();
-	rcu_quiescent_state();
 }
 
 /* Readers who visit all places, and writers who replace what is in one each, until told to stop. */
@@ -208,6 +210,7 @@ static inline void *stress_reader(void *arg)
 	unsigned long visited = 0;
 
 	rcu_register_thread();
+	rcu_thread_online();
 	do {
 		visit(&s->place[pick(&random, s->writers)], pick(&random, 200));
 		visited++;
@@ -284,6 +287,7 @@ static inline void *hide(void *arg)
 	struct hiding *hiding = arg;
 
 	rcu_register_thread();
+	rcu_thread_online();
 	for (unsigned long n = 0; !get(hiding->over); n++) {
 		const struct object *object;
 
@@ -293,7 +297,6 @@ static inline void *hide(void *arg)
 		for (unsigned int i = 0; i < 200; i++)
 			want(__atomic_load_n(&object->state, __ATOMIC_RELAXED) == LIVE);
 		rcu_read_unlock();
-		rcu_quiescent_state();
 	}
 	rcu_unregister_thread();
 	return NULL;

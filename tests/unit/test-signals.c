@@ -84,6 +84,7 @@ START_TEST(handlers_enter_sections_anywhere)
 	handle(SIGALRM);
 	handle(SIGUSR1);
 	rcu_register_thread();
+	rcu_thread_online();
 	team_add(&team, 1, replace_what_handlers_see, &storm);
 	team_add(&team, 1, storm_on, &storm);
 	await_that(get(storm.ready) == 2);
@@ -97,6 +98,7 @@ START_TEST(handlers_enter_sections_anywhere)
 		want(!rcu_read_ongoing());
 	}
 	set_timer(0);
+	rcu_thread_offline();
 	put(storm.over, true);
 	team_join(&team);
 	rcu_unregister_thread();
@@ -111,6 +113,7 @@ static void *reader_in_storm(void *arg)
 
 #ifndef TEST_BP
 	rcu_register_thread();
+	rcu_thread_online();
 #endif
 	sigfillset(&all);
 	pthread_sigmask(SIG_UNBLOCK, &all, NULL);

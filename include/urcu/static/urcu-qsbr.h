@@ -66,9 +66,13 @@ static inline void _urcu_qsbr_quiescent_state(void)
 	urcu_qsbr_wake_leader(reader);
 }
 
+/* The thread may be online already, and awaited: then this is what the leader sleeps for. */
 static inline void _urcu_qsbr_thread_online(void)
 {
-	urcu_common_open_fenced(&URCU_TLS(urcu_qsbr_reader).ctr, &urcu_qsbr_gp);
+	struct urcu_qsbr_reader *reader = &URCU_TLS(urcu_qsbr_reader);
+
+	urcu_common_open_fenced(&reader->ctr, &urcu_qsbr_gp);
+	urcu_qsbr_wake_leader(reader);
 }
 
 /* Release, as [R3], then the full barrier that the look at waiting needs. */

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * defer_rcu and polls across a fork: what is queued runs once in the parent and once in the child,
+ * whoever queued it; a poll that was asked about goes on in both.
+ */
+#include "fork-harness.h"
+
+#define PRODUCERS	3
+#define FULL		2700	/* nearly: every second takes two words of 4096 */
+
+/* ---- Numbered calls, which run in the order of each producer ---- */
+
+struct line {
+	unsigned long queued;		/* by the producer */
+	unsigned long next;		/* that has to run */
+	int in_child, lost;
+};
+
+static struct line lines[PRODUCERS];
+
+/*
+ * A call that the dead producer was in the middle of running does not run again in the child, where
+ * it may not have counted.
+ */
+static void run_number(void *p)
+{
+	struct line *line = &lines[(uintptr_t)p % PRODUCERS];
+	unsigned long number = (uintptr_t)p / PRODUCERS, next = line->next;
+
+	if (line->in_child && !line->lost && number == next + 1) {
+		line->lost = 1;
+		next++;
+	}
+	MUST(number == next);
+	__atomic_store_n(&line->next, number + 1, __ATOMIC_RELEASE);
+}
+
+static void defer_numbers(int producer, unsigned long count)
+{
+	struct line *line = &lines[producer];
+
+	for (; count; count--) {
+		unsigned long number = line->queued;
+
+		defer_rcu(run_number, (void *)(number * PRODUCERS + (unsigned long)producer));
+		__atomic_store_n(&line->queued, number + 1, __ATOMIC_RELEASE);
+	}
+}
+
+static void must_have_run(int producer)
+{
+	struct line *line = &lines[producer];
+
+	MUST(__atomic_load_n(&line->next, __ATOMIC_ACQUIRE) + (unsigned long)line->lost >=
+	     line->queued);
+}
+
+/* ---- The forking thread's own queue ---- */
+
+static void finish_own(void *arg)
+{
+	STAGE("rcu_defer_barrier_thread");
+	rcu_defer_barrier_thread();
+	must_have_run(0);
+	STAGE("defer_rcu");
+	defer_numbers(0, 2 * FULL);
+	if (arg) {
+		STAGE("fork of a grandchild");
+		run_child(finish_own, NULL);
+	}
+	STAGE("rcu_defer_unregister_thread");
+	rcu_defer_unregister_thread();
+	must_have_run(0);
+	rcu_defer_exit();
+	STAGE("rcu_defer_register_thread");
+	MUST(rcu_defer_register_thread() == 0);
+	defer_numbers(0, 10);
+	STAGE("rcu_defer_barrier");
+	rcu_defer_barrier();
+	must_have_run(0);
+	rcu_defer_unregister_thread();
+	use_everything();
+}
+
+START_TEST(the_forking_threads_queue_goes_on_on_both_sides)
+{
+	static const unsigned long counts[] = { 0, 1, 100, FULL };
+
+	rcu_register_thread();
+	rcu_thread_online();
+	MUST(rcu_defer_register_thread() == 0);
+	defer_numbers(0, counts[_i]);
+	run_child(finish_own, &lines);
+	run_child(finish_own, NULL);
+	finish_own(NULL);
+	rcu_unregister_thread();
+}
+END_TEST
+
+/* ---- Queues of threads that the child does not have ---- */
+
+static sem_t filled, go_on;
+
+static void *fill_and_wait(void *arg)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	defer_numbers(1, FULL);
+	sem_post(&filled);
+	await(&go_on);
+	defer_numbers(1, FULL);
+	rcu_defer_unregister_thread();
+	must_have_run(1);
+	return arg;
+}
+
+static void finish_others_by_barrier(void *arg)
+{
+	(void)arg;
+	STAGE("rcu_defer_barrier");
+	rcu_defer_barrier();
+	must_have_run(1);
+	rcu_defer_barrier();
+	rcu_defer_exit();
+	use_everything();
+}
+
+/* RCU is used, for something else. */
+static void finish_others_by_themselves(void *arg)
+{
+	(void)arg;
+	STAGE("rcu_barrier");
+	while (__atomic_load_n(&lines[1].next, __ATOMIC_ACQUIRE) < lines[1].queued)
+		rcu_barrier();
+	use_everything();
+}
+
+START_TEST(queues_of_other_threads_run_on_both_sides)
+{
+	struct reader_thread reader;
+	pthread_t thread;
+
+	sem_init(&filled, 0, 0);
+	sem_init(&go_on, 0, 0);
+	hold(&reader);
+	thread = start_thread(fill_and_wait, NULL);
+	await(&filled);
+	MUST(lines[1].next == 0);
+	run_child(finish_others_by_barrier, NULL);
+	run_child(finish_others_by_themselves, NULL);
+	MUST(lines[1].next == 0);
+	release(&reader);
+	sem_post(&go_on);
+	join(thread);
+	finish_others_by_barrier(NULL);
+}
+END_TEST
+
+/* ---- Forks among producers ---- */
+
+static int stop;
+
+static void *produce(void *arg)
+{
+	int producer = (int)((struct line *)arg - lines);
+
+	rcu_register_thread();
+	rcu_thread_online();
+	MUST(rcu_defer_register_thread() == 0);
+	while (!get(&stop)) {
+		defer_numbers(producer, 3);
+		if (lines[producer].queued % 1000 < 3)
+			rcu_defer_barrier_thread();
+		if (lines[producer].queued % 10000 < 3)
+			relax();
+		rcu_quiescent_state();
+	}
+	rcu_defer_unregister_thread();
+	must_have_run(producer);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static void finish_storm(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < PRODUCERS; i++)
+		lines[i].in_child = 1;
+	STAGE("rcu_defer_barrier among producers");
+	rcu_defer_barrier();
+	for (int i = 0; i < PRODUCERS; i++)
+		must_have_run(i);
+	STAGE("rcu_barrier");
+	rcu_barrier();
+}
+
+START_TEST(forks_among_producers_lose_nothing)
+{
+	pthread_t threads[PRODUCERS];
+
+	put(&stop, 0);
+	for (int i = 0; i < PRODUCERS; i++)
+		threads[i] = start_thread(produce, &lines[i]);
+	for (int i = 0; i < 200; i++)
+		run_child(finish_storm, NULL);
+	put(&stop, 1);
+	for (int i = 0; i < PRODUCERS; i++)
+		join(threads[i]);
+}
+END_TEST
+
+/* ---- Polls ---- */
+
+static struct urcu_gp_poll_state asked;
+
+static void poll_until_over(void)
+{
+	while (!poll_state_synchronize_rcu(asked))
+		sched_yield();
+}
+
+/* The child waits for no reader, since they are gone. */
+static void finish_poll(void *arg)
+{
+	(void)arg;
+	STAGE("a poll of the parent's");
+	poll_until_over();
+	STAGE("a poll of its own");
+	asked = start_poll_synchronize_rcu();
+	poll_until_over();
+	use_everything();
+}
+
+START_TEST(a_poll_is_over_in_the_child_and_goes_on_in_the_parent)
+{
+	struct reader_thread reader;
+	unsigned long number;
+
+	hold(&reader);
+	number = gp_number();
+	asked = start_poll_synchronize_rcu();
+	if (_i)
+		await_grace_period_after(number);
+	run_child(finish_poll, NULL);
+	run_child(finish_poll, NULL);
+	MUST(!poll_state_synchronize_rcu(asked));
+	release(&reader);
+	finish_poll(NULL);
+}
+END_TEST
+
+static void go_on_polling(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 100; i++) {
+		MUST(!poll_state_synchronize_rcu(asked));
+		relax();
+	}
+	rcu_read_unlock();
+	poll_until_over();
+}
+
+static void poll_in_section(void *arg)
+{
+	asked = start_poll_synchronize_rcu();
+	go_on_polling(arg);
+}
+
+START_TEST(a_poll_waits_for_the_forkers_section_in_the_child)
+{
+	rcu_register_thread();
+	rcu_read_lock();
+	run_child(poll_in_section, NULL);
+	poll_in_section(NULL);
+	rcu_unregister_thread();
+}
+END_TEST
+
+#ifndef TEST_QSBR	/* there the hooks are a quiescent state */
+static void poll_in_older_section(void *arg)
+{
+	struct urcu_gp_poll_state before = asked;
+
+	poll_in_section(arg);
+	MUST(poll_state_synchronize_rcu(before));
+}
+
+/* At the fork a grace period waits for the forking thread, and goes on to do so in the child. */
+START_TEST(a_poll_that_waits_for_the_forkers_section_does_so_in_the_child)
+{
+	unsigned long number;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	number = gp_number();
+	asked = start_poll_synchronize_rcu();
+	await_grace_period_after(number);
+	if (_i)
+		run_child(poll_in_older_section, NULL);
+	else
+		run_child(go_on_polling, NULL);
+	MUST(!poll_state_synchronize_rcu(asked));
+	rcu_read_unlock();
+	poll_until_over();
+	rcu_unregister_thread();
+}
+END_TEST
+#endif
+
+static void *start_polls(void *arg)
+{
+	while (!get(&stop)) {
+		struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
+
+		while (!poll_state_synchronize_rcu(state))
+			sched_yield();
+	}
+	return arg;
+}
+
+START_TEST(forks_among_threads_that_poll_leave_polls_that_end)
+{
+	pthread_t threads[PRODUCERS];
+
+	put(&stop, 0);
+	for (int i = 0; i < PRODUCERS; i++)
+		threads[i] = start_thread(start_polls, NULL);
+	for (int i = 0; i < 200; i++) {
+		asked = start_poll_synchronize_rcu();
+		run_child(finish_poll, NULL);
+	}
+	put(&stop, 1);
+	for (int i = 0; i < PRODUCERS; i++)
+		join(threads[i]);
+}
+END_TEST
+
+/* ---- A clean program, for leaks.sh ---- */
+
+static void *defer_and_end(void *arg)
+{
+	rcu_register_thread();
+	MUST(rcu_defer_register_thread() == 0);
+	for (int i = 0; i < 10; i++) {
+		for (int call = 0; call < 300; call++)
+			defer_rcu(free, malloc(10));
+		if (i % 2)
+			rcu_defer_barrier_thread();
+	}
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+	return arg;
+}
+
+/* What the dead thread had queued is freed in the child. */
+static void defer_in_child(void *arg)
+{
+	rcu_defer_barrier();
+	defer_and_end(arg);
+	exit(0);
+}
+
+static void *defer_before_fork(void *arg)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	for (int call = 0; call < 300; call++)
+		defer_rcu(free, malloc(10));
+	sem_post(&filled);
+	await(&go_on);
+	rcu_defer_unregister_thread();
+	return arg;
+}
+
+static int be_clean(void)
+{
+	static struct shared own;
+	pthread_t thread;
+
+	shared = &own;
+	sem_init(&filled, 0, 0);
+	sem_init(&go_on, 0, 0);
+	thread = start_thread(defer_before_fork, NULL);
+	await(&filled);
+	run_child(defer_in_child, NULL);
+	sem_post(&go_on);
+	join(thread);
+	start_poll_synchronize_rcu();
+	defer_and_end(NULL);
+	return 7;
+}
+
+int main(int argc, char **argv)
+{
+	Suite *suite;
+	TCase *tcase;
+
+	if (argc > 1 && strcmp(argv[1], "clean") == 0)
+		return be_clean();
+	suite = suite_create("fork-defer/" FLAVOR);
+	tcase = add_case(suite, "defer");
+	tcase_add_loop_test(tcase, the_forking_threads_queue_goes_on_on_both_sides, 0, 4);
+	tcase_add_test(tcase, queues_of_other_threads_run_on_both_sides);
+	tcase_add_test(tcase, forks_among_producers_lose_nothing);
+	tcase = add_case(suite, "polls");
+	tcase_add_loop_test(tcase, a_poll_is_over_in_the_child_and_goes_on_in_the_parent, 0, 2);
+	tcase_add_test(tcase, a_poll_waits_for_the_forkers_section_in_the_child);
+#ifndef TEST_QSBR
+	tcase_add_loop_test(tcase, a_poll_that_waits_for_the_forkers_section_does_so_in_the_child,
+			    0, 2);
+#endif
+	tcase_add_test(tcase, forks_among_threads_that_poll_leave_polls_that_end);
+	return run_suite(suite);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside the library: grace periods are counted by numbers that come around. */
+#include "harness.h"
+
+#include "gp.h"
+
+#if defined(TEST_BP)
+extern struct flavor quiesce_bp;
+static struct flavor *const flavor = &quiesce_bp;
+#elif defined(TEST_QSBR)
+extern struct flavor quiesce_qsbr;
+static struct flavor *const flavor = &quiesce_qsbr;
+#elif defined(RCU_MB)
+extern struct flavor quiesce_mb;
+static struct flavor *const flavor = &quiesce_mb;
+#else
+extern struct flavor quiesce_memb;
+static struct flavor *const flavor = &quiesce_memb;
+#endif
+
+/* Before anybody uses them. The signed numbers' edge, then the unsigned ones'. */
+static unsigned long edge(int number)
+{
+	return number ? 0UL : ~0UL / 2 + 1;
+}
+
+static void start_before_edge(int number)
+{
+	flavor->grace.started = flavor->grace.completed = edge(number) - 10;
+}
+
+static unsigned long completed(void)
+{
+	unsigned long completed;
+
+	pthread_mutex_lock(&flavor->grace.lock);
+	completed = flavor->grace.completed;
+	pthread_mutex_unlock(&flavor->grace.lock);
+	return completed;
+}
+
+START_TEST(polls_are_over_in_time_across_the_edge)
+{
+	unsigned long first;
+
+	start_before_edge(_i);
+	first = completed();
+	rcu_register_thread();
+	for (int i = 0; i < 30; i++) {
+		struct urcu_gp_poll_state state;
+		unsigned long before = gp_number();
+
+		rcu_read_lock();
+		state = start_poll_synchronize_rcu();
+		await_gp_since(before);
+		for (int look = 0; look < 100; look++)
+			want(!poll_state_synchronize_rcu(state));
+		rcu_read_unlock();
+		await_that(poll_state_synchronize_rcu(state));
+	}
+	want(completed() - first >= 30);
+	rcu_unregister_thread();
+}
+END_TEST
+
+/* No poll is pending any more: the worker must not take a number of long ago for one to come. */
+START_TEST(old_poll_asks_for_nothing_when_the_numbers_have_come_around)
+{
+	struct urcu_gp_poll_state state;
+
+	start_before_edge(0);
+	state = start_poll_synchronize_rcu();
+	await_that(poll_state_synchronize_rcu(state));
+	await_that(!quiesce_poll_pending(flavor));
+	pthread_mutex_lock(&flavor->grace.lock);
+	flavor->grace.started = flavor->grace.completed = flavor->poll.wanted + ~0UL / 2 + 2;
+	pthread_mutex_unlock(&flavor->grace.lock);
+	want(!quiesce_poll_pending(flavor));
+}
+END_TEST
+
+START_TEST(callers_share_grace_periods_across_the_edge)
+{
+	static struct stress s;
+
+	start_before_edge(_i);
+	stress_begin(&s, 2, 4);
+	await_that((long)(completed() - edge(_i)) > 10);
+	stress_end(&s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("numbers-" FLAVOR);
+	TCase *tc = add_case(suite, "numbers", 20);
+
+	tcase_add_loop_test(tc, polls_are_over_in_time_across_the_edge, 0, 2);
+	tcase_add_test(tc, old_poll_asks_for_nothing_when_the_numbers_have_come_around);
+	tcase_add_loop_test(tc, callers_share_grace_periods_across_the_edge, 0, 2);
+	return run_suite(suite);
+}
