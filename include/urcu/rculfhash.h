@@ -37,9 +37,7 @@
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /* To be embedded in the program's own structure, aligned to 8 bytes. Both fields are the table's. */
 struct cds_lfht_node {
@@ -198,9 +196,7 @@ extern int cds_lfht_is_node_deleted(const struct cds_lfht_node *node);
  */
 extern void cds_lfht_resize(struct cds_lfht *ht, unsigned long new_size);
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 /* The structure that ptr, a node, is member of; NULL stays NULL. */
 #define cds_lfht_entry(ptr, type, member)					\
@@ -242,9 +238,7 @@ extern void cds_lfht_resize(struct cds_lfht *ht, unsigned long new_size);
 #if defined(URCU_API_MAP) && !defined(_URCU_RCULFHASH_NEW)
 #define _URCU_RCULFHASH_NEW
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+_URCU_EXTERN_C_BEGIN
 
 /* A table of the flavor whose names are in force. */
 static inline struct cds_lfht *cds_lfht_new(unsigned long init_size,
@@ -255,8 +249,6 @@ static inline struct cds_lfht *cds_lfht_new(unsigned long init_size,
 			     &rcu_flavor, attr);
 }
 
-#ifdef __cplusplus
-}
-#endif
+_URCU_EXTERN_C_END
 
 #endif

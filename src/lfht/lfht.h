@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef QUIESCE_LFHT_H
-#define QUIESCE_LFHT_H
+#pragma once
 
 /*
  * The hash table: one sorted list, and buckets that are places in it to start from.
@@ -369,5 +368,3 @@ bool quiesce_resize_hold(struct cds_lfht *ht);
 void quiesce_resize_release(struct cds_lfht *ht);
 /* Free all memory of a table. */
 void quiesce_table_free(struct cds_lfht *ht);
-
-#endif
