@@ -160,14 +160,21 @@ struct place {
 	unsigned long word;
 };
 
-/*
- * Find the place where a node of that hash goes: behind all smaller ones and a bucket that is equal,
- * before equal nodes. Removed nodes on the way are unlinked. Returns false if start is being taken
- * away: look for another.
- */
-bool quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash, struct place *place);
+enum found {
+	FOUND_NO_START,	/* start is being taken away: look for another */
+	FOUND_PLACE,
+	FOUND_MATCH,	/* the place is in front of a node that matches */
+};
 
-/* Unlink a node that is marked as removed. Returns as find does; the node is unlinked if true. */
+/*
+ * Find the place where a node of that hash goes: behind all that are not greater, or in front of the
+ * first equal one, no bucket, that match accepts; NULL accepts none. Removed nodes on the way are
+ * unlinked.
+ */
+enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash,
+		cds_lfht_match_fct match, const void *key, struct place *place);
+
+/* Unlink a node that is marked as removed. False if start is being taken away. */
 bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node);
 
 /*

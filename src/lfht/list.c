@@ -19,9 +19,10 @@
  * node is marked. Lookups take effect when they read the word that leads to what they return, or
  * past where it would be.
  *
- * New nodes go before those of the same hash. Whoever adds a node if no other is equal (add_unique)
- * finds the place, looks through the equals behind it, and swaps the word of that place: had an
- * equal node come meanwhile, it had come there.
+ * New nodes go behind those of the same hash. Whoever adds a node if no other is equal (add_unique)
+ * looks at each of those on its way to the place, and swaps the word of that place: had an equal node
+ * come meanwhile, it had come there. One that takes another's place comes right behind it, and the
+ * same step marks that one: who passed the old one has seen its key.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -70,51 +71,55 @@ static bool unlink_next(struct place *place, unsigned long after)
 }
 
 /*
- * Go on from start to the first node that is greater, or a node that is equal if `before`, or until
- * target, which is removed, is unlinked. False if the way is lost and start is removed.
+ * Go on from start to the first node that is greater, or that is equal and matches, or until target,
+ * which is removed, is unlinked.
  */
-static bool walk(struct cds_lfht_node *start, unsigned long reverse_hash, bool before,
-		const struct cds_lfht_node *target, struct place *place)
+static enum found walk(struct cds_lfht_node *start, unsigned long reverse_hash,
+		cds_lfht_match_fct match, const void *key, const struct cds_lfht_node *target,
+		struct place *place)
 {
 	bool near;
 
 again:
 	*place = (struct place) { start, quiesce_word(start) };
 	if (place->word & WORD_REMOVED)
-		return false;
+		return FOUND_NO_START;
 	near = quiesce_same_quarter(start->reverse_hash, reverse_hash);
 	for (;;) {
 		struct cds_lfht_node *next = quiesce_word_node(place->word);
 		unsigned long after;
 
 		if (!next || (near && quiesce_word_past(place->word, reverse_hash)))
-			return true;
+			return FOUND_PLACE;
 		after = quiesce_word(next);
 		if (after & WORD_REMOVED) {
 			if (unlink_next(place, after)) {
 				if (next == target)
-					return true;
+					return FOUND_PLACE;
 			} else if (place->word & WORD_REMOVED) {
 				goto again;
 			}
 			continue;
 		}
-		if (next->reverse_hash > reverse_hash ||
-		    (before && next->reverse_hash == reverse_hash && !(place->word & WORD_BUCKET)))
-			return true;
+		if (next->reverse_hash > reverse_hash)
+			return FOUND_PLACE;
+		if (match && next->reverse_hash == reverse_hash && !(place->word & WORD_BUCKET) &&
+		    match(next, key))
+			return FOUND_MATCH;
 		*place = (struct place) { next, after };
 		near = quiesce_same_quarter(next->reverse_hash, reverse_hash);
 	}
 }
 
-bool quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash, struct place *place)
+enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash,
+		cds_lfht_match_fct match, const void *key, struct place *place)
 {
-	return walk(start, reverse_hash, true, NULL, place);
+	return walk(start, reverse_hash, match, key, NULL, place);
 }
 
 bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node)
 {
 	struct place place;
 
-	return walk(start, node->reverse_hash, false, node, &place);
+	return walk(start, node->reverse_hash, NULL, NULL, node, &place) != FOUND_NO_START;
 }

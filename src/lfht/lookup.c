@@ -32,20 +32,21 @@ void cds_lfht_lookup(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct
 {
 	const struct cds_lfht_node *start = quiesce_start(ht, hash);
 	unsigned long reverse_hash = quiesce_reverse(hash), after = WORD_END;
+	struct cds_lfht_node *node = quiesce_list_search(quiesce_word(start), reverse_hash,
+			quiesce_same_quarter(start->reverse_hash, reverse_hash), match, key, &after);
 
-	set_iter(iter, quiesce_list_search(quiesce_word(start), reverse_hash,
-			quiesce_same_quarter(start->reverse_hash, reverse_hash), match, key, &after),
-		 after);
+	set_iter(iter, node, after);
 }
 
 void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, const void *key,
 		struct cds_lfht_iter *iter)
 {
 	unsigned long after = WORD_END;
+	struct cds_lfht_node *node = quiesce_list_search((uintptr_t)iter->next,
+			iter->node->reverse_hash, true, match, key, &after);
 
 	(void)ht;
-	set_iter(iter, quiesce_list_search((uintptr_t)iter->next, iter->node->reverse_hash, true,
-			match, key, &after), after);
+	set_iter(iter, node, after);
 }
 
 /* The bucket so many places behind the one of reverse_hash; NULL: beyond the last. */

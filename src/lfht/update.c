@@ -30,11 +30,18 @@ static void check_node(const struct cds_lfht_node *node, const char *function)
 
 /* ---- Adding ---- */
 
-static void find_place(struct cds_lfht *ht, unsigned long hash, unsigned long reverse_hash,
+/* The place for node; or, if match accepts one of the same hash, that one's, and it is returned. */
+static struct cds_lfht_node *find_place(struct cds_lfht *ht, unsigned long hash,
+		const struct cds_lfht_node *node, cds_lfht_match_fct match, const void *key,
 		struct place *place)
 {
-	while (!quiesce_list_find(quiesce_start_update(ht, hash), reverse_hash, place))
-		;
+	enum found found;
+
+	do
+		found = quiesce_list_find(quiesce_start_update(ht, hash), node->reverse_hash, match,
+					  key, place);
+	while (found == FOUND_NO_START);
+	return found == FOUND_MATCH ? quiesce_word_node(place->word) : NULL;
 }
 
 static bool add_at(const struct place *place, struct cds_lfht_node *node)
@@ -42,16 +49,6 @@ static bool add_at(const struct place *place, struct cds_lfht_node *node)
 	quiesce_word_set(node, quiesce_word_link(place->word));
 	return commit(place->holder, place->word,
 		      quiesce_word_to(node) | (place->word & WORD_HOLDER));
-}
-
-static struct cds_lfht_node *find_equal(const struct place *place, unsigned long reverse_hash,
-		cds_lfht_match_fct match, const void *key)
-{
-	unsigned long after;
-
-	return quiesce_list_search(place->word, reverse_hash,
-				   quiesce_same_quarter(place->holder->reverse_hash, reverse_hash),
-				   match, key, &after);
 }
 
 static void count(struct cds_lfht *ht, long delta)
@@ -67,7 +64,7 @@ void cds_lfht_add(struct cds_lfht *ht, unsigned long hash, struct cds_lfht_node 
 	check_node(node, __func__);
 	node->reverse_hash = quiesce_reverse(hash);
 	do
-		find_place(ht, hash, node->reverse_hash, &place);
+		find_place(ht, hash, node, NULL, NULL, &place);
 	while (!add_at(&place, node));
 	count(ht, 1);
 }
@@ -81,8 +78,7 @@ struct cds_lfht_node *cds_lfht_add_unique(struct cds_lfht *ht, unsigned long has
 	check_node(node, __func__);
 	node->reverse_hash = quiesce_reverse(hash);
 	do {
-		find_place(ht, hash, node->reverse_hash, &place);
-		equal = find_equal(&place, node->reverse_hash, match, key);
+		equal = find_place(ht, hash, node, match, key, &place);
 		if (equal)
 			return equal;
 	} while (!add_at(&place, node));
@@ -123,8 +119,7 @@ struct cds_lfht_node *cds_lfht_add_replace(struct cds_lfht *ht, unsigned long ha
 	check_node(node, __func__);
 	node->reverse_hash = quiesce_reverse(hash);
 	for (;;) {
-		find_place(ht, hash, node->reverse_hash, &place);
-		equal = find_equal(&place, node->reverse_hash, match, key);
+		equal = find_place(ht, hash, node, match, key, &place);
 		if (equal && replace(ht, equal, node))
 			return equal;
 		if (!equal && add_at(&place, node))
