@@ -5,6 +5,7 @@
  * Atomic operations on objects of 1, 2, 4 or 8 bytes, but of no more than a long: integers,
  * booleans, enumerations and pointers; floating-point numbers and, in C, structures can be read,
  * set, exchanged and compared (bit by bit), a structure atomically if it is aligned to its size.
+ * Objects of other sizes can be read and set, a byte at a time.
  * addr points to the object, which may be volatile, and const to be read. Results have the type of
  * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes.
  * Arguments are evaluated once.
@@ -123,10 +124,26 @@ static inline void *_uatomic_hide(const volatile void *addr)
 	((void) __atomic_compare_exchange_n((volatile type *) (p),	\
 		(type *) (old), (type) (_new), 0, mos, mof))
 
+/* Whether the processor has no atomic of that size: such objects are loaded and stored in pieces. */
+#define _uatomic_in_pieces(size)	((size) > sizeof(long) || ((size) & ((size) - 1)))
+
+static inline void _uatomic_copy(volatile void *to, const volatile void *from, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		((volatile char *) to)[i] = ((const volatile char *) from)[i];
+}
+
 /* *ret becomes *addr. */
 static inline __attribute__((__always_inline__))
 void _uatomic_load(const volatile void *addr, void *ret, size_t size, int mo)
 {
+	if (_uatomic_in_pieces(size)) {
+		_uatomic_copy(ret, addr, size);
+		__atomic_thread_fence(cmm_to_c11(mo));
+		return;
+	}
 	unsigned long v = _uatomic_sized(_uatomic_op_load, size, addr, cmm_to_c11(mo));
 
 	_uatomic_sized(_uatomic_put, size, ret, v);
@@ -137,6 +154,12 @@ void _uatomic_load(const volatile void *addr, void *ret, size_t size, int mo)
 static inline __attribute__((__always_inline__))
 void _uatomic_store(volatile void *addr, const void *value, size_t size, int mo)
 {
+	if (_uatomic_in_pieces(size)) {
+		__atomic_thread_fence(cmm_to_c11(mo));
+		_uatomic_copy(addr, value, size);
+		cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
+		return;
+	}
 	unsigned long v = _uatomic_sized(_uatomic_get, size, value, );
 
 	_uatomic_sized(_uatomic_op_store, size, addr, v, cmm_to_c11(mo));
@@ -210,13 +233,13 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 
 #define uatomic_load_mo(addr, mo) __extension__ ({			\
 	_uatomic_type(addr) _uatomic_loaded;				\
-	_uatomic_load((addr), &_uatomic_loaded, _uatomic_size(addr), (mo)); \
+	_uatomic_load((addr), &_uatomic_loaded, sizeof(*(addr)), (mo)); \
 	_uatomic_loaded;						\
 })
 
 #define uatomic_store_mo(addr, v, mo) __extension__ ({			\
 	_uatomic_type(addr) _uatomic_stored = (_uatomic_type(addr)) (v); \
-	_uatomic_store((addr), &_uatomic_stored, _uatomic_size(addr), (mo)); \
+	_uatomic_store((addr), &_uatomic_stored, sizeof(*(addr)), (mo)); \
 })
 
 /* The value that *addr had before. */

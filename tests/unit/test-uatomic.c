@@ -317,6 +317,22 @@ ORDERS_TEST(test_orders_2, short)
 ORDERS_TEST(test_orders_4, unsigned int)
 ORDERS_TEST(test_orders_8, long)
 
+/* What no processor has an atomic for. */
+START_TEST(test_other_sizes)
+{
+	struct wide { long a, b, c; } wide = { 1, 2, 3 }, other;
+	struct odd { char x[3]; } odd = { { 1, 2, 3 } };
+
+	other = CMM_LOAD_SHARED(wide);
+	ck_assert(other.a == 1 && other.b == 2 && other.c == 3);
+	other.b = 9;
+	uatomic_store(&wide, other, CMM_RELEASE);
+	ck_assert(wide.b == 9 && uatomic_load(&wide, CMM_ACQUIRE).b == 9);
+	ck_assert(uatomic_read(&odd).x[2] == 3);
+	ck_assert(CMM_STORE_SHARED(odd, ((struct odd) { { 7, 8, 9 } })).x[0] == 7 && odd.x[2] == 9);
+}
+END_TEST
+
 /* What is no number can be read, set, exchanged and compared, bit by bit. */
 START_TEST(test_float_and_structure)
 {
@@ -555,6 +571,7 @@ int main(void)
 	tcase_add_test(operations, test_orders_2);
 	tcase_add_test(operations, test_orders_4);
 	tcase_add_test(operations, test_orders_8);
+	tcase_add_test(operations, test_other_sizes);
 	tcase_add_test(operations, test_float_and_structure);
 	tcase_add_test(operations, test_arrays_of_pointers);
 	suite_add_tcase(suite, threads);
