@@ -2,6 +2,9 @@
 /* Lookups and traversals: loads alone, so that they are wait-free. */
 #include "lfht.h"
 
+/* Tables from this size on do not fit in a core's own cache. */
+#define ORDER_UNCACHED	14
+
 struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
 		cds_lfht_match_fct match, const void *key, unsigned long *after)
 {
@@ -49,12 +52,11 @@ void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, cons
 	set_iter(iter, node, after);
 }
 
-/* The bucket so many places behind the one of reverse_hash; NULL: beyond the last. */
-static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned long reverse_hash,
-		unsigned long places)
+/* In a table of 2^order buckets, the one so many behind that of reverse_hash; NULL: past the last. */
+static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned int order,
+		unsigned long reverse_hash, unsigned long places)
 {
-	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
-	unsigned long step = order ? 1UL << (4 * QUARTER - order) : 0, ahead = reverse_hash + places * step;
+	unsigned long step = 1UL << (4 * QUARTER - order), ahead = reverse_hash + places * step;
 
 	return ahead <= reverse_hash ? NULL : quiesce_bucket(ht, quiesce_reverse(ahead & -step));
 }
@@ -65,9 +67,13 @@ static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned lo
  */
 static void prefetch(const struct cds_lfht *ht, unsigned long reverse_hash)
 {
-	const struct cds_lfht_node *far = bucket_ahead(ht, reverse_hash, 8);
-	const struct cds_lfht_node *near = bucket_ahead(ht, reverse_hash, 4);
+	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
+	const struct cds_lfht_node *far, *near;
 
+	if (order < ORDER_UNCACHED)
+		return;
+	far = bucket_ahead(ht, order, reverse_hash, 8);
+	near = bucket_ahead(ht, order, reverse_hash, 4);
 	if (far)
 		__builtin_prefetch(far);
 	if (near)

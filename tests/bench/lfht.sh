@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# lfht.sh PREFIX [ROUNDS [NODES ...]]: the hash table of the library installed below PREFIX, beside
+# the liburcu below $LIBURCU, and Concurrency Kit's ck_ht if its headers are below $CK or installed.
+# The sides take turns, ROUNDS times; a line has the median nanoseconds of each, the spread (the
+# middle half of the rounds), and ours as so many times as fast as liburcu's.
+set -eu
+
+here=$(dirname "$0")
+prefix=$1
+rounds=${2:-5}
+shift; [ $# = 0 ] || shift
+[ $# != 0 ] || set -- 1000 100000 1000000 10000000
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# build SIDE LIBRARY-DIRECTORY INCLUDE-DIRECTORY MEMB-LIBRARY
+build() {
+	${CC:-cc} -w -O2 -D_GNU_SOURCE -D_LGPL_SOURCE -I"$3" -o "$work/$1" "$here/lfht.c" \
+		-L"$2" -Wl,-rpath,"$2" "$4" -lurcu-cds -lurcu-common -pthread
+}
+
+sides=quiesce
+build quiesce "$prefix/lib" "$prefix/include" -lurcu-memb
+if [ -n "${LIBURCU:-}" ]; then
+	library=$(dirname "$(find "$LIBURCU" -name liburcu-memb.so | head -n 1)")
+	headers=$(dirname "$(find "$LIBURCU/include" -name urcu-pointer.h | head -n 1)")
+	build liburcu "$library" "$headers" -lurcu-memb
+	sides="$sides liburcu"
+fi
+if ${CC:-cc} -w -O2 ${CK:+-I"$CK/include"} -o "$work/ck_ht" "$here/lfht-ck.c" \
+	$(find "${CK:-/usr}" -name libck.a 2>/dev/null | head -n 1) 2>/dev/null; then
+	sides="$sides ck_ht"
+fi
+
+for nodes; do
+	for threads in 1 2; do
+		for round in $(seq "$rounds"); do
+			for side in $sides; do
+				[ "$threads" = 1 ] || [ "$side" != ck_ht ] || continue
+				timeout 600 "$work/$side" "$nodes" "$threads" |
+					sed "s/^/$side $round /" || echo "# $side did not end"
+			done
+		done
+	done
+done | awk '
+	function median(list, count, part,    i, j, t) {
+		for (i = 2; i <= count; i++)
+			for (j = i; j > 1 && v[list, j - 1] > v[list, j]; j--) {
+				t = v[list, j]; v[list, j] = v[list, j - 1]; v[list, j - 1] = t
+			}
+		return v[list, int((count - 1) * part) + 1]
+	}
+	NF == 6 {
+		what = $3 " " $4 " " $5
+		if (!(what in seen)) { seen[what] = 1; order[++whats] = what }
+		v[$1, what, ++n[$1, what]] = $6
+	}
+	NF != 6 { print }
+	END {
+		print "what nodes threads | ours [middle half] | liburcu [middle half] | ck_ht | times as fast"
+		for (i = 1; i <= whats; i++) {
+			what = order[i]
+			line = what
+			split("quiesce liburcu ck_ht", side, " ")
+			for (s = 1; s <= 3; s++) {
+				list = side[s] SUBSEP what
+				m[s] = 0
+				if (!n[list]) { line = line " | -"; continue }
+				m[s] = median(list, n[list], 0.5)
+				line = line sprintf(" | %.1f [%.1f %.1f]", m[s],
+					median(list, n[list], 0.25), median(list, n[list], 0.75))
+			}
+			print line " | " (m[1] && m[2] ? sprintf("%.2f", m[2] / m[1]) : "-")
+		}
+	}'
