@@ -138,8 +138,8 @@ static inline struct cds_lfht *cds_lfht_new_with_flavor_alloc(unsigned long init
 /*
  * Take down a table that nobody uses any more. Returns 0, or -EPERM if nodes are left in it, and
  * then does nothing. If attr is not NULL, *attr becomes what new was given. A resize that is under
- * way frees the table's memory when it finds it destroyed: wait for that, where it matters, with
- * rcu_barrier. Anywhere but in signal handlers, callbacks too.
+ * way frees the table's memory when it finds it destroyed: wait for that, before the library is
+ * unloaded above all, with one rcu_barrier. Anywhere but in signal handlers, callbacks too.
  */
 extern int cds_lfht_destroy(struct cds_lfht *ht, pthread_attr_t **attr);
 

@@ -338,23 +338,23 @@ static void request_run(struct rcu_head *head)
 	struct request *request = caa_container_of(head, struct request, head);
 	struct cds_lfht *ht = __atomic_load_n(&request->ht, __ATOMIC_ACQUIRE);
 	uintptr_t word;
-	bool more;
 
 	if (!ht)
 		return;
 	word = __atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_WANTED, __ATOMIC_SEQ_CST);
-	if (word & REQUEST_HELD) {
-		if (__atomic_load_n(&ht->destroyed, __ATOMIC_ACQUIRE)) {
-			quiesce_table_free(ht);
-			return;
-		}
-		more = true;
-	} else {
+	if (!(word & REQUEST_HELD)) {
+		bool more;
+
 		ht->flavor->read_lock();
 		more = step(ht);
 		ht->flavor->read_unlock();
+		if (!more && request_finish(request))
+			return;
 	}
-	if (more || !request_finish(request))
+	/* At once, so that one rcu_barrier after destroy is enough. */
+	if (__atomic_load_n(&ht->destroyed, __ATOMIC_ACQUIRE))
+		quiesce_table_free(ht);
+	else
 		ht->flavor->update_call_rcu(&request->head, request_run);
 }
 
