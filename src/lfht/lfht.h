@@ -109,12 +109,14 @@ static inline unsigned long quiesce_word_to(const struct cds_lfht_node *node)
 }
 
 /*
- * Whether what word points to is past reverse_hash, as far as its tag tells. The holder is known to
- * have the same first quarter; then what follows has that too, or a greater one.
+ * How what word points to lies to reverse_hash, as far as its tag tells: positive if it is past, 0 if
+ * that must be looked at, negative if it comes before or has another first quarter. The holder is
+ * known to have the same first quarter; then what follows has that too, or a greater one.
  */
-static inline bool quiesce_word_past(unsigned long word, unsigned long reverse_hash)
+static inline long quiesce_word_order(unsigned long word, unsigned long reverse_hash)
 {
-	return (word & quiesce_lfht_tag) > quiesce_tag_of(reverse_hash);
+	return (long)((word & quiesce_lfht_tag) >> QUARTER) -
+	       (long)(quiesce_tag_of(reverse_hash) >> QUARTER);
 }
 
 static inline bool quiesce_same_quarter(unsigned long a, unsigned long b)
@@ -178,8 +180,8 @@ enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_
 bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node);
 
 /*
- * The first node from word on that match accepts; *after is its word then. Near: as for
- * quiesce_word_past. NULL if there is none.
+ * The first node from word on that match accepts; *after is its word then. Near: the word's holder
+ * has the same first quarter. NULL if there is none.
  */
 struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
 		cds_lfht_match_fct match, const void *key, unsigned long *after);

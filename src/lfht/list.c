@@ -89,7 +89,7 @@ again:
 		struct cds_lfht_node *next = quiesce_word_node(place->word);
 		unsigned long after;
 
-		if (!next || (near && quiesce_word_past(place->word, reverse_hash)))
+		if (!next || (near && quiesce_word_order(place->word, reverse_hash) > 0))
 			return FOUND_PLACE;
 		after = quiesce_word(next);
 		if (after & WORD_REMOVED) {

@@ -10,15 +10,26 @@ struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reve
 {
 	struct cds_lfht_node *node;
 
-	while ((node = quiesce_word_node(word)) &&
-	       !(near && quiesce_word_past(word, reverse_hash))) {
+	while ((node = quiesce_word_node(word))) {
+		long order = near ? quiesce_word_order(word, reverse_hash) : 0;
+
+		if (order > 0)
+			return NULL;
 		*after = quiesce_word(node);
+		near = quiesce_same_quarter(node->reverse_hash, reverse_hash);
+		/*
+		 * Told by the word, which was there before the node is: so the processor need not guess
+		 * until then whether to go on, and can be at the next lookup already.
+		 */
+		if (order < 0 && near) {
+			word = *after;
+			continue;
+		}
 		if (node->reverse_hash > reverse_hash)
 			return NULL;
 		if (node->reverse_hash == reverse_hash && !(word & WORD_BUCKET) &&
 		    !(*after & WORD_REMOVED) && match(node, key))
 			return node;
-		near = quiesce_same_quarter(node->reverse_hash, reverse_hash);
 		word = *after;
 	}
 	return NULL;
