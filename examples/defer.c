@@ -8,13 +8,13 @@
  * cc defer.c -lurcu -lpthread
  */
 #include <pthread.h>
-#include <stdbool.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/uatomic.h>
 
-enum { READERS = 2, CHANGES = 20000 };
+enum { READERS = 2, READS = 2000 };
 
 struct configuration {
 	long version, copy;	/* equal until it is freed */
@@ -22,7 +22,7 @@ struct configuration {
 
 static struct configuration *configuration;	/* RCU-protected */
 static long freed;				/* atomic */
-static bool stop;				/* atomic */
+static int readers = READERS;			/* atomic: still at work */
 
 static struct configuration *new_configuration(long version)
 {
@@ -39,7 +39,7 @@ static void free_configuration(void *p)
 {
 	struct configuration *old = p;
 
-	old->copy = -1;
+	CMM_STORE_SHARED(old->copy, -1);	/* for readers that should not be there */
 	free(old);
 	uatomic_inc(&freed);
 }
@@ -50,23 +50,25 @@ static void *read_configuration(void *arg)
 	long *wrong = arg, last = 0;
 
 	rcu_register_thread();
-	do {
+	for (int i = 0; i < READS; i++) {
 		struct configuration *now;
 
 		rcu_read_lock();
 		now = rcu_dereference(configuration);
+		sched_yield();		/* meanwhile it may be replaced */
 		*wrong += now->version != now->copy || now->version < last;
 		last = now->version;
 		rcu_read_unlock();
-	} while (!uatomic_load(&stop));
+	}
 	rcu_unregister_thread();
+	uatomic_dec(&readers);
 	return NULL;
 }
 
 int main(void)
 {
 	pthread_t thread[READERS];
-	long wrong[READERS] = { 0 }, sum = 0;
+	long wrong[READERS] = { 0 }, sum = 0, changes = 0;
 
 	if (rcu_defer_register_thread())
 		return EXIT_FAILURE;
@@ -74,19 +76,20 @@ int main(void)
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&thread[i], NULL, read_configuration, &wrong[i]))
 			return EXIT_FAILURE;
-	for (long version = 1; version <= CHANGES; version++)
+	for (; uatomic_load(&readers); changes++) {
 		defer_rcu(free_configuration,
-			  rcu_xchg_pointer(&configuration, new_configuration(version)));
-	uatomic_store(&stop, true);
+			  rcu_xchg_pointer(&configuration, new_configuration(changes + 1)));
+		sched_yield();
+	}
 	for (int i = 0; i < READERS; i++) {
 		pthread_join(thread[i], NULL);
 		sum += wrong[i];
 	}
 	/* What is still queued runs now; unregistering would do the same. */
 	rcu_defer_barrier_thread();
-	printf("%ld of %d old configurations freed, %ld wrong reads\n", uatomic_load(&freed), CHANGES,
+	printf("%ld of %ld old configurations freed, %ld wrong reads\n", uatomic_load(&freed), changes,
 	       sum);
 	rcu_defer_unregister_thread();
 	free(configuration);
-	return uatomic_load(&freed) == CHANGES && !sum ? EXIT_SUCCESS : EXIT_FAILURE;
+	return uatomic_load(&freed) == changes && !sum ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,14 +8,13 @@
  */
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/uatomic.h>
 #include <urcu/urcu-poll.h>
 
-enum { READERS = 2, DRAWN = 100, FRAMES = 8, PIXELS = 64 };
+enum { READERS = 2, LOOKS = 500, FRAMES = 3, PIXELS = 64 };
 
 struct frame {
 	struct urcu_gp_poll_state retired;	/* the grace period that must be over */
@@ -24,7 +23,7 @@ struct frame {
 
 static struct frame frames[FRAMES];
 static struct frame *shown;		/* RCU-protected */
-static bool stop;			/* atomic */
+static int readers = READERS;		/* atomic: still at work */
 
 static void draw(struct frame *frame, long colour)
 {
@@ -38,17 +37,21 @@ static void *look(void *arg)
 	long *wrong = arg;
 
 	rcu_register_thread();
-	do {
+	for (int n = 0; n < LOOKS; n++) {
 		struct frame *frame;
 
 		rcu_read_lock();
 		frame = rcu_dereference(shown);
-		for (int i = 1; i < PIXELS; i++)
+		for (int i = 1; i < PIXELS; i++) {
+			if (i % 16 == 0)
+				sched_yield();		/* meanwhile others are drawn */
 			*wrong += CMM_LOAD_SHARED(frame->pixel[i]) !=
-				  CMM_LOAD_SHARED(frame->pixel[i - 1]);
+				  CMM_LOAD_SHARED(frame->pixel[0]);
+		}
 		rcu_read_unlock();
-	} while (!uatomic_load(&stop));
+	}
 	rcu_unregister_thread();
+	uatomic_dec(&readers);
 	return NULL;
 }
 
@@ -70,7 +73,7 @@ static struct frame *free_frame(long *asked)
 int main(void)
 {
 	pthread_t thread[READERS];
-	long wrong[READERS] = { 0 }, sum = 0, asked = 0;
+	long wrong[READERS] = { 0 }, sum = 0, asked = 0, drawn = 0;
 
 	/* A name stays good: a grace period that is over remains so. */
 	for (int i = 0; i < FRAMES; i++)
@@ -79,19 +82,18 @@ int main(void)
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&thread[i], NULL, look, &wrong[i]))
 			return EXIT_FAILURE;
-	for (long colour = 1; colour <= DRAWN; colour++) {
+	while (uatomic_load(&readers)) {
 		struct frame *frame = free_frame(&asked), *old;
 
-		draw(frame, colour);
+		draw(frame, ++drawn);
 		old = rcu_xchg_pointer(&shown, frame);
 		/* After it cannot be found any more: sections that begin now do not count. */
 		old->retired = start_poll_synchronize_rcu();
 	}
-	uatomic_store(&stop, true);
 	for (int i = 0; i < READERS; i++) {
 		pthread_join(thread[i], NULL);
 		sum += wrong[i];
 	}
-	printf("%d frames drawn in %d places, %ld polls, %ld torn pixels\n", DRAWN, FRAMES, asked, sum);
-	return sum || shown->pixel[0] != DRAWN ? EXIT_FAILURE : EXIT_SUCCESS;
+	printf("%ld frames drawn in %d places, %ld polls, %ld torn pixels\n", drawn, FRAMES, asked, sum);
+	return sum || shown->pixel[0] != drawn ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -7,14 +7,16 @@
  * cc rcuhlist.c -lurcu -lpthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/compiler.h>
 #include <urcu/hlist.h>
 #include <urcu/rcuhlist.h>
+#include <urcu/uatomic.h>
 
-enum { CHAINS = 16, PEOPLE = 100, READERS = 2, LOOKUPS = 20000, MOVES = 5000 };
+enum { CHAINS = 16, PEOPLE = 100, READERS = 2, LOOKUPS = 2000 };
 
 struct person {
 	struct cds_hlist_node node;
@@ -23,6 +25,7 @@ struct person {
 };
 
 static struct cds_hlist_head book[CHAINS];	/* all zero: empty chains */
+static int readers = READERS;			/* atomic: still at work */
 
 static struct cds_hlist_head *chain_of(int name)
 {
@@ -57,7 +60,7 @@ static void free_person(struct rcu_head *head)
 {
 	struct person *person = caa_container_of(head, struct person, rcu);
 
-	person->number = -1;
+	CMM_STORE_SHARED(person->number, -1);	/* for readers that should not be there */
 	free(person);
 }
 
@@ -72,11 +75,13 @@ static void *look_up(void *arg)
 
 		rcu_read_lock();
 		person = find(name);
+		sched_yield();		/* meanwhile others change the book */
 		/* A number ends with the name. Odd names never move and are always there. */
 		*wrong += person ? person->number % PEOPLE != name : name % 2;
 		rcu_read_unlock();
 	}
 	rcu_unregister_thread();
+	uatomic_dec(&readers);
 	return NULL;
 }
 
@@ -84,19 +89,20 @@ int main(void)
 {
 	struct person *people[PEOPLE], *person, *next;
 	pthread_t thread[READERS];
-	int wrong[READERS] = { 0 }, sum = 0, left = 0;
+	int wrong[READERS] = { 0 }, sum = 0, moves = 0, left = 0;
 
 	for (int i = 0; i < PEOPLE; i++)
 		people[i] = add(i, i);
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&thread[i], NULL, look_up, &wrong[i]))
 			return EXIT_FAILURE;
-	for (int i = 0; i < MOVES; i++) {
-		int name = i * 2 % PEOPLE;
+	for (; uatomic_load(&readers); moves++) {
+		int name = moves % (PEOPLE / 2) * 2;
 
 		cds_hlist_del_rcu(&people[name]->node);
 		call_rcu(&people[name]->rcu, free_person);
-		people[name] = add(name, i * PEOPLE + name);
+		people[name] = add(name, moves % 1000 * PEOPLE + name);
+		sched_yield();
 	}
 	for (int i = 0; i < READERS; i++) {
 		pthread_join(thread[i], NULL);
@@ -110,7 +116,6 @@ int main(void)
 			free(person);
 			left++;
 		}
-	printf("%d people moved %d times, %d of %d lookups were wrong\n", left, MOVES, sum,
-	       READERS * LOOKUPS);
+	printf("%d people moved %d times, %d lookups were wrong\n", left, moves, sum);
 	return !sum && left == PEOPLE ? EXIT_SUCCESS : EXIT_FAILURE;
 }

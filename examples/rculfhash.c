@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A dictionary that many threads fill, change and read at once, and that grows as it is filled.
- * Whoever looks at a table is in a read-side section, writers too. What a lookup found is good until
- * that section ends; so an entry that was taken out is freed by call_rcu.
+ * Whoever looks at a table is in a read-side section, writers too. What a lookup found is good
+ * until that section ends; so an entry that was taken out is freed by call_rcu.
  *
  * cc rculfhash.c -lurcu -lurcu-cds -lpthread
  */
@@ -21,8 +21,11 @@ struct entry {
 	int key;
 };
 
+struct counts {
+	int added, missing;
+};
+
 static struct cds_lfht *table;
-static int added[THREADS], missing[THREADS];
 
 /* Spread over the low bits, which choose the bucket. */
 static unsigned long hash(int key)
@@ -55,7 +58,8 @@ static void free_entry(struct rcu_head *head)
 /* Each thread tries to add each key, and one of them gets it in; key 0 they replace. */
 static void *fill(void *arg)
 {
-	const int zero = 0, me = *(int *) arg;
+	struct counts *counts = arg;
+	const int zero = 0;
 
 	rcu_register_thread();
 	for (int key = 1; key <= KEYS; key++) {
@@ -69,12 +73,12 @@ static void *fill(void *arg)
 		/* The old and the new change places in one step, so that key 0 is always there. */
 		cds_lfht_lookup(table, hash(0), match, &zero, &iter);
 		if (!old || !cds_lfht_iter_get_node(&iter))
-			missing[me]++;
+			counts->missing++;
 		else	/* readers may still look at what was in the table */
 			call_rcu(&caa_container_of(old, struct entry, node)->rcu, free_entry);
 		rcu_read_unlock();
 		if (there == &entry->node)
-			added[me]++;
+			counts->added++;
 		else	/* it never was in the table, and can go at once */
 			free(entry);
 	}
@@ -84,7 +88,8 @@ static void *fill(void *arg)
 
 int main(void)
 {
-	int id[THREADS], sum = 0, bad = 0, meanings = 0, deleted = 0, key = KEYS + 1;
+	int sum = 0, bad = 0, meanings = 0, deleted = 0, key = KEYS + 1;
+	struct counts counts[THREADS] = { { 0, 0 } };
 	pthread_t thread[THREADS];
 	struct cds_lfht_iter iter;
 	struct entry *entry;
@@ -96,15 +101,13 @@ int main(void)
 	rcu_read_lock();
 	cds_lfht_add(table, hash(0), &new_entry(0)->node);
 	rcu_read_unlock();
-	for (int i = 0; i < THREADS; i++) {
-		id[i] = i;
-		if (pthread_create(&thread[i], NULL, fill, &id[i]))
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&thread[i], NULL, fill, &counts[i]))
 			return EXIT_FAILURE;
-	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(thread[i], NULL);
-		sum += added[i];
-		bad += missing[i];
+		sum += counts[i].added;
+		bad += counts[i].missing;
 	}
 
 	rcu_read_lock();

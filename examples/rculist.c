@@ -7,13 +7,15 @@
  * cc rculist.c -lurcu -lpthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/list.h>
 #include <urcu/rculist.h>
+#include <urcu/uatomic.h>
 
-enum { READERS = 2, WALKS = 2000, ROUNDS = 200, SUBSCRIBERS = 10, ALIVE = 1, DEAD = -1 };
+enum { READERS = 2, WALKS = 200, SUBSCRIBERS = 10, ALIVE = 1, DEAD = -1 };
 
 /*
  * Two nodes, for two lists: readers may still walk over node after cds_list_del_rcu, so it must not
@@ -26,6 +28,7 @@ struct subscriber {
 };
 
 static CDS_LIST_HEAD(subscribers);
+static int readers = READERS;	/* atomic: still at work */
 
 static struct subscriber *new_subscriber(int number)
 {
@@ -50,6 +53,7 @@ static void *walk(void *arg)
 
 		rcu_read_lock();
 		cds_list_for_each_entry_rcu(subscriber, &subscribers, node) {
+			sched_yield();	/* meanwhile others change the list */
 			*wrong += subscriber->state != ALIVE;
 			next += subscriber->number == next;
 		}
@@ -57,6 +61,7 @@ static void *walk(void *arg)
 		*wrong += next != SUBSCRIBERS;
 	}
 	rcu_unregister_thread();
+	uatomic_dec(&readers);
 	return NULL;
 }
 
@@ -81,7 +86,7 @@ static int free_all(struct cds_list_head *gone)
 	int freed = 0;
 
 	cds_list_for_each_entry_safe(subscriber, next, gone, leaving) {
-		subscriber->state = DEAD;
+		CMM_STORE_SHARED(subscriber->state, DEAD);
 		free(subscriber);
 		freed++;
 	}
@@ -90,8 +95,9 @@ static int free_all(struct cds_list_head *gone)
 
 int main(void)
 {
+	struct subscriber *subscriber, *next;
 	pthread_t thread[READERS];
-	int wrong[READERS] = { 0 }, sum = 0, freed = 0;
+	int wrong[READERS] = { 0 }, sum = 0, rounds = 0, freed = 0;
 	CDS_LIST_HEAD(gone);
 
 	for (int i = 0; i < SUBSCRIBERS; i++)
@@ -99,7 +105,7 @@ int main(void)
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&thread[i], NULL, walk, &wrong[i]))
 			return EXIT_FAILURE;
-	for (int i = 0; i < ROUNDS; i++) {
+	for (; uatomic_load(&readers); rounds++) {
 		CDS_INIT_LIST_HEAD(&gone);
 		change_all(&gone);
 		synchronize_rcu();	/* not inside a section, where it would wait for itself */
@@ -111,12 +117,8 @@ int main(void)
 	}
 	printf("%d subscribers left while %d readers walked, %d things were wrong\n", freed, READERS,
 	       sum);
-	while (!cds_list_empty(&subscribers)) {	/* nobody walks any more: no grace period is needed */
-		struct subscriber *first;
-
-		first = cds_list_first_entry(&subscribers, struct subscriber, node);
-		cds_list_del(&first->node);
-		free(first);
-	}
-	return !sum && freed == ROUNDS * (SUBSCRIBERS + 1) ? EXIT_SUCCESS : EXIT_FAILURE;
+	/* Nobody walks any more: no grace period is needed. */
+	cds_list_for_each_entry_safe(subscriber, next, &subscribers, node)
+		free(subscriber);
+	return !sum && freed == rounds * (SUBSCRIBERS + 1) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,13 +7,15 @@
  * cc ref.c -lurcu -lpthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/compiler.h>
 #include <urcu/ref.h>
+#include <urcu/uatomic.h>
 
-enum { USERS = 3, USES = 3000, SESSIONS = 1000, OPEN = 0x09e2, CLOSED = 0xc105ed };
+enum { USERS = 3, USES = 1000, OPEN = 0x09e2, CLOSED = 0xc105ed };
 
 struct session {
 	struct urcu_ref ref;
@@ -23,6 +25,7 @@ struct session {
 
 static struct session *current;		/* RCU-protected; holds a reference of its own */
 static int freed;			/* by callbacks, one at a time */
+static int users = USERS;		/* atomic: still at work */
 
 static struct session *open_session(void)
 {
@@ -58,6 +61,7 @@ static struct session *get_session(void)
 	do {
 		rcu_read_lock();
 		session = rcu_dereference(current);
+		sched_yield();		/* meanwhile the session may be closed */
 		/* False if the last reference is gone: then there is a newer session by now. */
 		taken = urcu_ref_get_unless_zero(&session->ref);
 		rcu_read_unlock();
@@ -73,6 +77,7 @@ static void *use_sessions(void *arg)
 	for (int i = 0; i < USES; i++) {
 		struct session *session = get_session(), *same = session;
 
+		sched_yield();		/* outside of the section: this may take long */
 		*wrong += session->state != OPEN;
 		urcu_ref_get(&same->ref);	/* who holds one can take another */
 		urcu_ref_put(&session->ref, release_session);
@@ -80,24 +85,27 @@ static void *use_sessions(void *arg)
 		urcu_ref_put(&same->ref, release_session);
 	}
 	rcu_unregister_thread();
+	uatomic_dec(&users);
 	return NULL;
 }
 
 int main(void)
 {
 	pthread_t thread[USERS];
-	int wrong[USERS] = { 0 }, sum = 0;
+	int wrong[USERS] = { 0 }, sum = 0, sessions = 1;
 
 	rcu_register_thread();		/* since it calls call_rcu, in release_session */
 	current = open_session();
 	for (int i = 0; i < USERS; i++)
 		if (pthread_create(&thread[i], NULL, use_sessions, &wrong[i]))
 			return EXIT_FAILURE;
-	for (int i = 1; i < SESSIONS; i++) {
+	for (; uatomic_load(&users); sessions++) {
 		/* The new one first: users must find one that is not yet released. */
 		struct session *old = rcu_xchg_pointer(&current, open_session());
 
 		urcu_ref_put(&old->ref, release_session);
+		for (int i = 0; i < 2 * USERS; i++)	/* a session lasts a while */
+			sched_yield();
 	}
 	for (int i = 0; i < USERS; i++) {
 		pthread_join(thread[i], NULL);
@@ -106,6 +114,6 @@ int main(void)
 	urcu_ref_put(&current->ref, release_session);
 	rcu_barrier();
 	rcu_unregister_thread();
-	printf("%d sessions, %d freed, %d uses of a closed one\n", SESSIONS, freed, sum);
-	return freed == SESSIONS && !sum ? EXIT_SUCCESS : EXIT_FAILURE;
+	printf("%d sessions, %d freed, %d uses of a closed one\n", sessions, freed, sum);
+	return freed == sessions && !sum ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <urcu/uatomic.h>
 
-enum { THREADS = 4, ROUNDS = 5000, LETTERS = 1000 };
+enum { THREADS = 4, ROUNDS = 20000, LETTERS = 1000 };
 
 static unsigned long counter, highest, flags;	/* atomic */
+static int started;				/* atomic */
 static char *owner;				/* atomic: who holds the lock */
 static unsigned long guarded;			/* under that lock */
 
@@ -52,6 +53,9 @@ static void *count(void *arg)
 	char me;
 
 	uatomic_or(&flags, mine);
+	uatomic_inc(&started);
+	while (uatomic_load(&started) < THREADS)	/* all at once */
+		sched_yield();
 	for (int i = 0; i < ROUNDS; i++) {
 		uatomic_inc(&counter);		/* relaxed: nothing else depends on it */
 		raise_highest(mine * ROUNDS + (unsigned long) i);
