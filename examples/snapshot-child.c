@@ -41,9 +41,8 @@ static void callbacks_check(const struct store *store)
 	if (store_callbacks_queued() != store_callbacks_run())
 		fail("%lu callbacks were queued, %lu have run", store_callbacks_queued(),
 		     store_callbacks_run());
-	if (store_objects() != 2 * store->count)
-		fail("%lu objects are left instead of %" PRIu64, store_objects(),
-		     2 * store->count);
+	if (store_objects() != store->count)
+		fail("%lu objects are left instead of %" PRIu64, store_objects(), store->count);
 }
 
 static void free_half(struct app *app)

@@ -8,14 +8,6 @@
 
 #include "snapshot.h"
 
-/* A key that is present. It belongs to a bucket's chain and leads to the current record. */
-struct entry {
-	struct cds_hlist_node node;
-	struct rcu_head rcu;
-	const struct stanza *origin;
-	struct record *record;		/* RCU-protected */
-};
-
 static atomic_ulong callbacks_queued;
 static atomic_ulong callbacks_run;
 static atomic_ulong objects;
@@ -83,6 +75,7 @@ static struct record *record_new(const struct stanza *origin, uint64_t version, 
 {
 	struct record *record = object_new(sizeof(*record) + origin->length);
 
+	cds_lfht_node_init(&record->node);
 	atomic_init(&record->state, RECORD_LIVE);
 	record->origin = origin;
 	record->version = version;
@@ -111,73 +104,63 @@ const char *record_verify(const struct record *record, const struct stanza *expe
 	return NULL;
 }
 
-static void entry_free(struct rcu_head *head)
+static unsigned long key_hash(const char *key)
 {
-	object_free(caa_container_of(head, struct entry, rcu), sizeof(struct entry));
+	return fnv1a(FNV1A_START, key, strlen(key));
 }
 
-static struct cds_hlist_head *bucket_of(struct store *store, const char *key)
+/* NULL stays NULL. */
+static struct record *record_of(struct cds_lfht_node *node)
 {
-	return &store->buckets[fnv1a(FNV1A_START, key, strlen(key)) & store->mask];
+	return node ? caa_container_of(node, struct record, node) : NULL;
 }
 
-/* Inside a read-side section, or under the writer lock. */
-static struct entry *entry_find(struct store *store, const char *key)
+static int record_match(struct cds_lfht_node *node, const void *key)
 {
-	struct entry *entry;
-
-	cds_hlist_for_each_entry_rcu_2(entry, bucket_of(store, key), node) {
-		if (strcmp(entry->origin->key, key) == 0)
-			return entry;
-	}
-	return NULL;
+	return strcmp(record_of(node)->origin->key, key) == 0;
 }
 
-static void entry_add(struct store *store, const struct stanza *origin, struct record *record)
+static struct record *record_find(struct store *store, const char *key)
 {
-	struct entry *entry = object_new(sizeof(*entry));
+	struct cds_lfht_iter iter;
 
-	entry->origin = origin;
-	entry->record = record;
-	cds_hlist_add_head_rcu(&entry->node, bucket_of(store, origin->key));
+	cds_lfht_lookup(store->records, key_hash(key), record_match, key, &iter);
+	return record_of(cds_lfht_iter_get_node(&iter));
 }
 
-static void entry_delete(struct store *store, struct entry *entry)
+/* Inside a read-side section, under the writer lock. */
+static void record_delete(struct store *store, struct record *record)
 {
 	store->count--;
-	store->version_sum -= entry->record->version;
-	cds_hlist_del_rcu(&entry->node);
-	record_retire(entry->record);
-	retire(&entry->rcu, entry_free);
+	store->version_sum -= record->version;
+	if (cds_lfht_del(store->records, &record->node) != 0)
+		fail("%s was deleted by somebody else", record->origin->key);
+	record_retire(record);
 }
 
-void store_init(struct store *store, size_t records)
+/* It begins with one bucket and grows while it is filled. */
+void store_init(struct store *store)
 {
-	size_t buckets = 1;
-
-	while (buckets < records)
-		buckets *= 2;
-	store->buckets = calloc(buckets, sizeof(*store->buckets));
-	if (!store->buckets)
-		die("calloc");
-	for (size_t i = 0; i < buckets; i++)
-		CDS_INIT_HLIST_HEAD(&store->buckets[i]);
-	store->mask = buckets - 1;
+	store->records = cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE, NULL);
+	if (!store->records)
+		die("cds_lfht_new");
 	pthread_mutex_init(&store->turn, NULL);
 	pthread_mutex_init(&store->writer, NULL);
 }
 
 void store_destroy(struct store *store)
 {
-	struct entry *entry, *next;
+	struct cds_lfht_iter iter;
+	struct record *record;
 
 	store_lock(store);
-	for (uint64_t i = 0; i <= store->mask; i++) {
-		cds_hlist_for_each_entry_safe_2(entry, next, &store->buckets[i], node)
-			entry_delete(store, entry);
-	}
+	rcu_read_lock();
+	cds_lfht_for_each_entry(store->records, &iter, record, node)
+		record_delete(store, record);
+	rcu_read_unlock();
 	store_unlock(store);
-	free(store->buckets);
+	if (cds_lfht_destroy(store->records, NULL) != 0)
+		fail("the table is not empty");
 	pthread_mutex_destroy(&store->writer);
 	pthread_mutex_destroy(&store->turn);
 }
@@ -198,55 +181,59 @@ void store_unlock(struct store *store)
 
 const struct record *store_lookup(struct store *store, const char *key)
 {
-	struct entry *entry = entry_find(store, key);
-
-	return entry ? rcu_dereference(entry->record) : NULL;
+	return record_find(store, key);
 }
 
 void store_replace(struct store *store, const struct stanza *origin, uint64_t version,
 		   uint64_t txn)
 {
 	struct record *record = record_new(origin, version, txn), *old;
-	struct entry *entry = entry_find(store, origin->key);
 
 	store->version_sum += version;
-	if (!entry) {
+	rcu_read_lock();
+	old = record_of(cds_lfht_add_replace(store->records, key_hash(origin->key), record_match,
+					     origin->key, &record->node));
+	if (old) {
+		store->version_sum -= old->version;
+		record_retire(old);
+	} else {
 		store->count++;
-		entry_add(store, origin, record);
-		return;
 	}
-	old = entry->record;
-	store->version_sum -= old->version;
-	rcu_assign_pointer(entry->record, record);
-	record_retire(old);
+	rcu_read_unlock();
 }
 
 int store_delete(struct store *store, const char *key)
 {
-	struct entry *entry = entry_find(store, key);
+	struct record *record;
 
-	if (!entry)
-		return 0;
-	entry_delete(store, entry);
-	return 1;
+	rcu_read_lock();
+	record = record_find(store, key);
+	if (record)
+		record_delete(store, record);
+	rcu_read_unlock();
+	return record != NULL;
 }
 
 int store_for_each(struct store *store, int (*visit)(const struct record *record, void *arg),
 		   void *arg)
 {
-	struct entry *entry;
+	struct cds_lfht_iter iter;
+	struct record *record;
 	int stop = 0;
 
 	rcu_read_lock();
-	for (uint64_t i = 0; i <= store->mask && !stop; i++) {
-		cds_hlist_for_each_entry_rcu_2(entry, &store->buckets[i], node) {
-			stop = visit(rcu_dereference(entry->record), arg);
-			if (stop)
-				break;
-		}
+	cds_lfht_for_each_entry(store->records, &iter, record, node) {
+		stop = visit(record, arg);
+		if (stop)
+			break;
 	}
 	rcu_read_unlock();
 	return stop;
+}
+
+void store_resize(struct store *store, unsigned long buckets)
+{
+	cds_lfht_resize(store->records, buckets);
 }
 
 unsigned long store_callbacks_queued(void)

@@ -2,9 +2,8 @@
 /*
  * The store: records by key, read under RCU while one writer at a time changes them.
  *
- * A key's entry stays where it is while its record is replaced, so that a lookup of a key which is
- * always present always finds it: taking one list node out and putting another in would not do,
- * because a reader half-way down the chain could miss both.
+ * A record is put in the place of another in one step, so that a lookup of a key which is always
+ * present always finds it: a reader that comes between a deletion and an addition would find neither.
  */
 #ifndef SNAPSHOT_STORE_H
 #define SNAPSHOT_STORE_H
@@ -15,7 +14,7 @@
 #include <stdint.h>
 
 #include "snapshot-flavor.h"
-#include <urcu/rcuhlist.h>
+#include <urcu/rculfhash.h>
 
 /* The text a record is made from. It is loaded once and never changes. */
 struct stanza {
@@ -27,6 +26,7 @@ struct stanza {
 
 /* One version of one record. Only state changes once it is published. */
 struct record {
+	struct cds_lfht_node node;
 	struct rcu_head rcu;
 	atomic_uint state;		/* enum record_state */
 	const struct stanza *origin;
@@ -44,8 +44,7 @@ enum record_state {
 };
 
 struct store {
-	struct cds_hlist_head *buckets;
-	uint64_t mask;			/* number of buckets - 1 */
+	struct cds_lfht *records;
 	pthread_mutex_t turn;		/* taken and dropped on the way to writer */
 	pthread_mutex_t writer;
 	/* All below: under the writer lock. */
@@ -54,7 +53,7 @@ struct store {
 	uint64_t version_sum;		/* sum of their versions */
 };
 
-void store_init(struct store *store, size_t records);
+void store_init(struct store *store);
 /* Delete what is left and free the table; rcu_barrier() is left to the caller. */
 void store_destroy(struct store *store);
 
@@ -72,6 +71,8 @@ int store_delete(struct store *store, const char *key);
 /* Call visit for every record, in one read-side section, until it returns non-zero; return that. */
 int store_for_each(struct store *store, int (*visit)(const struct record *record, void *arg),
 		   void *arg);
+/* Outside of read-side sections: give the table another size, while everybody goes on. */
+void store_resize(struct store *store, unsigned long buckets);
 
 /* Inside a read-side section: what is wrong with a record, or NULL. */
 const char *record_verify(const struct record *record, const struct stanza *expected);

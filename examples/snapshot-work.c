@@ -5,6 +5,9 @@
 /* More than this many callbacks behind, the updater waits for them. */
 #define BACKLOG_LIMIT 100000
 
+/* After so many transactions the updater resizes the table, so that forks come in the middle. */
+#define RESIZE_PERIOD 1024
+
 /* xorshift64*: fast, and each thread has its own. */
 static uint64_t random_next(uint64_t *seed)
 {
@@ -96,22 +99,26 @@ static void pair_delete(struct app *app, size_t pair)
 static void update_pair(struct app *app, size_t pair, bool try_delete)
 {
 	size_t keys = pair_end(&app->corpus, pair) - 2 * pair;
+	bool present;
 
 	store_lock(&app->store);
-	if (try_delete && pair_may_be_absent(pair) &&
-	    store_lookup(&app->store, app->corpus.stanzas[2 * pair].key))
+	rcu_read_lock();
+	present = store_lookup(&app->store, app->corpus.stanzas[2 * pair].key) != NULL;
+	rcu_read_unlock();
+	if (try_delete && pair_may_be_absent(pair) && present)
 		pair_delete(app, pair);
 	else
 		pair_write(app, pair);
 	store_unlock(&app->store);
-	atomic_fetch_add_explicit(&app->updates, keys, memory_order_relaxed);
+	if (present)
+		atomic_fetch_add_explicit(&app->updates, keys, memory_order_relaxed);
 }
 
 void *updater_main(void *arg)
 {
 	struct app *app = arg;
 	size_t pairs = pair_count(&app->corpus);
-	uint64_t seed = 20240229;
+	uint64_t seed = 20240229, transactions = 0;
 
 	rcu_register_thread();
 	while (!stopped(app)) {
@@ -119,6 +126,9 @@ void *updater_main(void *arg)
 
 		update_pair(app, (draw >> 1) % pairs, draw & 1);
 		rcu_quiescent_state();
+		if (++transactions % RESIZE_PERIOD == 0)
+			store_resize(&app->store, transactions % (2 * RESIZE_PERIOD) ?
+						  4 * pairs : pairs / 4);
 		if (store_callbacks_queued() - store_callbacks_run() > BACKLOG_LIMIT) {
 			atomic_fetch_add_explicit(&app->updater_waits, 1, memory_order_relaxed);
 			rcu_barrier();

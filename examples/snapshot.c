@@ -220,7 +220,7 @@ static void app_load(struct app *app)
 {
 	size_t count = app->corpus.count;
 
-	store_init(&app->store, count);
+	store_init(&app->store);
 	app->versions = calloc(count, sizeof(*app->versions));
 	if (!app->versions)
 		die("calloc");

@@ -46,7 +46,7 @@ struct app {
 	struct reader *readers;
 	pthread_t updater, saver;
 	uint64_t *versions;		/* by key: the last version written; writer lock */
-	atomic_ulong updates;		/* records written or deleted */
+	atomic_ulong updates;		/* records replaced or deleted */
 	atomic_ulong updater_waits;	/* times the updater let the callbacks catch up */
 	atomic_ulong snapshots;		/* written, loaded back and found right */
 	atomic_ulong failed_forks;

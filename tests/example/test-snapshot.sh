@@ -20,23 +20,13 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# As a user would: from an installed library, through pkg-config.
-build_own()
-{
-	unset MAKEFLAGS MFLAGS MAKELEVEL
-	make -s -C "$builddir" install DESTDIR="$work/root" V=0 >"$work/install.log" 2>&1 || return
-	modules=$(dirname "$(find "$work/root" -name liburcu-mb.pc)")
-	sed -i "s|^prefix=|&$work/root|; s|^libdir=|&$work/root|; s|^includedir=|&$work/root|" \
-		"$modules"/*.pc
-	make -s -f "$here/../../examples/Makefile.user" OUT="$work/bin" \
-		PKG_CONFIG_PATH="$modules" LDFLAGS="-Wl,-rpath,$modules/.." >/dev/null
-}
+. "$here/install.inc"
 
 if [ $# -ge 1 ]; then
 	binaries=$1
 	shift
 elif [ -n "${builddir:-}" ]; then
-	build_own || exit 2
+	build_own all >/dev/null || exit 2
 	binaries=$work/bin
 fi
 if [ ! -d "${binaries:-}" ]; then
