@@ -76,36 +76,45 @@ static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned in
  * A traversal waits for each node that it comes to. It knows which buckets it will come to, so those
  * can be on their way, and what is behind them.
  */
-static void prefetch(const struct cds_lfht *ht, unsigned long reverse_hash)
+static void prefetch(const struct cds_lfht *ht, unsigned int order, unsigned long reverse_hash)
 {
-	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
-	const struct cds_lfht_node *far, *near;
+	const struct cds_lfht_node *far = bucket_ahead(ht, order, reverse_hash, 8);
+	const struct cds_lfht_node *near = bucket_ahead(ht, order, reverse_hash, 4);
 
-	if (order < ORDER_UNCACHED)
-		return;
-	far = bucket_ahead(ht, order, reverse_hash, 8);
-	near = bucket_ahead(ht, order, reverse_hash, 4);
 	if (far)
 		__builtin_prefetch(far);
 	if (near)
 		__builtin_prefetch(quiesce_word_node(quiesce_word(near)));
 }
 
-/* The first node from word on, of any hash. */
-static void find_any(const struct cds_lfht *ht, unsigned long word, struct cds_lfht_iter *iter)
+static inline __attribute__((always_inline)) void find_any_from(const struct cds_lfht *ht,
+		unsigned int order, bool cached, unsigned long word, struct cds_lfht_iter *iter)
 {
 	struct cds_lfht_node *node;
 	unsigned long after = WORD_END;
 
 	while ((node = quiesce_word_node(word))) {
 		after = quiesce_word(node);
-		if (word & WORD_BUCKET)
-			prefetch(ht, node->reverse_hash);
-		else if (!(after & WORD_REMOVED))
-			break;
+		if (!(word & WORD_BUCKET)) {
+			if (!(after & WORD_REMOVED))
+				break;
+		} else if (!cached) {
+			prefetch(ht, order, node->reverse_hash);
+		}
 		word = after;
 	}
 	set_iter(iter, node, after);
+}
+
+/* The first node from word on, of any hash. */
+static void find_any(const struct cds_lfht *ht, unsigned long word, struct cds_lfht_iter *iter)
+{
+	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
+
+	if (order < ORDER_UNCACHED)
+		find_any_from(ht, order, true, word, iter);
+	else
+		find_any_from(ht, order, false, word, iter);
 }
 
 void cds_lfht_first(struct cds_lfht *ht, struct cds_lfht_iter *iter)
