@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # lfht.sh PREFIX [ROUNDS [NODES ...]]: the hash table of the library installed below PREFIX, beside
 # the liburcu below $LIBURCU, and Concurrency Kit's ck_ht if its headers are below $CK or installed.
-# The sides take turns, ROUNDS times; a line has the median nanoseconds of each, the spread (the
-# middle half of the rounds), and ours as so many times as fast as liburcu's.
+# The sides take turns, ROUNDS times; a line has the median of each (nanoseconds, or bytes where the
+# name says so), the spread (the middle half of the rounds), and how many times liburcu's ours is.
 set -eu
 
 here=$(dirname "$0")
@@ -16,8 +16,10 @@ trap 'rm -rf "$work"' EXIT
 
 # build SIDE LIBRARY-DIRECTORY INCLUDE-DIRECTORY MEMB-LIBRARY
 build() {
-	${CC:-cc} -w -O2 -D_GNU_SOURCE -D_LGPL_SOURCE -I"$3" -o "$work/$1" "$here/lfht.c" \
-		-L"$2" -Wl,-rpath,"$2" "$4" -lurcu-cds -lurcu-common -pthread
+	for source in lfht lfht-size; do
+		${CC:-cc} -w -O2 -D_GNU_SOURCE -D_LGPL_SOURCE -I"$3" -o "$work/$1-$source" \
+			"$here/$source.c" -L"$2" -Wl,-rpath,"$2" "$4" -lurcu-cds -lurcu-common -pthread
+	done
 }
 
 sides=quiesce
@@ -28,17 +30,21 @@ if [ -n "${LIBURCU:-}" ]; then
 	build liburcu "$library" "$headers" -lurcu-memb
 	sides="$sides liburcu"
 fi
-if ${CC:-cc} -w -O2 ${CK:+-I"$CK/include"} -o "$work/ck_ht" "$here/lfht-ck.c" \
+if ${CC:-cc} -w -O2 ${CK:+-I"$CK/include"} -o "$work/ck_ht-lfht" "$here/lfht-ck.c" \
 	$(find "${CK:-/usr}" -name libck.a 2>/dev/null | head -n 1) 2>/dev/null; then
 	sides="$sides ck_ht"
 fi
 
 for nodes; do
+	for side in $sides; do
+		[ "$side" = ck_ht ] || timeout 300 "$work/$side-lfht-size" "$nodes" |
+			sed "s/^/$side 1 /" || echo "# $side-size did not end"
+	done
 	for threads in 1 2; do
 		for round in $(seq "$rounds"); do
 			for side in $sides; do
 				[ "$threads" = 1 ] || [ "$side" != ck_ht ] || continue
-				timeout 600 "$work/$side" "$nodes" "$threads" |
+				timeout 300 "$work/$side-lfht" "$nodes" "$threads" |
 					sed "s/^/$side $round /" || echo "# $side did not end"
 			done
 		done
