@@ -215,18 +215,21 @@ static bool mmap_provide(struct cds_lfht *ht, unsigned int order)
 	return true;
 }
 
-/* Mapped anew, it is empty and takes no memory. */
+/*
+ * Mapped anew, it is empty and takes no memory. Only then may it be provided again: it is the same
+ * addresses.
+ */
 static void mmap_free(struct cds_lfht *ht, unsigned int order)
 {
-	struct cds_lfht_node *piece;
-
+	struct cds_lfht_node *piece = __atomic_load_n(&ht->pieces[order], __ATOMIC_ACQUIRE);
 	size_t size = (1UL << order >> 1) * sizeof(*piece);
 
-	if (order <= ht->order_min || !(piece = piece_take(ht, order)))
+	if (order <= ht->order_min || !piece)
 		return;
 	if (mmap(piece, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
 		 -1, 0) == MAP_FAILED)
 		memset(piece, 0, size);
+	piece_take(ht, order);
 }
 
 static void mmap_end(struct cds_lfht *ht)
