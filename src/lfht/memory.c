@@ -271,10 +271,17 @@ struct cds_lfht *quiesce_table_alloc(const struct memory_scheme *memory, unsigne
 
 bool quiesce_memory_provided(const struct cds_lfht *ht, unsigned int order)
 {
-	unsigned long entry = ht->memory->chunked ? ((1UL << order) - 1) >> ht->order_min : order;
+	unsigned long first = order, last = order;
 
-	return order <= ht->order_max &&
-	       __atomic_load_n(&ht->pieces[entry], __ATOMIC_ACQUIRE) != NULL;
+	if (order > ht->order_max)
+		return false;
+	if (ht->memory->chunked) {
+		first = 1UL << order >> 1 >> ht->order_min;
+		last = ((1UL << order) - 1) >> ht->order_min;
+	}
+	while (first <= last && __atomic_load_n(&ht->pieces[first], __ATOMIC_ACQUIRE))
+		first++;
+	return first > last;
 }
 
 /* ---- As the interface shows them: for who calls through it, and need not know of a shortage ---- */
