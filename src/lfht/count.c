@@ -2,7 +2,8 @@
 /*
  * How many nodes a table has. One word says so while the table is small. Beyond, threads count on
  * words of their own and carry over to that one in steps, so that it is off by less than a step for
- * each of those words, which together are less than the table's size.
+ * each of those words. Together those are so little of the table's size that a table which is emptied
+ * is seen to be too large at a carry; when it has shrunk, what the words hold is carried over.
  */
 #include <unistd.h>
 
@@ -38,13 +39,23 @@ static unsigned int own_counter(void)
 	return own & (counters_wanted() - 1);
 }
 
+unsigned int quiesce_count_order(void)
+{
+	return quiesce_bits_in(counters_wanted() * COUNT_STEP - 1);
+}
+
+static bool is_small(const struct cds_lfht *ht)
+{
+	return 1UL << quiesce_shape_order(quiesce_shape(ht)) <
+	       counters_wanted() * COUNT_STEP * SHRINK_RATIO;
+}
+
 void quiesce_count_split(struct cds_lfht *ht)
 {
 	unsigned int number = counters_wanted();
 	struct counter *counters, *none = NULL;
 
-	if (number == 1 || __atomic_load_n(&ht->counters, __ATOMIC_RELAXED) ||
-	    1UL << quiesce_shape_order(quiesce_shape(ht)) < number * COUNT_STEP)
+	if (number == 1 || __atomic_load_n(&ht->counters, __ATOMIC_RELAXED) || is_small(ht))
 		return;
 	counters = ht->alloc->calloc(ht->alloc->state, number, sizeof(*counters));
 	if (counters && !__atomic_compare_exchange_n(&ht->counters, &none, counters, false,
@@ -57,7 +68,7 @@ bool quiesce_count(struct cds_lfht *ht, long delta)
 	struct counter *counters = __atomic_load_n(&ht->counters, __ATOMIC_ACQUIRE), *own;
 	long count, carry = delta * COUNT_STEP;
 
-	if (!counters) {
+	if (!counters || is_small(ht)) {
 		__atomic_add_fetch(&ht->count, delta, __ATOMIC_RELAXED);
 		return true;
 	}
@@ -68,6 +79,16 @@ bool quiesce_count(struct cds_lfht *ht, long delta)
 	__atomic_sub_fetch(&own->count, carry, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&ht->count, carry, __ATOMIC_RELAXED);
 	return true;
+}
+
+void quiesce_count_join(struct cds_lfht *ht)
+{
+	struct counter *counters = __atomic_load_n(&ht->counters, __ATOMIC_ACQUIRE);
+
+	for (unsigned int i = 0; counters && is_small(ht) && i < counters_wanted(); i++)
+		__atomic_add_fetch(&ht->count,
+				   __atomic_exchange_n(&counters[i].count, 0, __ATOMIC_RELAXED),
+				   __ATOMIC_RELAXED);
 }
 
 long quiesce_count_sum(const struct cds_lfht *ht)

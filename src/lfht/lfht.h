@@ -221,6 +221,9 @@ static inline enum phase quiesce_shape_phase(unsigned long shape)
 
 /* ---- The table ---- */
 
+/* A table this many times too large shrinks. */
+#define SHRINK_RATIO	8
+
 /* Of a table without a limit; its buckets alone would take 16 TiB. */
 #define ORDER_MAX (sizeof(unsigned long) == 8 ? 40U : 27U)
 
@@ -363,6 +366,10 @@ bool quiesce_count(struct cds_lfht *ht, long delta);
 long quiesce_count_sum(const struct cds_lfht *ht);
 /* After a growth: split the counter if it is worth while. */
 void quiesce_count_split(struct cds_lfht *ht);
+/* A grace period after the table became small: make ht->count exact. */
+void quiesce_count_join(struct cds_lfht *ht);
+/* 2 to this is more than what ht->count is off by while it is split. */
+unsigned int quiesce_count_order(void);
 
 /* ---- Resizing (resize.c) ---- */
 

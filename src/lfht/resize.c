@@ -23,9 +23,6 @@
 #define CHUNK		4096UL
 #define CHUNK_LOOK	65536UL
 
-/* A table this many times too large shrinks. */
-#define SHRINK_RATIO	8
-
 /* ---- Requests ---- */
 
 enum {
@@ -215,6 +212,10 @@ static unsigned int smaller_order(struct cds_lfht *ht, unsigned int order)
 		return wanted - 1U;
 	if (!(ht->flags & CDS_LFHT_AUTO_RESIZE) || !is_too_large(ht, order))
 		return order;
+	/* The number is not exact before it is joined, and the table may fill while that waits. */
+	if (__atomic_load_n(&ht->counters, __ATOMIC_RELAXED) && smaller < quiesce_count_order() &&
+	    order > quiesce_count_order())
+		smaller = quiesce_count_order();
 	return smaller > ht->order_floor ? smaller : ht->order_floor;
 }
 
@@ -253,6 +254,7 @@ static bool retire(struct cds_lfht *ht, unsigned long shape)
 		ht->shape_seen = shape;
 		return true;
 	}
+	quiesce_count_join(ht);
 	while (quiesce_memory_provided(ht, top + 1))
 		top++;
 	ht->drained = false;
