@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the hash table: that its size follows its nodes, at every moment and in every phase of
+ * shrinking. GROWTH_RUNS: how often each fill is done (default 2).
+ */
+#include "harness.h"
+#include "lfht-items.h"
+
+#define place lfht_place	/* the harness has another */
+#include "lfht/lfht.h"
+#undef place
+
+#define CHAIN	4UL
+
+static unsigned int order_of(const struct cds_lfht *ht)
+{
+	return quiesce_shape_order(quiesce_shape(ht));
+}
+
+static enum phase phase_of(const struct cds_lfht *ht)
+{
+	return quiesce_shape_phase(quiesce_shape(ht));
+}
+
+static unsigned long ready_buckets(const struct cds_lfht *ht)
+{
+	unsigned long ready = 0;
+
+	for (unsigned long i = 0; i < 1UL << order_of(ht); i++)
+		ready += quiesce_may_start(quiesce_word(quiesce_bucket(ht, i)));
+	return ready;
+}
+
+/* ---- A fill, by one thread or several ---- */
+
+enum { FILL = 200000, INSERTERS = 4 };
+
+struct fill {
+	struct cds_lfht *ht;
+	unsigned int inserters, numbers;
+	unsigned long nodes, longest;	/* in the table; the greatest mean chain, in percent */
+	struct item *items;
+};
+
+static void note_chain(struct fill *fill, unsigned long nodes, unsigned long buckets)
+{
+	unsigned long mean = 100 * nodes / buckets;
+
+	if (nodes >= CHAIN * buckets)
+		ck_abort_msg("%lu nodes in %lu buckets", nodes, buckets);
+	if (mean > get(fill->longest))
+		put(fill->longest, mean);
+}
+
+static void *insert(void *arg)
+{
+	struct fill *fill = arg;
+	unsigned int number = raise_by(fill->numbers, 1) - 1;
+
+	rcu_register_thread();
+	for (unsigned int i = number; i < FILL; i += fill->inserters) {
+		unsigned long nodes;
+
+		enter();
+		cds_lfht_add(fill->ht, fill->items[i].hash, &fill->items[i].node);
+		nodes = raise_by(fill->nodes, 1);
+		note_chain(fill, nodes, 1UL << order_of(fill->ht));
+		/* Nearly a doubling apart: to count them takes as long as to fill them. */
+		if ((nodes & (nodes - 1)) == 0 || nodes % 50000 == 0)
+			note_chain(fill, nodes, ready_buckets(fill->ht));
+		leave();
+	}
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static void fill_up(struct fill *fill, unsigned int inserters)
+{
+	struct team team = { .size = 0 };
+
+	fill->inserters = inserters;
+	fill->numbers = 0;
+	team_add(&team, inserters, insert, fill);
+	team_join(&team);
+}
+
+static void fill_init(struct fill *fill, unsigned int scheme, int flags,
+		const struct rcu_flavor_struct *flavor)
+{
+	*fill = (struct fill) { .items = malloc(FILL * sizeof(*fill->items)) };
+	fill->ht = _cds_lfht_new(1, 1, 1 << 20, flags, scheme_of[scheme], flavor, NULL);
+	want(fill->items && fill->ht);
+	for (unsigned int i = 0; i < FILL; i++)
+		fill->items[i] = (struct item) { .key = i, .hash = spread(i) };
+}
+
+static void delete_from(struct fill *fill, unsigned int first, unsigned int end)
+{
+	for (; first < end; first++) {
+		enter();
+		want(cds_lfht_del(fill->ht, &fill->items[first].node) == 0);
+		fill->nodes--;
+		leave();
+	}
+}
+
+static bool is_at_rest(const struct cds_lfht *ht)
+{
+	return phase_of(ht) == PHASE_NONE && !(get(ht->request) & 7);
+}
+
+/* Down to the floor. */
+static void await_shrunk(struct fill *fill)
+{
+	while (order_of(fill->ht) > fill->ht->order_floor || !is_at_rest(fill->ht))
+		rcu_barrier();
+}
+
+static void fill_end(struct fill *fill)
+{
+	want(cds_lfht_destroy(fill->ht, NULL) == 0);
+	await_requests();
+	free(fill->items);
+}
+
+static unsigned int runs(void)
+{
+	const char *number = getenv("GROWTH_RUNS");
+
+	return number ? (unsigned int)atoi(number) : 2;
+}
+
+static void fill_and_empty(unsigned int inserters, int flags, unsigned int run, bool hold)
+{
+	struct fill fill;
+
+	fill_init(&fill, run % SCHEMES, flags, &rcu_flavor);
+	if (hold)
+		rcu_read_lock();
+	fill_up(&fill, inserters);
+	if (hold)
+		rcu_read_unlock();
+	want(count_all(fill.ht) == FILL);
+	delete_from(&fill, 0, FILL);
+	await_shrunk(&fill);
+	/* What it counted before must not make it wrong about the few that come now. */
+	fill_up(&fill, inserters);
+	delete_from(&fill, 0, FILL);
+	await_shrunk(&fill);
+	if (getenv("GROWTH_RUNS"))
+		fprintf(stderr, "run %u: longest mean chain %lu%%\n", run, fill.longest);
+	fill_end(&fill);
+}
+
+#define AUTO		CDS_LFHT_AUTO_RESIZE
+#define AUTO_COUNTED	ALL_FLAGS
+
+static void fill_often(unsigned int inserters, bool hold)
+{
+	for (unsigned int i = 0; i < runs(); i++)
+		fill_and_empty(inserters, i % 2 ? AUTO_COUNTED : AUTO, i, hold);
+}
+
+START_TEST(one_inserter_never_finds_long_chains)
+{
+	fill_often(1, false);
+}
+END_TEST
+
+START_TEST(several_inserters_never_find_long_chains)
+{
+	fill_often(INSERTERS, false);
+}
+END_TEST
+
+START_TEST(nor_do_they_all_on_one_cpu)
+{
+	pin_to(usable_cpu(0));
+	fill_often(1, false);
+	fill_often(INSERTERS, false);
+}
+END_TEST
+
+START_TEST(nor_while_a_reader_stays_in_its_section)
+{
+	fill_often(1, true);
+	fill_often(INSERTERS, true);
+}
+END_TEST
+
+/* ---- A flavor whose callbacks run when the test says so, so that it stops in each phase ---- */
+
+static struct rcu_head *pending;
+static void (*pending_run)(struct rcu_head *head);
+static unsigned long steps;
+
+static void keep(struct rcu_head *head, void (*run)(struct rcu_head *head))
+{
+	want(!pending);
+	pending = head;
+	pending_run = run;
+}
+
+/* Run the callback, which was queued a grace period ago. Whether there was one. */
+static bool run_pending(void)
+{
+	struct rcu_head *head = pending;
+
+	if (!head)
+		return false;
+	pending = NULL;
+	steps++;
+	pending_run(head);
+	return true;
+}
+
+static bool step(void)
+{
+	synchronize_rcu();
+	return run_pending();
+}
+
+static struct rcu_flavor_struct stepped(void)
+{
+	struct rcu_flavor_struct flavor = rcu_flavor;
+
+	flavor.update_call_rcu = keep;
+	return flavor;
+}
+
+static void step_to_rest(void)
+{
+	while (step())
+		continue;
+}
+
+static void add_from(struct fill *fill, unsigned int first, unsigned int end)
+{
+	for (; first < end; first++) {
+		enter();
+		cds_lfht_add(fill->ht, fill->items[first].hash, &fill->items[first].node);
+		fill->nodes++;
+		note_chain(fill, fill->nodes, 1UL << order_of(fill->ht));
+		leave();
+	}
+}
+
+static void must_have(struct fill *fill, unsigned int first, unsigned int end)
+{
+	enter();
+	for (unsigned int i = 0; i < end; i++)
+		want(find(fill->ht, fill->items[i].hash, i) == (i < first ? NULL : &fill->items[i]));
+	want(count_all(fill->ht) == end - first);
+	leave();
+}
+
+/* At rest: every bucket is there, and each is in the list once. */
+static void must_be_whole(const struct cds_lfht *ht)
+{
+	unsigned long in_list = 1, size = 1UL << order_of(ht);
+	unsigned long word = quiesce_word(quiesce_bucket(ht, 0)), last = 0;
+
+	want(is_at_rest(ht));
+	for (; quiesce_word_node(word); word = quiesce_word(quiesce_word_node(word))) {
+		want(quiesce_word_node(word)->reverse_hash >= last);
+		last = quiesce_word_node(word)->reverse_hash;
+		if (word & WORD_BUCKET) {
+			in_list++;
+			want(quiesce_bucket(ht, quiesce_reverse(last)) == quiesce_word_node(word));
+		}
+	}
+	want(in_list == size);
+	want(ready_buckets(ht) == size);
+}
+
+enum { LARGE = 60000, FEW = 100 };
+
+/* Filled and nearly emptied, and so many steps into a phase. */
+static void step_into(struct fill *fill, enum phase phase, unsigned int more)
+{
+	add_from(fill, 0, LARGE);
+	step_to_rest();
+	must_be_whole(fill->ht);
+	delete_from(fill, 0, LARGE - FEW);
+	while (phase_of(fill->ht) != phase)
+		want(step());
+	while (more--)
+		want(step());
+	want(phase_of(fill->ht) == phase);
+	must_have(fill, LARGE - FEW, LARGE);
+}
+
+static void shrink_and_end(struct fill *fill, unsigned int first, unsigned int end)
+{
+	delete_from(fill, first, end);
+	step_to_rest();
+	want(order_of(fill->ht) == fill->ht->order_floor);
+	must_be_whole(fill->ht);
+	fill_end(fill);
+}
+
+static const struct {
+	enum phase phase;
+	unsigned int more;	/* UNLINKING takes 16 steps, for 4096 buckets each */
+} stops[] = {
+	{ PHASE_RETIRING, 0 }, { PHASE_RETIRING, 1 },
+	{ PHASE_UNLINKING, 0 }, { PHASE_UNLINKING, 1 }, { PHASE_UNLINKING, 5 },
+	{ PHASE_UNLINKING, 15 },
+};
+
+#define STOPS (int)(sizeof(stops) / sizeof(stops[0]))
+
+/* Grow again out of each stop, to less than before, to as much, and to more. */
+START_TEST(a_table_may_grow_in_each_phase_of_shrinking)
+{
+	static const unsigned int sizes[] = { 2000, 20000, LARGE, FILL };
+	struct rcu_flavor_struct flavor = stepped();
+	unsigned int stop = (unsigned int)_i / 4, size = sizes[_i % 4];
+	bool unlinking = stops[stop].phase == PHASE_UNLINKING;
+	struct fill fill;
+
+	fill_init(&fill, (unsigned int)_i % SCHEMES, AUTO, &flavor);
+	step_into(&fill, stops[stop].phase, stops[stop].more);
+	for (unsigned int i = 0; i < LARGE - FEW; i++)
+		fill.items[i].hash = spread(i);
+	if (size > LARGE) {
+		add_from(&fill, 0, LARGE - FEW);
+		add_from(&fill, LARGE, size);
+	} else {
+		add_from(&fill, LARGE - size, LARGE - FEW);
+	}
+	want(phase_of(fill.ht) == (unlinking ? PHASE_REVIVING : PHASE_RETIRING));
+	must_have(&fill, size > LARGE ? 0 : LARGE - size, size > LARGE ? size : LARGE);
+	while (step())
+		must_have(&fill, size > LARGE ? 0 : LARGE - size, size > LARGE ? size : LARGE);
+	must_be_whole(fill.ht);
+	shrink_and_end(&fill, size > LARGE ? 0 : LARGE - size, size > LARGE ? size : LARGE);
+}
+END_TEST
+
+START_TEST(a_table_may_shrink_again_in_the_middle_of_reviving)
+{
+	struct rcu_flavor_struct flavor = stepped();
+	struct fill fill;
+
+	fill_init(&fill, (unsigned int)_i, AUTO, &flavor);
+	step_into(&fill, PHASE_UNLINKING, 8);
+	for (int i = 0; i < 5; i++) {
+		add_from(&fill, 0, 20000);
+		want(phase_of(fill.ht) == PHASE_REVIVING);
+		delete_from(&fill, 0, 20000);
+		must_have(&fill, LARGE - FEW, LARGE);
+		do
+			want(step());
+		while (phase_of(fill.ht) != PHASE_UNLINKING || order_of(fill.ht) > 10);
+		want(step());
+	}
+	step_to_rest();
+	must_be_whole(fill.ht);
+	shrink_and_end(&fill, LARGE - FEW, LARGE);
+}
+END_TEST
+
+/* ---- Memory that comes and goes while another thread looks for it ---- */
+
+static unsigned long shortage;		/* calls until the callback runs in between */
+
+static void *calloc_hooked(void *state, size_t count, size_t size)
+{
+	void *piece = ledger_calloc(state, count, size);
+
+	if (shortage && --shortage == 0) {
+		((struct ledger *)state)->fail_to = ~0UL;
+		want(run_pending());
+	}
+	return piece;
+}
+
+/*
+ * One thread is about to provide a piece of what the callback frees at that moment, and then there
+ * is no more: what is left of the order is less than an order.
+ */
+START_TEST(an_order_that_was_freed_while_it_was_provided_is_not_taken_for_whole)
+{
+	enum { TOP = 6 };
+	struct rcu_flavor_struct flavor = stepped();
+	struct ledger ledger = { .fail_from = 0 };
+	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
+	struct cds_lfht *ht;
+
+	alloc.calloc = calloc_hooked;
+	ht = _cds_lfht_new_with_alloc(1, 1, 1 << 10, 0, &cds_lfht_mm_chunk, &flavor, &alloc, NULL);
+	want(ht);
+	cds_lfht_resize(ht, 1UL << TOP);
+	step_to_rest();
+	cds_lfht_resize(ht, 2);
+	while (phase_of(ht) != PHASE_UNLINKING)
+		want(step());
+	while (!ht->drained)
+		want(step());
+	synchronize_rcu();
+	shortage = 1UL << TOP;		/* the last piece of the order above */
+	cds_lfht_resize(ht, 2UL << TOP);
+	want(shortage == 0 && phase_of(ht) == PHASE_NONE && order_of(ht) == 1);
+	ledger.fail_to = 0;
+	cds_lfht_resize(ht, 1UL << TOP);
+	step_to_rest();
+	cds_lfht_resize(ht, 1);
+	step_to_rest();
+	want(order_of(ht) == 0);
+	must_be_whole(ht);
+	want(cds_lfht_destroy(ht, NULL) == 0);
+	want(ledger.live == 0);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *suite = suite_create("lfht-growth");
+	TCase *tcase = add_case(suite, "fills", 30 * (runs() + 1));
+
+	tcase_add_checked_fixture(tcase, rcu_register_thread, NULL);
+	tcase_add_test(tcase, one_inserter_never_finds_long_chains);
+	tcase_add_test(tcase, several_inserters_never_find_long_chains);
+	tcase_add_test(tcase, nor_do_they_all_on_one_cpu);
+	tcase_add_test(tcase, nor_while_a_reader_stays_in_its_section);
+	tcase = add_case(suite, "phases", 60);
+	tcase_add_checked_fixture(tcase, rcu_register_thread, NULL);
+	tcase_add_loop_test(tcase, a_table_may_grow_in_each_phase_of_shrinking, 0, 4 * STOPS);
+	tcase_add_loop_test(tcase, a_table_may_shrink_again_in_the_middle_of_reviving, 0, SCHEMES);
+	tcase_add_test(tcase,
+		an_order_that_was_freed_while_it_was_provided_is_not_taken_for_whole);
+	return suite;
+}
+
+int main(void)
+{
+	return run_suite(suite());
+}
