@@ -12,9 +12,11 @@
 
 enum {
 	STAYING = 700,			/* keys below stay in the table */
-	UNIQUE = 40,			/* then keys of which there is one at most */
+	REPLACED = 20,			/* then keys of which there is always one, now this, now that */
+	SINGLE = STAYING + REPLACED,
+	UNIQUE = 40,			/* then keys of which there is one at most at a time */
 	DOUBLE = 20,			/* then keys with duplicates */
-	KEYS = STAYING + UNIQUE + DOUBLE,
+	KEYS = SINGLE + UNIQUE + DOUBLE,
 	ABSENT = 100,			/* then keys that never come */
 	CROWD = KEYS + ABSENT,		/* and the key of many that come and go */
 	UPDATERS = 3, READERS = 2,
@@ -154,10 +156,11 @@ static void add_duplicate(unsigned long key)
 
 static void update_some(unsigned int *random)
 {
-	unsigned long one = STAYING + pick(random, UNIQUE);
-	unsigned long many = STAYING + UNIQUE + pick(random, DOUBLE);
+	unsigned long one = SINGLE + pick(random, UNIQUE);
+	unsigned long replaced = STAYING + pick(random, REPLACED);
+	unsigned long many = SINGLE + UNIQUE + pick(random, DOUBLE);
 
-	switch (pick(random, 8)) {
+	switch (pick(random, 10)) {
 	case 0:
 		add_unique(one);
 		break;
@@ -176,6 +179,12 @@ static void update_some(unsigned int *random)
 	case 5:
 		replace_one(many);
 		break;
+	case 6:
+		add_replace(replaced);
+		break;
+	case 7:
+		replace_one(replaced);
+		break;
 	default:
 		delete_one(many);
 	}
@@ -193,7 +202,8 @@ static void check_staying(unsigned long key)
 	want(!iter.node);
 }
 
-static void check_others(unsigned long one, unsigned long many, unsigned long absent)
+static void check_others(unsigned long replaced, unsigned long one, unsigned long many,
+		unsigned long absent)
 {
 	unsigned long found = 0;
 	struct cds_lfht_iter iter;
@@ -201,9 +211,16 @@ static void check_others(unsigned long one, unsigned long many, unsigned long ab
 
 	look_up(absent, &iter);
 	want(!iter.node);
-	cds_lfht_for_each_duplicate(world->ht, hash_of(one), match, &one, &iter, node)
+	cds_lfht_for_each_duplicate(world->ht, hash_of(replaced), match, &replaced, &iter, node)
 		found++;
-	want(found <= 1);
+	want(found == 1);
+	/* Another only if the one before it was deleted. */
+	cds_lfht_for_each_duplicate(world->ht, hash_of(one), match, &one, &iter, node) {
+		want(item_of(node)->key == one && node != last);
+		want(!last || cds_lfht_is_node_deleted(last));
+		last = node;
+	}
+	last = NULL;
 	cds_lfht_for_each_duplicate(world->ht, hash_of(many), match, &many, &iter, node) {
 		want(item_of(node)->key == many && node != last);
 		last = node;
@@ -212,15 +229,25 @@ static void check_others(unsigned long one, unsigned long many, unsigned long ab
 
 struct traversal {
 	unsigned long number, met[KEYS], run_of[KEYS], runs;
+	const struct cds_lfht_node *node[KEYS];
 };
 
-/* Each node that stays once, each unique key once at most, and nodes of one hash together. */
+static void check_again(const struct traversal *traversal, const struct item *item)
+{
+	unsigned long key = item->key;
+
+	want(key >= SINGLE);
+	want(traversal->node[key] != &item->node && traversal->run_of[key] == traversal->runs);
+	want(key >= SINGLE + UNIQUE || cds_lfht_is_node_deleted(traversal->node[key]));
+}
+
+/* Each key that is always there once, nodes of one hash together, two of a unique key never. */
 static void traverse(struct traversal *traversal)
 {
 	unsigned long hash = 0;
 	struct cds_lfht_iter iter;
 	struct item *item;
-	unsigned int staying = 0;
+	unsigned int always = 0;
 
 	traversal->number++;
 	cds_lfht_for_each_entry(world->ht, &iter, item, node) {
@@ -233,12 +260,13 @@ static void traverse(struct traversal *traversal)
 		if (key == CROWD)
 			continue;
 		if (traversal->met[key] == traversal->number)
-			want(key >= STAYING + UNIQUE && traversal->run_of[key] == traversal->runs);
+			check_again(traversal, item);
 		traversal->met[key] = traversal->number;
 		traversal->run_of[key] = traversal->runs;
-		staying += key < STAYING;
+		traversal->node[key] = &item->node;
+		always += key < SINGLE;
 	}
-	want(staying == STAYING);
+	want(always == SINGLE);
 }
 
 /* ---- Threads ---- */
@@ -270,8 +298,9 @@ static void *look(void *arg)
 		enter();
 		for (unsigned int i = 0; i < 20; i++) {
 			check_staying(pick(&random, STAYING));
-			check_others(STAYING + pick(&random, UNIQUE),
-				     STAYING + UNIQUE + pick(&random, DOUBLE),
+			check_others(STAYING + pick(&random, REPLACED),
+				     SINGLE + pick(&random, UNIQUE),
+				     SINGLE + UNIQUE + pick(&random, DOUBLE),
 				     KEYS + pick(&random, ABSENT));
 		}
 		leave();
@@ -342,6 +371,11 @@ static void set_up(unsigned int scheme, bool resizes, const struct cds_lfht_allo
 		item->hash = hash_of(key);
 		enter();
 		cds_lfht_add(world->ht, item->hash, &item->node);
+		leave();
+	}
+	for (unsigned long key = STAYING; key < SINGLE; key++) {
+		enter();
+		add_unique(key);
 		leave();
 	}
 }
