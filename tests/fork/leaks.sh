@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Clean programs are clean under valgrind and LeakSanitizer, without suppressions; they are cases of
-# exit-cases.c, and one of test-fork-defer.c. Prints TAP.
+# exit-cases.c, one of test-fork-defer.c and one of test-lfht-fork.c. Prints TAP.
 #
 #	leaks.sh [SOURCE-TREE LIBRARY-DIRECTORY [FLAVOR ...]]
 #
@@ -22,6 +22,7 @@ cases="clean-freed clean queued queued-registered"
 child_cases="clean-child child-with-hooks"
 cases_sources="$source/tests/fork/test-exit.c $source/tests/fork/exit-cases.c"
 defer_sources=$source/tests/fork/test-fork-defer.c
+tables_sources=$source/tests/fork/test-lfht-fork.c
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 number=0
@@ -55,7 +56,7 @@ build() # flavor, program, sources, more flags
 	# shellcheck disable=SC2086 -- flags are lists
 	$CC -std=gnu11 -D_GNU_SOURCE -g -O1 $define "$@" -I"$source/include" \
 		$sources -o "$program" $CHECK_CFLAGS -L"$libraries" -Wl,-rpath,"$libraries" \
-		-l"urcu-$flavor" $CHECK_LIBS -pthread
+		-l"urcu-$flavor" -lurcu-cds -lurcu-common $CHECK_LIBS -pthread
 }
 
 # Every case ends by status 7; the tools put 9 in its place if they find anything.
@@ -99,6 +100,8 @@ with_valgrind() # flavor
 	done
 	build "$1" "$work/defer" "$defer_sources" || { result "not ok" "$1: building"; return; }
 	under_valgrind "$1" clean definite,indirect,reachable "$work/defer"
+	build "$1" "$work/tables" "$tables_sources" || { result "not ok" "$1: building"; return; }
+	under_valgrind "$1" tables all "$work/tables"
 }
 
 # Whether the tool works here at all: it finds a leak that there is.
