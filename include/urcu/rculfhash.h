@@ -24,7 +24,8 @@
  * A traversal (first and next to the end) meets each node that is in the table from its beginning
  * to its end exactly once, whatever else is added, deleted or resized meanwhile; of a key that is
  * replaced meanwhile it meets one node, old or new. Others it may meet or not. Nodes with one hash
- * follow upon each other, in the order in which they were added.
+ * follow upon each other, those of cds_lfht_add in the order in which they were added. A key that only
+ * add_unique and add_replace put there is met once at most, deleted and added again too.
  *
  * Fork: between the call_rcu fork hooks a table may be in any state, resizing too; parent and child
  * go on with it (doc/design/hash-table.md).

@@ -23,13 +23,6 @@ struct cds_lfht_node *quiesce_ancestor(const struct cds_lfht *ht, unsigned long 
 	return bucket;
 }
 
-static int any_node(struct cds_lfht_node *node, const void *key)
-{
-	(void)node;
-	(void)key;
-	return 1;
-}
-
 static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfht_node *bucket)
 {
 	unsigned long reverse_hash = quiesce_reverse(index);
@@ -39,8 +32,8 @@ static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfh
 	if (bucket->reverse_hash != reverse_hash)
 		bucket->reverse_hash = reverse_hash;
 	do {
-		while (quiesce_list_find(quiesce_ancestor(ht, parent_of(index)), reverse_hash, any_node,
-					 NULL, &place) == FOUND_NO_START)
+		while (quiesce_list_find(quiesce_ancestor(ht, parent_of(index)), reverse_hash,
+					 quiesce_match_any, NULL, &place) == FOUND_NO_START)
 			;
 		quiesce_word_set(bucket, quiesce_word_link(place.word));
 	} while (!quiesce_word_swap(place.holder, place.word, quiesce_word_to(bucket) | WORD_BUCKET |

@@ -176,6 +176,9 @@ enum found {
 enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash,
 		cds_lfht_match_fct match, const void *key, struct place *place);
 
+/* A match that accepts every node. */
+int quiesce_match_any(struct cds_lfht_node *node, const void *key);
+
 /* Unlink a node that is marked as removed. False if start is being taken away. */
 bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node);
 

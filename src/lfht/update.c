@@ -30,18 +30,29 @@ static void check_node(const struct cds_lfht_node *node, const char *function)
 
 /* ---- Adding ---- */
 
-/* The place for node; or, if match accepts one of the same hash, that one's, and it is returned. */
-static struct cds_lfht_node *find_place(struct cds_lfht *ht, unsigned long hash,
-		const struct cds_lfht_node *node, cds_lfht_match_fct match, const void *key,
+/* As quiesce_list_find, from the bucket of hash. */
+static enum found find_place(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct match,
 		struct place *place)
 {
+	unsigned long reverse_hash = quiesce_reverse(hash);
 	enum found found;
 
 	do
-		found = quiesce_list_find(quiesce_start_update(ht, hash), node->reverse_hash, match,
-					  key, place);
+		found = quiesce_list_find(quiesce_start_update(ht, hash), reverse_hash, match, NULL,
+					  place);
 	while (found == FOUND_NO_START);
-	return found == FOUND_MATCH ? quiesce_word_node(place->word) : NULL;
+	return found;
+}
+
+/* The place in front of all nodes of that hash; and the first of those that match accepts. */
+static struct cds_lfht_node *find_unique(struct cds_lfht *ht, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct place *place)
+{
+	unsigned long after;
+
+	if (find_place(ht, hash, quiesce_match_any, place) == FOUND_PLACE)
+		return NULL;
+	return quiesce_list_search(place->word, quiesce_reverse(hash), false, match, key, &after);
 }
 
 static bool add_at(const struct place *place, struct cds_lfht_node *node)
@@ -64,7 +75,7 @@ void cds_lfht_add(struct cds_lfht *ht, unsigned long hash, struct cds_lfht_node 
 	check_node(node, __func__);
 	node->reverse_hash = quiesce_reverse(hash);
 	do
-		find_place(ht, hash, node, NULL, NULL, &place);
+		find_place(ht, hash, NULL, &place);
 	while (!add_at(&place, node));
 	count(ht, 1);
 }
@@ -78,7 +89,7 @@ struct cds_lfht_node *cds_lfht_add_unique(struct cds_lfht *ht, unsigned long has
 	check_node(node, __func__);
 	node->reverse_hash = quiesce_reverse(hash);
 	do {
-		equal = find_place(ht, hash, node, match, key, &place);
+		equal = find_unique(ht, hash, match, key, &place);
 		if (equal)
 			return equal;
 	} while (!add_at(&place, node));
@@ -119,7 +130,7 @@ struct cds_lfht_node *cds_lfht_add_replace(struct cds_lfht *ht, unsigned long ha
 	check_node(node, __func__);
 	node->reverse_hash = quiesce_reverse(hash);
 	for (;;) {
-		equal = find_place(ht, hash, node, match, key, &place);
+		equal = find_unique(ht, hash, match, key, &place);
 		if (equal && replace(ht, equal, node))
 			return equal;
 		if (!equal && add_at(&place, node))
