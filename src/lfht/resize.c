@@ -35,8 +35,9 @@ enum {
 /* Freed with the table. */
 struct request {
 	struct rcu_head head;
-	struct cds_lfht *ht;	/* NULL once it is given up; atomically */
-	pid_t pid;		/* of the process that made it */
+	struct cds_lfht *ht;
+	/* Of the process that made it, or ran its callback last; 0 once it is given up. Atomically. */
+	pid_t pid;
 	/*
 	 * Whether the callback is sure to be in a queue. Set by who queues it, in a read-side section
 	 * that began before: not before that section ends can the callback clear it again.
@@ -73,9 +74,25 @@ static struct request *request_new(struct cds_lfht *ht)
  * request from before the fork this may also say so of one whose owner is just about to queue it,
  * which is no harm.
  */
-static bool is_abandoned(const struct request *request)
+static bool give_up(struct request *request)
 {
-	return !__atomic_load_n(&request->queued, __ATOMIC_ACQUIRE) && request->pid != getpid();
+	pid_t pid = __atomic_load_n(&request->pid, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&request->queued, __ATOMIC_ACQUIRE) || pid == getpid())
+		return false;
+	return !pid || __atomic_compare_exchange_n(&request->pid, &pid, 0, false, __ATOMIC_SEQ_CST,
+						   __ATOMIC_RELAXED);
+}
+
+/* By the callback: from now on nobody in this process gives it up. False if somebody has. */
+static bool claim(struct request *request)
+{
+	pid_t pid = __atomic_load_n(&request->pid, __ATOMIC_RELAXED);
+
+	while (pid && !__atomic_compare_exchange_n(&request->pid, &pid, getpid(), false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	return pid;
 }
 
 static void request_run(struct rcu_head *head);
@@ -94,8 +111,6 @@ static bool request_start(struct cds_lfht *ht, uintptr_t *old)
 			ht->alloc->free(ht->alloc->state, request);
 		return false;
 	}
-	if (idle && request != idle)
-		__atomic_store_n(&idle->ht, NULL, __ATOMIC_RELEASE);
 	ht->flavor->update_call_rcu(&request->head, request_run);
 	__atomic_store_n(&request->queued, true, __ATOMIC_RELEASE);
 	return true;
@@ -107,7 +122,7 @@ static void request(struct cds_lfht *ht)
 	uintptr_t word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
 
 	for (;;) {
-		if (!(word & REQUEST_QUEUED) || is_abandoned(request_of(word))) {
+		if (!(word & REQUEST_QUEUED) || give_up(request_of(word))) {
 			if (request_start(ht, &word))
 				return;
 		} else if (word & REQUEST_WANTED || request_swap(ht, &word, word | REQUEST_WANTED)) {
@@ -338,10 +353,10 @@ static bool request_finish(struct request *request)
 static void request_run(struct rcu_head *head)
 {
 	struct request *request = caa_container_of(head, struct request, head);
-	struct cds_lfht *ht = __atomic_load_n(&request->ht, __ATOMIC_ACQUIRE);
+	struct cds_lfht *ht = request->ht;
 	uintptr_t word;
 
-	if (!ht)
+	if (!claim(request))
 		return;
 	word = __atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_WANTED, __ATOMIC_SEQ_CST);
 	if (!(word & REQUEST_HELD)) {
@@ -391,8 +406,7 @@ bool quiesce_resize_hold(struct cds_lfht *ht)
 {
 	uintptr_t word = __atomic_fetch_or(&ht->request, REQUEST_HELD, __ATOMIC_SEQ_CST);
 
-	if (word & REQUEST_QUEUED && is_abandoned(request_of(word))) {
-		__atomic_store_n(&request_of(word)->ht, NULL, __ATOMIC_RELEASE);
+	if (word & REQUEST_QUEUED && give_up(request_of(word))) {
 		__atomic_store_n(&ht->request, 0, __ATOMIC_RELAXED);
 		return false;
 	}
