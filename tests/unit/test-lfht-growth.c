@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Inside the hash table: that its size follows its nodes, at every moment and in every phase of
- * shrinking. GROWTH_RUNS: how often each fill is done (default 2).
+ * shrinking. GROWTH_RUNS: how often each fill is done (default 1).
  */
 #include "harness.h"
 #include "lfht-items.h"
+
+#include <sys/wait.h>
 
 #define place lfht_place	/* the harness has another */
 #include "lfht/lfht.h"
@@ -128,7 +130,7 @@ static unsigned int runs(void)
 {
 	const char *number = getenv("GROWTH_RUNS");
 
-	return number ? (unsigned int)atoi(number) : 2;
+	return number ? (unsigned int)atoi(number) : 1;
 }
 
 static void fill_and_empty(unsigned int inserters, int flags, unsigned int run, bool hold)
@@ -156,36 +158,37 @@ static void fill_and_empty(unsigned int inserters, int flags, unsigned int run, 
 #define AUTO		CDS_LFHT_AUTO_RESIZE
 #define AUTO_COUNTED	ALL_FLAGS
 
-static void fill_often(unsigned int inserters, bool hold)
+/* Each call begins with another scheme and other flags. */
+static void fill_often(unsigned int inserters, unsigned int first, bool hold)
 {
-	for (unsigned int i = 0; i < runs(); i++)
+	for (unsigned int i = first; i < first + runs(); i++)
 		fill_and_empty(inserters, i % 2 ? AUTO_COUNTED : AUTO, i, hold);
 }
 
 START_TEST(one_inserter_never_finds_long_chains)
 {
-	fill_often(1, false);
+	fill_often(1, 0, false);
 }
 END_TEST
 
 START_TEST(several_inserters_never_find_long_chains)
 {
-	fill_often(INSERTERS, false);
+	fill_often(INSERTERS, 1, false);
 }
 END_TEST
 
 START_TEST(nor_do_they_all_on_one_cpu)
 {
 	pin_to(usable_cpu(0));
-	fill_often(1, false);
-	fill_often(INSERTERS, false);
+	fill_often(1, 2, false);
+	fill_often(INSERTERS, 3, false);
 }
 END_TEST
 
 START_TEST(nor_while_a_reader_stays_in_its_section)
 {
-	fill_often(1, true);
-	fill_often(INSERTERS, true);
+	fill_often(1, 4, true);
+	fill_often(INSERTERS, 5, true);
 }
 END_TEST
 
@@ -416,6 +419,61 @@ START_TEST(an_order_that_was_freed_while_it_was_provided_is_not_taken_for_whole)
 }
 END_TEST
 
+/* ---- A fork while a thread is about to queue the callback ---- */
+
+static struct fill forked;
+static bool left_behind, was_queued;
+
+/*
+ * In the child the thread that was here is not: what it was about to do, or had just done, nobody
+ * notes. The section that it was in is not either.
+ */
+static void be_the_child(struct rcu_head *head, void (*run)(struct rcu_head *head))
+{
+	rcu_read_unlock();
+	add_from(&forked, forked.nodes + 1, 5000);
+	want(pending && pending != head);
+	if (was_queued)
+		run(head);
+	step_to_rest();
+	must_have(&forked, 0, 5000);
+	must_be_whole(forked.ht);
+	shrink_and_end(&forked, 0, 5000);
+	_exit(0);
+}
+
+static void fork_here(struct rcu_head *head, void (*run)(struct rcu_head *head))
+{
+	int status;
+	pid_t pid;
+
+	if (left_behind) {
+		keep(head, run);
+		return;
+	}
+	left_behind = true;
+	pid = fork();
+	if (pid == 0)
+		be_the_child(head, run);
+	want(waitpid(pid, &status, 0) == pid && status == 0);
+	keep(head, run);
+}
+
+START_TEST(a_request_that_a_fork_left_behind_is_made_anew)
+{
+	struct rcu_flavor_struct flavor = stepped();
+
+	was_queued = _i;
+	flavor.update_call_rcu = fork_here;
+	fill_init(&forked, 0, AUTO, &flavor);
+	add_from(&forked, 0, 100);
+	want(left_behind && pending);
+	step_to_rest();
+	must_be_whole(forked.ht);
+	shrink_and_end(&forked, 0, 100);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("lfht-growth");
@@ -430,6 +488,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tcase, rcu_register_thread, NULL);
 	tcase_add_loop_test(tcase, a_table_may_grow_in_each_phase_of_shrinking, 0, 4 * STOPS);
 	tcase_add_loop_test(tcase, a_table_may_shrink_again_in_the_middle_of_reviving, 0, SCHEMES);
+	tcase_add_loop_test(tcase, a_request_that_a_fork_left_behind_is_made_anew, 0, 2);
 	tcase_add_test(tcase,
 		an_order_that_was_freed_while_it_was_provided_is_not_taken_for_whole);
 	return suite;
