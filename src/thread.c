@@ -141,6 +141,9 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	thread->worker = own.worker;
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST), __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
+	/* Who queued something meanwhile took us for its thread. */
+	if (!quiesce_queue_empty(queue))
+		quiesce_worker_start(queue, worker);
 }
 
 bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
