@@ -4,7 +4,7 @@
  * synchronizers, barriers, polls, deferred calls, tables that resize themselves, workers made and
  * freed, threads that come and go (fork-storm-cases.c). The children use everything, fork three
  * levels deep and leave in every way there is. STORM_FORKS sets how many times the parent forks
- * (default 150).
+ * (default 80).
  *
  * A child that hangs is ended by its alarm, and the stage it was in is reported.
  */
@@ -17,7 +17,7 @@
 #include "fork-storm-cases.h"
 
 #define DEEPEST		3
-#define FORKS		150
+#define FORKS		80
 #define FIRST_FORKS	100	/* that make what stays: worker threads, arrays, heaps */
 #define HEAP_GROWTH	(256L << 10)
 #define RESIDENT_GROWTH	(2L << 20)
@@ -285,7 +285,8 @@ static void tell(const char *when, const struct remains *remains, double began)
 START_TEST(a_storm_of_forks_breaks_nothing_and_leaves_nothing)
 {
 	const struct rlimit no_core = { 0, 0 };
-	int number = forks_to_do(), first = number < FIRST_FORKS ? number : FIRST_FORKS, loads = 0;
+	int number = forks_to_do(), loads = 0;
+	int first = number < 2 * FIRST_FORKS ? number / 2 : FIRST_FORKS;
 	struct remains before, after;
 	double began = now();
 
