@@ -26,7 +26,7 @@ measure() {
 	scenarios=all
 	[ "$4" = costs ] || scenarios="parked busy backlog reader"
 	for scenario in $scenarios; do
-		timeout "$([ "$4" = costs ] && echo 120 || echo 20)" "$work/$2-$1-$4" "$rounds" "$scenario" > "$work/lines" ||
+		timeout "$([ "$4" = costs ] && echo 120 || echo 60)" "$work/$2-$1-$4" "$rounds" "$scenario" > "$work/lines" ||
 			echo "$4 $scenario: hangs or fails" >> "$work/lines"
 		sed "s/^/$1	$2	$3	/" "$work/lines"
 	done

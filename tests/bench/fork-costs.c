@@ -80,7 +80,7 @@ static const struct scenario {
 } scenarios[] = {
 	{ "parked", prepare_parked, end_others, 1000 },
 	{ "busy", prepare_busy, end_others, 200 },
-	{ "backlog", prepare_backlog, end_others, 5 },
+	{ "backlog", prepare_backlog, end_others, 15 },
 	{ "reader", prepare_reader, end_reader, 5 },
 };
 
