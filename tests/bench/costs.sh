@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# costs.sh PREFIX [ROUNDS]: tests/bench/costs.c and fork-costs.c on every flavor of the library installed below
-# PREFIX, interleaved with the one below $LIBURCU (its include and lib directories) if that is set.
+# costs.sh PREFIX [ROUNDS]: tests/bench/costs.c and fork-costs.c on every flavor of the library
+# installed below PREFIX, interleaved with the one below $LIBURCU (its include and lib directories)
+# if that is set.
 set -eu
 
 here=$(dirname "$0")
@@ -26,7 +27,7 @@ measure() {
 	scenarios=all
 	[ "$4" = costs ] || scenarios="parked busy backlog reader"
 	for scenario in $scenarios; do
-		timeout "$([ "$4" = costs ] && echo 120 || echo 60)" "$work/$2-$1-$4" "$rounds" "$scenario" > "$work/lines" ||
+		timeout 120 "$work/$2-$1-$4" "$rounds" "$scenario" > "$work/lines" ||
 			echo "$4 $scenario: hangs or fails" >> "$work/lines"
 		sed "s/^/$1	$2	$3	/" "$work/lines"
 	done

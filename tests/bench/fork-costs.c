@@ -7,7 +7,7 @@
  *	parked		the worker has nothing to do
  *	busy		it is in a batch of short callbacks, and more are queued all the time
  *	backlog		a million callbacks are queued, or are being run
- *	reader		a grace period is under way, behind a reader who stays in its section for a second
+ *	reader		a grace period waits for a reader who stays in its section for a second
  */
 #include "costs.h"
 

@@ -96,7 +96,7 @@ under_valgrind() # flavor, case, kinds of leaks, program
 		--error-exitcode=9 "$4" "$2"
 }
 
-# Locks taken in two orders, given back by others, or kept. helgrind and drd take every atomic load and
+# Locks taken in two orders, given back by others, or kept. helgrind and drd take each atomic load and
 # store for a plain one, and do not know what sys_membarrier orders: what they say of data is no
 # finding. ThreadSanitizer knows atomics: tests/sanitize.
 under_helgrind() # flavor, case, program
