@@ -32,6 +32,14 @@
 
 typedef void (*deferred)(void *p);
 
+/* A fork's child has to tell whether the callback is in a queue of call_rcu. */
+enum rounds {
+	AT_REST,
+	STARTING,	/* the owner is about to queue it, or has */
+	QUEUED,
+	RUNNING,	/* in no queue */
+};
+
 struct defer_queue {
 	/* Written by the owner alone. */
 	unsigned long head;		/* words ever written; read by others atomically */
@@ -41,7 +49,8 @@ struct defer_queue {
 	deferred current;		/* function that a lone p is run with */
 	pthread_mutex_t lock;
 
-	bool rounds;			/* around goes; set atomically */
+	enum rounds rounds;		/* where around is; set atomically */
+	struct worker *runner;		/* while rounds is RUNNING: whose callback it is */
 	unsigned long ripe;		/* what around may run; written with it queued or by it */
 	struct rcu_head around;
 	struct flavor *flavor;
@@ -84,6 +93,14 @@ static void run_call(struct defer_queue *queue)
 	queue->current((void *)word);
 }
 
+/* With the lock held, which this gives up: run what was queued before head was limit. */
+static void run_locked(struct defer_queue *queue, unsigned long limit)
+{
+	while ((long)(limit - queue->tail) > 0)
+		run_call(queue);
+	pthread_mutex_unlock(&queue->lock);
+}
+
 /* Run what was queued before head was limit. A grace period has passed since. */
 static void run_until(struct defer_queue *queue, unsigned long limit)
 {
@@ -91,9 +108,7 @@ static void run_until(struct defer_queue *queue, unsigned long limit)
 
 	pthread_mutex_lock(&queue->lock);
 	quiesce_resume(queue->flavor, suspended);
-	while ((long)(limit - queue->tail) > 0)
-		run_call(queue);
-	pthread_mutex_unlock(&queue->lock);
+	run_locked(queue, limit);
 }
 
 /* ---- The worker's part ---- */
@@ -121,6 +136,7 @@ static void bury(struct defer_queue *queue)
 
 static void go_around(struct rcu_head *head);
 
+/* By the owner with rounds STARTING, or by around. */
 static void queue_around(struct defer_queue *queue)
 {
 	queue->ripe = load_head(queue);
@@ -135,24 +151,44 @@ static void queue_around(struct defer_queue *queue)
  */
 static bool come_to_rest(struct defer_queue *queue, unsigned long ran)
 {
-	__atomic_store_n(&queue->rounds, false, __ATOMIC_SEQ_CST);
+	enum rounds rest = AT_REST;
+
+	__atomic_store_n(&queue->rounds, AT_REST, __ATOMIC_SEQ_CST);
 	cmm_smp_mb();
 	if (queue->flavor->membarrier_granted)
 		quiesce_order_all_threads();
 	return load_head(queue) == ran ||
-	       __atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST);
+	       !__atomic_compare_exchange_n(&queue->rounds, &rest, RUNNING, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+/* While it runs, nobody forks without waiting for it, but for what run_locked runs. */
+static void go_on(struct defer_queue *queue)
+{
+	__atomic_store_n(&queue->rounds, QUEUED, __ATOMIC_SEQ_CST);
+	queue_around(queue);
+}
+
+/*
+ * It does not wait for another thread that runs the calls. One of these may wait for a reader, who
+ * may be about to fork, which waits for this callback.
+ */
 static void go_around(struct rcu_head *head)
 {
 	struct defer_queue *queue = caa_container_of(head, struct defer_queue, around);
 	unsigned long ran;
 
-	run_until(queue, queue->ripe);
+	queue->runner = quiesce_worker_current();
+	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
+	if (pthread_mutex_trylock(&queue->lock) != 0) {
+		go_on(queue);
+		return;
+	}
+	run_locked(queue, queue->ripe);
 	/* The owner may have run more: then there is nothing to go around for, at exit above all. */
 	ran = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
 	if (load_head(queue) != ran || !come_to_rest(queue, ran)) {
-		queue_around(queue);
+		go_on(queue);
 		return;
 	}
 	bury(queue);
@@ -161,10 +197,16 @@ static void go_around(struct rcu_head *head)
 
 static void start_rounds(struct defer_queue *queue)
 {
-	if (__atomic_exchange_n(&queue->rounds, true, __ATOMIC_SEQ_CST))
+	enum rounds rounds = AT_REST;
+
+	if (!__atomic_compare_exchange_n(&queue->rounds, &rounds, STARTING, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return;
 	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
 	queue_around(queue);
+	rounds = STARTING;
+	__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_RELAXED);
 }
 
 /* ---- The owner's part ---- */
@@ -356,7 +398,28 @@ void quiesce_defer_child(struct flavor *flavor)
 	pthread_mutex_init(&all->lock, NULL);
 	for (queue = all->list; queue; queue = queue->next) {
 		pthread_mutex_init(&queue->lock, NULL);
-		queue->references = 1U + queue->rounds;
+		queue->references = 1U + (queue->rounds != AT_REST);
 		queue->orphan = queue != flavor->thread()->defer;
+	}
+}
+
+/*
+ * Callbacks that were about to be queued, or ran while another thread forked, are queued. Without a
+ * thread to run them yet: as with all that is inherited, whoever uses RCU next makes one.
+ */
+void quiesce_defer_restart(struct flavor *flavor)
+{
+	struct defer_queue *queue;
+
+	for (queue = flavor->defer.list; queue; queue = queue->next) {
+		struct rcu_head *head = &queue->around;
+
+		if (queue->rounds == RUNNING ? queue->runner == quiesce_worker_current() :
+		    queue->rounds != STARTING || quiesce_is_queued(flavor, head))
+			continue;
+		queue->rounds = QUEUED;
+		queue->ripe = queue->head;
+		head->func = go_around;
+		quiesce_push(&flavor->workers.standard, head);
 	}
 }

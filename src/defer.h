@@ -28,3 +28,5 @@ void quiesce_defer_exit(struct flavor *flavor);
 
 /* In a fork's child: the locks are nobody's. */
 void quiesce_defer_child(struct flavor *flavor);
+/* ...and, once the workers are whole, its callbacks. */
+void quiesce_defer_restart(struct flavor *flavor);

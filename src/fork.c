@@ -16,6 +16,38 @@
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
 
+static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *worker))
+{
+	struct worker_state *all = &flavor->workers;
+
+	for (unsigned int i = 0; i < all->standard.worker_count; i++)
+		act(&all->workers[i]);
+	/* A queue that is fostered has given its own worker up, which stands still: no harm. */
+	for (struct call_rcu_data *queue = all->list; queue; queue = queue->next)
+		act(&queue->workers[0]);
+}
+
+/*
+ * Wait for another thread's fork. In a section that must not wait for a callback that waits for us:
+ * [K2] we raise readers before we look at the workers' states; pairs with [K1] in src/thread.c:
+ * what begins to wait after our look is found there.
+ */
+static void await_turn(struct flavor *flavor)
+{
+	struct fork_state *fork = &flavor->fork;
+	bool reading = quiesce_in_section(flavor);
+
+	if (reading) {
+		__atomic_fetch_add(&fork->readers, 1, __ATOMIC_SEQ_CST);
+		pthread_mutex_lock(&flavor->workers.lock);
+		for_each_worker(flavor, quiesce_worker_set_aside);
+		pthread_mutex_unlock(&flavor->workers.lock);
+	}
+	pthread_mutex_lock(&fork->lock);
+	if (reading)
+		__atomic_fetch_sub(&fork->readers, 1, __ATOMIC_SEQ_CST);
+}
+
 /*
  * A worker that forks from a callback may find another thread forking, which waits until no
  * callback runs: so it does not count as running while it waits for its turn.
@@ -31,7 +63,7 @@ static void enter(struct flavor *flavor)
 
 		if (pthread_mutex_trylock(&fork->lock) != 0) {
 			quiesce_worker_step_aside();
-			pthread_mutex_lock(&fork->lock);
+			await_turn(flavor);
 			quiesce_worker_step_back();
 		}
 		quiesce_resume(flavor, suspended);
@@ -62,6 +94,7 @@ static void restart_registry(struct flavor *flavor)
 	if (flavor->fork.restarts & 1)
 		return;
 	flavor->fork.restarts = ~0UL;
+	flavor->fork.readers = 0;
 	quiesce_registry_reset(&flavor->registry, flavor->self());
 	quiesce_gp_child(flavor);
 	quiesce_defer_child(flavor);
@@ -87,17 +120,6 @@ void quiesce_registry_after_fork_child(struct flavor *flavor)
 
 /* ---- Workers ---- */
 
-static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *worker))
-{
-	struct worker_state *all = &flavor->workers;
-
-	for (unsigned int i = 0; i < all->standard.worker_count; i++)
-		act(&all->workers[i]);
-	/* A queue that is fostered has given its own worker up, which stands still: no harm. */
-	for (struct call_rcu_data *queue = all->list; queue; queue = queue->next)
-		act(&queue->workers[0]);
-}
-
 /*
  * Returns with workers.lock held and no worker busy. The lock is not held while waiting: the
  * callback waited for may need it.
@@ -106,7 +128,10 @@ static void pause_workers(struct flavor *flavor)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data *queue = NULL;
+	unsigned int *readers = &flavor->fork.readers;
 	bool suspended = quiesce_suspend(flavor), reading = quiesce_in_section(flavor);
+
+	__atomic_fetch_add(readers, reading, __ATOMIC_SEQ_CST);
 
 	pthread_mutex_lock(&all->lock);
 	all->pausing = true;
@@ -114,7 +139,8 @@ static void pause_workers(struct flavor *flavor)
 	pthread_mutex_unlock(&all->lock);
 	while ((queue = quiesce_queue_next(flavor, queue)))
 		for (unsigned int i = 0; i < queue->worker_count; i++)
-			quiesce_worker_await_pause(&queue->workers[i], reading);
+			quiesce_worker_await_pause(&queue->workers[i], readers);
+	__atomic_fetch_sub(readers, reading, __ATOMIC_SEQ_CST);
 	quiesce_resume(flavor, suspended);
 	pthread_mutex_lock(&all->lock);
 }
@@ -191,6 +217,7 @@ static void restart_workers(struct flavor *flavor)
 	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
 		all->per_cpu[cpu] = NULL;
 	flavor->thread()->worker = quiesce_in_callback(flavor) ? current->queue : NULL;
+	quiesce_defer_restart(flavor);
 }
 
 /* ---- The hash table's part ---- */

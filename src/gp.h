@@ -68,6 +68,7 @@ struct fork_state {
 	pthread_mutex_t lock;
 	const void *owner;		/* quiesce_self() of the thread between the hooks, or NULL */
 	unsigned int depth;		/* how many hooks of either kind it is in */
+	unsigned int readers;		/* threads in a section that wait in before_fork; atomically */
 	/*
 	 * A bit for each hook it is in, the innermost lowest. They keep nested hooks apart from a
 	 * fork in the child between two of its hooks.

@@ -98,6 +98,37 @@ void quiesce_queue_unpin(struct call_rcu_data *queue)
 	free(retired);
 }
 
+/* ---- In a fork's child ---- */
+
+static bool chain_has(const struct cds_wfcq_node *chain, const struct cds_wfcq_node *node)
+{
+	while (chain && chain != node)
+		chain = chain->next;
+	return chain;
+}
+
+static bool queue_has(const struct call_rcu_data *queue, const struct cds_wfcq_node *node)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (chain_has(queue->shards[i].newest, node) ||
+		    chain_has(queue->shards[i].taken, node) ||
+		    chain_has(queue->shards[i].batch, node))
+			return true;
+	return false;
+}
+
+bool quiesce_is_queued(const struct flavor *flavor, const struct rcu_head *head)
+{
+	const struct call_rcu_data *queue;
+
+	if (queue_has(&flavor->workers.standard, &head->next))
+		return true;
+	for (queue = flavor->workers.list; queue; queue = queue->next)
+		if (queue_has(queue, &head->next))
+			return true;
+	return false;
+}
+
 /* ---- The producer's side ---- */
 
 /* Threads take shards in turn; a thread keeps its number in every queue. */
@@ -109,6 +140,27 @@ static unsigned int thread_number(void)
 	if (caa_unlikely(!number))
 		number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) | ~(~0U >> 1);
 	return number;
+}
+
+/*
+ * By compare and exchange rather than a queue's exchange and link: the chain has no moment at which
+ * it is torn, which a fork would make last for ever (doc/design/workers.md). It is retried only if
+ * another thread of the same shard, or the server, came in between.
+ */
+static struct shard *push(struct call_rcu_data *queue, struct cds_wfcq_node *node)
+{
+	struct shard *shard = &queue->shards[thread_number() & (queue->shard_count - 1)];
+
+	node->next = __atomic_load_n(&shard->newest, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&shard->newest, &node->next, node, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	return shard;
+}
+
+void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head)
+{
+	push(queue, &head->next);
 }
 
 /* The worker is not simply at work: see whether it needs anything to run what was pushed. */
@@ -124,26 +176,17 @@ static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t st
 }
 
 /*
- * A push by compare and exchange rather than a queue's exchange and link: the chain has no moment
- * at which it is torn, which a fork would make last for ever (doc/design/workers.md). It is retried
- * only if another thread of the same shard, or the server, came in between.
- *
  * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
  * pairs with [H1] in hand_back and with the look for work in doze: either we see the worker asleep,
  * or it sees our callback.
  */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 {
-	struct shard *shard = &queue->shards[thread_number() & (queue->shard_count - 1)];
-	struct cds_wfcq_node *node = &head->next;
+	struct shard *shard = push(queue, &head->next);
 	unsigned long count;
 	struct worker *worker;
 	int32_t state;
 
-	node->next = __atomic_load_n(&shard->newest, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&shard->newest, &node->next, node, true,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		continue;
 	count = __atomic_load_n(&shard->count, __ATOMIC_RELAXED) + 1;
 	__atomic_store_n(&shard->count, count, __ATOMIC_RELAXED);
 	worker = quiesce_queue_server(queue, shard);

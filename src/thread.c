@@ -141,6 +141,9 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	thread->worker = own.worker;
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST), __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
+	/* Who queued something meanwhile took us for its thread. */
+	if (!quiesce_queue_empty(queue))
+		quiesce_worker_start(queue, worker);
 }
 
 bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
@@ -166,15 +169,32 @@ void quiesce_worker_pause(struct worker *worker)
 		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
 }
 
-void quiesce_worker_await_pause(struct worker *worker, bool reading)
+void quiesce_worker_set_aside(struct worker *worker)
+{
+	const int32_t all = WORKER_PAUSE | WORKER_BUSY | WORKER_WAITING;
+	int32_t state = quiesce_worker_state(worker);
+
+	while ((state & all) == all)
+		if (__atomic_compare_exchange_n(&worker->state, &state,
+						(state & ~WORKER_BUSY) | WORKER_ASIDE, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			quiesce_wake(&worker->state, INT_MAX);
+			return;
+		}
+}
+
+/*
+ * [K1] The look at readers comes after the look at the state, which changes when a callback begins
+ * to wait; pairs with [K2] in src/fork.c: a reader raises readers before it looks for such states.
+ */
+void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
 {
 	int32_t state;
 
-	while (worker != current && ((state = quiesce_worker_state(worker)) & WORKER_BUSY)) {
-		if (reading && (state & WORKER_WAITING))
-			__atomic_compare_exchange_n(&worker->state, &state,
-						    (state & ~WORKER_BUSY) | WORKER_ASIDE, false,
-						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
+				     WORKER_BUSY)) {
+		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
+			quiesce_worker_set_aside(worker);
 		else
 			quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
 	}
@@ -189,9 +209,9 @@ void quiesce_worker_resume(struct worker *worker)
 /* ---- A callback that waits for a grace period ---- */
 
 /*
- * A thread that forks in a section holds up the grace period, so it must not wait for the callback
- * either: it takes BUSY away, and the callback waits, after its grace period, until that fork is
- * over.
+ * A thread that forks in a section holds up the grace period, so neither it nor the thread whose
+ * fork it waits for may wait for the callback: BUSY is taken away, and the callback waits, after its
+ * grace period, until the fork is over.
  */
 void quiesce_worker_begin_wait(void)
 {

@@ -69,7 +69,7 @@ enum worker_bits {
 	WORKER_LEFT	= 1 << 8,	/* the thread is past all of this and can be joined */
 	WORKER_GUEST	= 1 << 9,	/* the thread is a caller of rcu_barrier, standing in */
 	WORKER_WAITING	= 1 << 10,	/* its callback waits for a grace period */
-	WORKER_ASIDE	= 1 << 11,	/* ...and a forking reader took BUSY away meanwhile */
+	WORKER_ASIDE	= 1 << 11,	/* ...and a reader before a fork took BUSY away meanwhile */
 };
 
 struct worker {
@@ -131,6 +131,12 @@ void quiesce_workers_init(struct flavor *flavor);
 
 /* Queue head on queue and see to it that somebody runs it. */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
+
+/* Only queue it: whoever uses the queue next sees to it. In a fork's child. */
+void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head);
+
+/* Whether head is in any queue of flavor. In a fork's child, before anything is used. */
+bool quiesce_is_queued(const struct flavor *flavor, const struct rcu_head *head);
 
 /* With as many callbacks in a shard its server does not linger. */
 #define QUIESCE_BACKLOG 1024
@@ -205,11 +211,12 @@ struct worker *quiesce_worker_current(void);
 bool quiesce_in_callback(const struct flavor *flavor);
 
 /*
- * Fork: ask for a pause; wait until no callback runs; resume. reading: the caller is in a section,
- * so a callback that waits for a grace period is not waited for.
+ * Fork: ask for a pause; wait until no callback runs; resume. While *readers is not 0, a callback
+ * that waits for a grace period is not waited for: quiesce_worker_set_aside sees to one.
  */
 void quiesce_worker_pause(struct worker *worker);
-void quiesce_worker_await_pause(struct worker *worker, bool reading);
+void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers);
+void quiesce_worker_set_aside(struct worker *worker);
 void quiesce_worker_resume(struct worker *worker);
 
 /* Around a callback's wait for a grace period. Nothing in a thread that runs none. */

@@ -2,113 +2,14 @@
 /*
  * What a fork through the hooks and an rcu_barrier cost, beside their floors, in one run and
  * interleaved. Prints a line for each: name, median, 10th and 90th percentile in microseconds.
- * Takes the rounds as argument. COSTS_BP: flavor bp; RCU_MB: mb; else memb.
+ * Takes the rounds as argument.
  */
-#ifdef COSTS_BP
-#include <urcu-bp.h>
-#else
-#include <urcu.h>
-#endif
+#include "costs.h"
+
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-struct series {
-	const char *name;
-	double *values;
-	int count;
-};
-
-static int rounds = 200;
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static void note(struct series *series, double began)
-{
-	if (!series->values)
-		series->values = calloc((size_t)rounds, sizeof(double));
-	series->values[series->count++] = now() - began;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print(struct series *series)
-{
-	int n = series->count;
-
-	qsort(series->values, (size_t)n, sizeof(double), compare);
-	printf("%s\t%.2f\t%.2f\t%.2f\n", series->name, series->values[n / 2],
-	       series->values[n / 10], series->values[n - 1 - n / 10]);
-	free(series->values);
-}
-
-static void release(struct rcu_head *head)
-{
-	free(head);
-}
-
-static void queue(int count)
-{
-	while (count--)
-		call_rcu(malloc(sizeof(struct rcu_head)), release);
-}
-
-static void reap(pid_t child)
-{
-	int status;
-
-	if (child < 0 || waitpid(child, &status, 0) != child || status) {
-		fprintf(stderr, "costs: a child failed\n");
-		exit(1);
-	}
-}
-
-/* The pause alone, until the parent may go on; then the whole, until the child has ended. */
-static void bare_fork(struct series *pause, struct series *whole)
-{
-	double began = now();
-	pid_t child = fork();
-
-	if (child == 0)
-		_exit(0);
-	note(pause, began);
-	reap(child);
-	note(whole, began);
-}
-
-static void hooked_fork(struct series *pause, struct series *whole)
-{
-	double began = now();
-	pid_t child;
-
-	call_rcu_before_fork();
-	child = fork();
-	if (child == 0) {
-		call_rcu_after_fork_child();
-		_exit(0);
-	}
-	call_rcu_after_fork_parent();
-	note(pause, began);
-	reap(child);
-	note(whole, began);
-}
 
 /* ---- The floor of a wait: two threads that wake each other, there and back ---- */
 
@@ -198,6 +99,7 @@ int main(int argc, char **argv)
 	if (rounds < 10)
 		rounds = 10;
 	rcu_register_thread();
+	offline();
 	measure();
 	rcu_unregister_thread();
 	return 0;

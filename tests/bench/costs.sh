@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# costs.sh PREFIX [ROUNDS]: tests/bench/costs.c on every flavor of the library installed below
-# PREFIX, interleaved with the one below $LIBURCU (its include and lib directories) if that is set.
+# costs.sh PREFIX [ROUNDS]: tests/bench/costs.c and fork-costs.c on every flavor of the library
+# installed below PREFIX, interleaved with the one below $LIBURCU (its include and lib directories)
+# if that is set.
 set -eu
 
 here=$(dirname "$0")
@@ -13,12 +14,32 @@ trap 'rm -rf "$work"' EXIT
 # build SIDE FLAVOR MACRO LIBRARY-DIRECTORY INCLUDE-DIRECTORY
 build() {
 	echo "$4" > "$work/$1-$2.path"
-	${CC:-cc} -w -O2 -D_GNU_SOURCE -D_LGPL_SOURCE "$3" -I"$5" -o "$work/$1-$2" "$here/costs.c" \
-		-L"$4" -lurcu-"$2" -pthread
+	for program in costs fork-costs; do
+		${CC:-cc} -w -O2 -D_GNU_SOURCE -D_LGPL_SOURCE "$3" -I"$5" \
+			-o "$work/$1-$2-$program" "$here/$program.c" -L"$4" -lurcu-"$2" -pthread
+	done
 }
 
-for flavor in mb memb bp; do
-	case $flavor in mb) macro=-DRCU_MB ;; bp) macro=-DCOSTS_BP ;; *) macro=-DRCU_MEMBARRIER ;; esac
+# measure FLAVOR SIDE TURN PROGRAM: a scenario that hangs is one line that says so
+measure() {
+	export LD_LIBRARY_PATH
+	LD_LIBRARY_PATH=$(cat "$work/$2-$1.path")
+	scenarios=all
+	[ "$4" = costs ] || scenarios="parked busy backlog reader"
+	for scenario in $scenarios; do
+		timeout 120 "$work/$2-$1-$4" "$rounds" "$scenario" > "$work/lines" ||
+			echo "$4 $scenario: hangs or fails" >> "$work/lines"
+		sed "s/^/$1	$2	$3	/" "$work/lines"
+	done
+}
+
+for flavor in mb memb bp qsbr; do
+	case $flavor in
+	mb) macro=-DRCU_MB ;;
+	bp) macro=-DCOSTS_BP ;;
+	qsbr) macro=-DCOSTS_QSBR ;;
+	*) macro=-DRCU_MEMBARRIER ;;
+	esac
 	sides=quiesce
 	build quiesce $flavor $macro "$prefix/lib" "$prefix/include"
 	if [ -n "${LIBURCU:-}" ]; then
@@ -30,9 +51,9 @@ for flavor in mb memb bp; do
 	# In turns, so that a drifting machine drifts for both.
 	for turn in 1 2 3; do
 		for side in $sides; do
-			LD_LIBRARY_PATH=$(cat "$work/$side-$flavor.path") \
-				timeout 300 "$work/$side-$flavor" "$rounds" |
-				sed "s/^/$flavor	$side	$turn	/"
+			for program in costs $([ $turn -gt 1 ] || echo fork-costs); do
+				measure $flavor $side $turn $program
+			done
 		done
 	done
 done | sort -s -t '	' -k1,1 -k4,4 -k2,2 |

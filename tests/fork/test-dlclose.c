@@ -37,6 +37,7 @@ static struct library {
 	void (*set_thread_call_rcu_data)(struct call_rcu_data *worker);
 	int (*create_all_cpu_call_rcu_data)(unsigned long flags);
 	void (*free_all_cpu_call_rcu_data)(void);
+	void (*rcu_barrier)(void);
 	void (*thread_offline)(void);	/* qsbr's alone */
 	void (*call_rcu_before_fork)(void), (*call_rcu_after_fork_parent)(void);
 	void (*call_rcu_after_fork_child)(void);
@@ -74,6 +75,7 @@ static void open_library(const char *flavor)
 	FIND(read_unlock);
 	FIND(synchronize_rcu);
 	FIND(call_rcu);
+	find(flavor, "barrier", &library.rcu_barrier);
 	FIND(create_call_rcu_data);
 	FIND(call_rcu_data_free);
 	FIND(set_thread_call_rcu_data);
@@ -256,6 +258,30 @@ static void close_in_child(const char *flavor)
 	_exit(runs == 20 * THREADS ? 0 : 1);
 }
 
+static void requeue(struct rcu_head *head)
+{
+	__atomic_fetch_add(&runs, 1, __ATOMIC_RELAXED);
+	library.call_rcu(head, requeue);
+}
+
+/* Each barrier, and that of dlclose, is worth one callback of the chain. */
+START_TEST(a_callback_that_queues_itself_for_ever_ends_with_it)
+{
+	static struct rcu_head head;
+
+	setenv("URCU_EXIT_TIMEOUT", "60000", 1);
+	for (int i = 0; i < 5; i++) {
+		runs = 0;
+		open_library(flavors[_i]);
+		library.call_rcu(&head, requeue);
+		for (int barriers = 1; barriers < 10; barriers++)
+			library.rcu_barrier();
+		close_library();
+		ck_assert_int_ge(runs, 10);
+	}
+}
+END_TEST
+
 START_TEST(a_forked_child_may_close_it_as_well)
 {
 	int status;
@@ -288,6 +314,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase,
 		fifty_rounds_leave_no_thread_no_mapping_no_descriptor_no_memory, 0, FLAVORS);
 	tcase_add_loop_test(tcase, nor_do_workers_that_the_program_never_freed, 0, FLAVORS);
+	tcase_add_loop_test(tcase, a_callback_that_queues_itself_for_ever_ends_with_it, 0, FLAVORS);
 	tcase_add_loop_test(tcase, a_forked_child_may_close_it_as_well, 0, FLAVORS);
 	suite_add_tcase(suite, tcase);
 	return suite;

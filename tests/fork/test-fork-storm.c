@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything at once while several threads fork: readers, producers, synchronizers, barriers,
- * workers made and freed, per-CPU workers made and freed, threads that come and go. The children
- * use everything, fork three levels deep and leave in every way there is. STORM_SECONDS sets how
- * long (default 4).
+ * Everything at once while several threads fork, in one flavor or in all four: readers, producers,
+ * synchronizers, barriers, polls, deferred calls, tables that resize themselves, workers made and
+ * freed, threads that come and go (fork-storm-cases.c). The children use everything, fork three
+ * levels deep and leave in every way there is. STORM_FORKS sets how many times the parent forks
+ * (default 80).
  *
  * A child that hangs is ended by its alarm, and the stage it was in is reported.
  */
@@ -13,142 +14,17 @@
 #include <time.h>
 
 #include "fork-harness.h"
+#include "fork-storm-cases.h"
 
-#define FORKERS		3
 #define DEEPEST		3
-#define MAGIC_ALIVE	0x600df00d
-#define MAGIC_DEAD	0xdeadbeef
-#define OUTSTANDING	20000	/* callbacks, where producers take a rest */
+#define FORKS		80
+#define FIRST_FORKS	100	/* that make what stays: worker threads, arrays, heaps */
+#define HEAP_GROWTH	(256L << 10)
+#define RESIDENT_GROWTH	(2L << 20)
 
-static int stop;
-static long queued, freed;	/* objects that producers made, and callbacks freed */
+struct storm_load *storm_loads;
 
-struct object {
-	struct rcu_head head;
-	unsigned int magic;
-};
-
-static struct object *published;
-
-static struct object *object_new(void)
-{
-	struct object *object = malloc(sizeof(*object));
-
-	MUST(object);
-	object->magic = MAGIC_ALIVE;
-	return object;
-}
-
-static void object_free(struct object *object)
-{
-	object->magic = MAGIC_DEAD;
-	free(object);
-}
-
-static void free_later(struct rcu_head *head)
-{
-	object_free(caa_container_of(head, struct object, head));
-	__atomic_fetch_add(&freed, 1, __ATOMIC_RELAXED);
-}
-
-/* In a section: workers come and go. */
-static void queue_one(void)
-{
-	struct object *object = object_new();
-
-	__atomic_fetch_add(&queued, 1, __ATOMIC_RELAXED);
-	rcu_read_lock();
-	call_rcu(&object->head, free_later);
-	rcu_read_unlock();
-}
-
-/* ---- The parent's threads ---- */
-
-static void look(void)
-{
-	struct object *object;
-
-	rcu_read_lock();
-	object = rcu_dereference(published);
-	for (int i = 0; object && i < 20; i++)
-		MUST(__atomic_load_n(&object->magic, __ATOMIC_RELAXED) == MAGIC_ALIVE);
-	rcu_read_unlock();
-}
-
-static void replace_by_synchronize(void)
-{
-	struct object *old = rcu_xchg_pointer(&published, object_new());
-
-	synchronize_rcu();
-	if (old)
-		object_free(old);
-}
-
-static void replace_by_callback(void)
-{
-	struct object *old = rcu_xchg_pointer(&published, object_new());
-
-	if (!old)
-		return;
-	__atomic_fetch_add(&queued, 1, __ATOMIC_RELAXED);
-	rcu_read_lock();
-	call_rcu(&old->head, free_later);
-	rcu_read_unlock();
-}
-
-static void produce(void)
-{
-	if (__atomic_load_n(&queued, __ATOMIC_RELAXED) -
-	    __atomic_load_n(&freed, __ATOMIC_RELAXED) > OUTSTANDING)
-		relax();
-	for (int i = 0; i < 50; i++)
-		queue_one();
-	replace_by_callback();
-}
-
-static void use_own_worker(void)
-{
-	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
-
-	MUST(worker);
-	set_thread_call_rcu_data(worker);
-	for (int i = 0; i < 100; i++)
-		queue_one();
-	set_thread_call_rcu_data(NULL);
-	call_rcu_data_free(worker);
-}
-
-static void use_cpu_workers(void)
-{
-	MUST(create_all_cpu_call_rcu_data(0) == 0);
-	for (int i = 0; i < 100; i++)
-		queue_one();
-	free_all_cpu_call_rcu_data();
-}
-
-static void start_and_join_reader(void)
-{
-	join(start_thread(read_once, NULL));
-}
-
-static void *repeat(void *act)
-{
-	void (*once)(void);
-
-	memcpy(&once, &act, sizeof(once));
-	rcu_register_thread();
-	while (!get(&stop))
-		once();
-	rcu_unregister_thread();
-	return NULL;
-}
-
-static void (*const actions[])(void) = {
-	look, look, replace_by_synchronize, produce, produce, use_own_worker, use_own_worker,
-	use_cpu_workers, use_cpu_workers, start_and_join_reader, rcu_barrier,
-};
-
-#define ACTIONS ((int)(sizeof(actions) / sizeof(actions[0])))
+static int forks, forks_wanted;
 
 /* ---- The forking threads and their children ---- */
 
@@ -156,11 +32,63 @@ enum leaving { BY_EXIT, BY__EXIT, BY_EXEC, BY_ABORT, BY_SIGNAL, WAYS };
 
 struct forker {
 	pthread_t thread;
-	unsigned int seed;
-	int forks;
+	int number;
 };
 
-static void leave(enum leaving way)
+static void for_each_load(struct storm_load *load, void (*act)(const struct storm_load *load))
+{
+	for (; load; load = load->next)
+		act(load);
+}
+
+/* The last flavor's hook first: its callbacks may use the others. */
+static void before_fork(const struct storm_load *load)
+{
+	if (!load)
+		return;
+	before_fork(load->next);
+	load->before_fork();
+}
+
+static void after_fork_parent(const struct storm_load *load)
+{
+	load->after_fork_parent();
+}
+
+static void after_fork_child(const struct storm_load *load)
+{
+	load->after_fork_child();
+}
+
+/*
+ * Of the flavor whose hook comes first. In a section of another one a thread may wait there for a
+ * fork which waits for a callback of that other flavor, which waits for the section: doc/fork.md.
+ */
+static const struct storm_load *first_hook(void)
+{
+	const struct storm_load *load = storm_loads;
+
+	while (load->next)
+		load = load->next;
+	return load;
+}
+
+static void queue_some(const struct storm_load *load)
+{
+	load->queue_some();
+}
+
+static void use_by_barrier(const struct storm_load *load)
+{
+	load->use(true);
+}
+
+static void use_by_worker(const struct storm_load *load)
+{
+	load->use(false);
+}
+
+static void end_by(enum leaving way)
 {
 	switch (way) {
 	case BY_EXIT:
@@ -180,7 +108,7 @@ static void leave(enum leaving way)
 	}
 }
 
-static bool left_so(enum leaving way, int status)
+static bool ended_by(enum leaving way, int status)
 {
 	if (way == BY_ABORT)
 		return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
@@ -189,110 +117,96 @@ static bool left_so(enum leaving way, int status)
 	return status == 0;
 }
 
-static void fork_in_storm(struct forker *forker, int depth);
+static void fork_in_storm(int number, int depth);
 
-static void be_child(struct forker *forker, int depth, enum leaving way)
+static void be_child(int number, int depth)
 {
-	struct counted *all = counted_new(50);
-
-	look();
-	queue_all(all, 25);
+	for_each_load(storm_loads, queue_some);
 	if (depth < DEEPEST)
-		fork_in_storm(forker, depth + 1);
-	use_everything();
-	queue_all(all + 25, 25);
-	if (forker->seed % 3)
-		finish(all, 50);
-	for (int i = 0; i < 20; i++)
-		replace_by_callback();
+		fork_in_storm(number, depth + 1);
+	for_each_load(storm_loads, number % 2 ? use_by_barrier : use_by_worker);
 	STAGE("leaving");
-	leave(way);
+	end_by((enum leaving)(number % WAYS));
 }
 
-static void fork_in_storm(struct forker *forker, int depth)
+static void fork_in_storm(int number, int depth)
 {
-	unsigned int draw = (unsigned int)rand_r(&forker->seed);
-	enum leaving way = (enum leaving)(draw / 16 % WAYS);
-	bool in_section = draw % 16 == 0;
+	bool in_section = number % 8 == 0;
 	int status;
 	pid_t pid;
 
 	if (in_section)
-		rcu_read_lock();
-	pid = hooked_fork();
+		first_hook()->begin_section();
+	STAGE("before_fork");
+	before_fork(storm_loads);
+	pid = fork();
+	if (pid == 0) {
+		alarm(child_limit());
+		STAGE("after_fork_child");
+	}
+	for_each_load(storm_loads, pid == 0 ? after_fork_child : after_fork_parent);
 	if (in_section)
-		rcu_read_unlock();
+		first_hook()->end_section();
 	MUST(pid >= 0);
 	if (pid == 0)
-		be_child(forker, depth, way);
+		be_child(number + depth, depth);
 	MUST(waitpid(pid, &status, 0) == pid);
-	if (shared->failure[0] || left_so(way, status))
+	if (shared->failure[0] || ended_by((enum leaving)((number + depth) % WAYS), status))
 		return;
 	snprintf(shared->failure, sizeof(shared->failure),
-		 "level %d, way %d: status %#x, last in: %s", depth, (int)way,
+		 "level %d, fork %d: status %#x, last in: %s", depth, number,
 		 (unsigned int)status, shared->stage);
 }
 
 /* One of them registers for each fork anew. */
 static void *fork_on(void *arg)
 {
-	struct forker *forker = arg;
-	bool anew = forker->seed == 1;
+	const struct forker *forker = arg;
+	bool entered = false;
+	int number;
 
-	rcu_register_thread();
-	while (!get(&stop) && !shared->failure[0]) {
-		fork_in_storm(forker, 1);
-		forker->forks++;
-		if (!anew)
-			continue;
-		rcu_unregister_thread();
-		rcu_register_thread();
+	while (!shared->failure[0] &&
+	       (number = __atomic_fetch_add(&forks, 1, __ATOMIC_RELAXED)) < forks_wanted) {
+		for (struct storm_load *load = storm_loads; load && !entered; load = load->next)
+			load->enter(forker->number);
+		fork_in_storm(number, 1);
+		entered = forker->number != 0;
+		for (struct storm_load *load = storm_loads; load && !entered; load = load->next)
+			load->leave();
 	}
-	rcu_unregister_thread();
+	for (struct storm_load *load = storm_loads; load && entered; load = load->next)
+		load->leave();
 	return NULL;
 }
 
 /* ---- The storm ---- */
 
-static long forks;
-
-static void sleep_for(double seconds)
-{
-	struct timespec time = { (time_t)seconds, (long)((seconds - (long)seconds) * 1e9) };
-
-	while (nanosleep(&time, &time) != 0)
-		continue;
-}
-
-static void storm(double seconds)
+static void storm(int number)
 {
 	struct forker forkers[FORKERS];
-	pthread_t threads[ACTIONS];
 
-	put(&stop, 0);
-	for (int i = 0; i < ACTIONS; i++) {
-		void *act;
-
-		memcpy(&act, &actions[i], sizeof(act));
-		threads[i] = start_thread(repeat, act);
-	}
+	forks = 0;
+	forks_wanted = number;
+	for (struct storm_load *load = storm_loads; load; load = load->next)
+		load->start();
 	for (int i = 0; i < FORKERS; i++) {
-		forkers[i] = (struct forker) { .seed = (unsigned int)i + 1 };
+		forkers[i].number = i;
 		forkers[i].thread = start_thread(fork_on, &forkers[i]);
 	}
-	sleep_for(seconds);
-	put(&stop, 1);
-	for (int i = 0; i < FORKERS; i++) {
+	for (int i = 0; i < FORKERS; i++)
 		join(forkers[i].thread);
-		forks += forkers[i].forks;
-	}
-	for (int i = 0; i < ACTIONS; i++)
-		join(threads[i]);
-	rcu_barrier();
-	MUST(queued == freed);
 	if (shared->failure[0])
 		ck_abort_msg("%s", shared->failure);
+	for (struct storm_load *load = storm_loads; load; load = load->next)
+		load->stop();
 }
+
+/* ---- What stays after it ---- */
+
+struct remains {
+	int threads, descriptors;
+	long heap, resident;	/* bytes */
+};
 
 static int count_entries(const char *directory)
 {
@@ -312,7 +226,7 @@ static int count_threads(int expected)
 	int number;
 
 	for (int i = 0; i < 100000; i++) {
-		number = count_entries("/proc/self/task");
+		number = count_entries("/proc/self/task") - 2;
 		if (number <= expected)
 			break;
 		relax();
@@ -320,48 +234,88 @@ static int count_threads(int expected)
 	return number;
 }
 
-static long heap(void)
+static long resident_bytes(void)
 {
+	FILE *file = fopen("/proc/self/statm", "re");
+	long pages = 0;
+
+	MUST(file && fscanf(file, "%*d %ld", &pages) == 1);
+	fclose(file);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+static struct remains see_remains(int threads)
+{
+	struct remains remains = {
+		.threads = count_threads(threads),
+		.descriptors = count_entries("/proc/self/fd") - 3,
+	};
+
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	return (long)mallinfo2().uordblks;
-#else
-	return 0;
+	malloc_trim(0);
+	remains.heap = (long)mallinfo2().uordblks;
+	remains.resident = resident_bytes();
 #endif
+	return remains;
 }
 
-static double storm_seconds(void)
+static int forks_to_do(void)
 {
-	const char *text = getenv("STORM_SECONDS");
+	const char *text = getenv("STORM_FORKS");
 
-	return text && atof(text) > 0 ? atof(text) : 4;
+	return text && atoi(text) > 0 ? atoi(text) : FORKS;
 }
 
-/* A first short storm makes what stays: the worker's thread, the registry's array, heaps. */
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void tell(const char *when, const struct remains *remains, double began)
+{
+	printf("# %s, %.0f s: %d threads, %d descriptors, %ld KB in use, %ld KB resident\n", when,
+	       now() - began, remains->threads, remains->descriptors, remains->heap >> 10,
+	       remains->resident >> 10);
+	fflush(stdout);
+}
+
 START_TEST(a_storm_of_forks_breaks_nothing_and_leaves_nothing)
 {
 	const struct rlimit no_core = { 0, 0 };
-	int threads, descriptors;
-	long memory;
+	int number = forks_to_do(), loads = 0;
+	int first = number < 2 * FIRST_FORKS ? number / 2 : FIRST_FORKS;
+	struct remains before, after;
+	double began = now();
 
 	setrlimit(RLIMIT_CORE, &no_core);
-	storm(storm_seconds() / 4);
-	threads = count_threads(2 + 2);
-	descriptors = count_entries("/proc/self/fd");
-	memory = heap();
-	storm(storm_seconds());
-	ck_assert_int_le(count_threads(threads), threads);
-	ck_assert_int_eq(count_entries("/proc/self/fd"), descriptors);
-	ck_assert_int_lt(heap() - memory, 1 << 18);
-	ck_assert_int_gt(forks, 0);
+	for (struct storm_load *load = storm_loads; load; load = load->next, loads++)
+		load->attach(shared, test_pid);
+	storm(first);
+	before = see_remains(1 + loads);
+	tell("after the first forks", &before, began);
+	storm(number - first);
+	after = see_remains(before.threads);
+	tell("after all", &after, began);
+	ck_assert_int_le(after.threads, before.threads);
+	ck_assert_int_eq(after.descriptors, before.descriptors);
+	ck_assert_int_lt(after.heap - before.heap, HEAP_GROWTH);
+	ck_assert_int_lt(after.resident - before.resident, RESIDENT_GROWTH);
 }
 END_TEST
 
+/* Of one arena malloc_trim gives all back. */
 int main(void)
 {
-	Suite *suite = suite_create("fork-storm/" FLAVOR);
+	Suite *suite = suite_create("fork-storm");
 	TCase *tcase = add_case(suite, "storm");
 
-	tcase_set_timeout(tcase, 60 + 3 * storm_seconds());
+#ifdef __GLIBC__
+	mallopt(M_ARENA_MAX, 1);
+#endif
+	tcase_set_timeout(tcase, 60 + forks_to_do());
 	tcase_add_test(tcase, a_storm_of_forks_breaks_nothing_and_leaves_nothing);
 	return run_suite(suite);
 }

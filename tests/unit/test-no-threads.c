@@ -105,6 +105,31 @@ START_TEST(without_threads_barrier_stands_in)
 }
 END_TEST
 
+struct latecomer {
+	struct rcu_head head;
+	struct tally tally;
+};
+
+static void queue_when_there_are_threads(struct rcu_head *head)
+{
+	struct latecomer *latecomer = caa_container_of(head, struct latecomer, head);
+
+	allow_threads(true);
+	queue_jobs(&latecomer->tally, 1);
+}
+
+START_TEST(what_is_queued_while_barrier_stands_in_needs_no_other_call)
+{
+	static struct latecomer latecomer;
+
+	capture_stderr();
+	allow_threads(false);
+	call_rcu(&latecomer.head, queue_when_there_are_threads);
+	rcu_barrier();
+	await_that(get(latecomer.tally.ran) == 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("no-threads-" FLAVOR);
@@ -113,5 +138,6 @@ int main(void)
 	tcase_add_test(tc, without_threads_a_worker_cannot_be_made);
 	tcase_add_test(tc, without_threads_callbacks_stay_until_the_next_call);
 	tcase_add_loop_test(tc, without_threads_barrier_stands_in, 0, 4);
+	tcase_add_test(tc, what_is_queued_while_barrier_stands_in_needs_no_other_call);
 	return run_suite(suite);
 }

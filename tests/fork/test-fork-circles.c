@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Circles that a fork could close, of threads that wait for each other: a forking thread, a callback
+ * that it waits for, a grace period that the callback waits for, and the reader whom that waits for.
+ */
+#include "fork-harness.h"
+
+/* A callback, or a deferred call, that waits for a grace period when the test wants it. */
+static struct waiting {
+	struct rcu_head head;
+	sem_t inside, go_on;
+	pid_t tid;
+	int done;
+} waiting;
+
+static void wait_in_call(void *arg)
+{
+	struct waiting *call = arg;
+
+	call->tid = thread_id();
+	sem_post(&call->inside);
+	begin_waiting();
+	await(&call->go_on);
+	end_waiting();
+	synchronize_rcu();
+	put(&call->done, 1);
+}
+
+static void prepare(void)
+{
+	sem_init(&waiting.inside, 0, 0);
+	sem_init(&waiting.go_on, 0, 0);
+	put(&waiting.done, 0);
+}
+
+static void fork_and_use(void *arg)
+{
+	(void)arg;
+	run_child(use_everything_in_child, NULL);
+}
+
+#ifndef TEST_QSBR	/* which cannot tell a section, and goes offline to fork */
+
+static void wait_in_callback(struct rcu_head *head)
+{
+	wait_in_call(caa_container_of(head, struct waiting, head));
+}
+
+/* The first forking thread waits for the callback, until the second comes, in the section. */
+START_TEST(a_reader_that_waits_for_another_threads_fork_does_not_hold_it_up)
+{
+	struct task first;
+
+	prepare();
+	rcu_register_thread();
+	call_rcu(&waiting.head, wait_in_callback);
+	await(&waiting.inside);
+	rcu_read_lock();
+	sem_post(&waiting.go_on);
+	await_asleep(waiting.tid);
+	start_stuck_task(&first, fork_and_use, NULL);
+	STAGE("fork of the reader");
+	if (hooked_fork() == 0)
+		_exit(0);
+	rcu_read_unlock();
+	join(first.thread);
+	rcu_barrier();
+	MUST(get(&waiting.done));
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
+	rcu_unregister_thread();
+}
+END_TEST
+
+#endif
+
+static void *defer_and_run(void *arg)
+{
+	rcu_register_thread();
+	MUST(rcu_defer_register_thread() == 0);
+	defer_rcu(wait_in_call, arg);
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static sem_t occupied, freed;
+
+static void occupy(struct rcu_head *head)
+{
+	(void)head;
+	sem_post(&occupied);
+	begin_waiting();
+	await(&freed);
+	end_waiting();
+}
+
+/*
+ * Or the worker would wait for a thread that may wait for a reader, in whatever it runs. It is kept
+ * from running the deferred call itself.
+ */
+START_TEST(the_worker_does_not_wait_for_deferred_calls_that_another_thread_runs)
+{
+	static struct rcu_head head;
+	pthread_t thread;
+
+	prepare();
+	sem_init(&occupied, 0, 0);
+	sem_init(&freed, 0, 0);
+	call_rcu(&head, occupy);
+	await(&occupied);
+	thread = start_thread(defer_and_run, &waiting);
+	await(&waiting.inside);
+	sem_post(&freed);
+	STAGE("rcu_barrier");
+	for (int i = 0; i < 5; i++)
+		rcu_barrier();
+	fork_and_use(NULL);
+	sem_post(&waiting.go_on);
+	join(thread);
+	MUST(get(&waiting.done));
+}
+END_TEST
+
+#ifndef TEST_QSBR
+
+static void set(void *done)
+{
+	put(done, 1);
+}
+
+/* The callback that runs deferred calls was in one at the fork; more of them come. */
+static void defer_more(void *arg)
+{
+	static int done;
+
+	while (rcu_read_ongoing())
+		rcu_read_unlock();
+	STAGE("defer_rcu");
+	defer_rcu(set, &done);
+	while (!get(&done))
+		rcu_barrier();
+	if (arg)
+		run_child(defer_more, NULL);
+	rcu_defer_unregister_thread();
+}
+
+START_TEST(deferred_calls_go_on_in_a_child_forked_while_one_waited_for_the_forker)
+{
+	prepare();
+	rcu_register_thread();
+	MUST(rcu_defer_register_thread() == 0);
+	defer_rcu(wait_in_call, &waiting);
+	await(&waiting.inside);
+	rcu_read_lock();
+	sem_post(&waiting.go_on);
+	await_asleep(waiting.tid);
+	run_child(defer_more, &waiting);
+	rcu_read_unlock();
+	rcu_barrier();
+	MUST(get(&waiting.done));
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+}
+END_TEST
+
+#endif
+
+int main(void)
+{
+	Suite *suite = suite_create("fork-circles/" FLAVOR);
+	TCase *tcase = add_case(suite, "circles");
+
+#ifndef TEST_QSBR
+	tcase_add_test(tcase, a_reader_that_waits_for_another_threads_fork_does_not_hold_it_up);
+#endif
+	tcase_add_test(tcase,
+		the_worker_does_not_wait_for_deferred_calls_that_another_thread_runs);
+#ifndef TEST_QSBR
+	tcase_add_test(tcase,
+		deferred_calls_go_on_in_a_child_forked_while_one_waited_for_the_forker);
+#endif
+	return run_suite(suite);
+}
