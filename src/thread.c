@@ -166,8 +166,22 @@ void quiesce_worker_pause(struct worker *worker)
 		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
 }
 
+/* Longer than any callback takes, unless it waits for something that the forking thread holds. */
+#define PAUSE_PATIENCE	(10 * QUIESCE_NS_PER_S)
+
+static uint64_t report_stuck_callback(const struct worker *worker)
+{
+	const struct call_rcu_data *queue = worker->queue;
+
+	quiesce_report("urcu_%s_call_rcu_before_fork: a callback in urcu-%s/%lu has not returned for "
+		       "10 s: does it wait for a lock that the forking thread holds?",
+		       queue->flavor->name, queue->flavor->name, queue->id);
+	return QUIESCE_FOREVER;
+}
+
 void quiesce_worker_await_pause(struct worker *worker, bool reading)
 {
+	uint64_t deadline = quiesce_now() + PAUSE_PATIENCE;
 	int32_t state;
 
 	while (worker != current && ((state = quiesce_worker_state(worker)) & WORKER_BUSY)) {
@@ -175,8 +189,8 @@ void quiesce_worker_await_pause(struct worker *worker, bool reading)
 			__atomic_compare_exchange_n(&worker->state, &state,
 						    (state & ~WORKER_BUSY) | WORKER_ASIDE, false,
 						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-		else
-			quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+		else if (!quiesce_wait(&worker->state, state, deadline))
+			deadline = report_stuck_callback(worker);
 	}
 }
 
