@@ -132,9 +132,9 @@ extern void call_rcu_after_fork_child(void);
 /*
  * Let every fork() of the process call the three hooks, by pthread_atfork: once, however often and by
  * however many threads this is called; hooks called by hand as well nest. Returns 0, or the error of
- * pthread_atfork (ENOMEM; the next call tries again). Lasts until the library is closed. To be called
- * early, in main or in a constructor. Calls malloc; not async-signal-safe. vfork, posix_spawn and
- * _Fork run no handlers, and need none.
+ * pthread_atfork (ENOMEM; the next call tries again). Lasts until the library is closed, when no other
+ * thread may be in fork. To be called early, in main or in a constructor. Calls malloc; not
+ * async-signal-safe. vfork, posix_spawn and _Fork run no handlers, and need none.
  *
  * Prepare handlers run in reverse order of registration. Ours comes before those that were registered
  * earlier, those of allocators among them (this calls malloc first): what they lock callbacks may use.
