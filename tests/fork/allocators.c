@@ -190,7 +190,7 @@ int main(int argc, char **argv)
 		pid_t pid = fork();
 
 		if (pid == 0)
-			be_child(i % 5 == 0);
+			be_child(i % 10 == 0);
 		await_child(pid);
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
