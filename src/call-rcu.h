@@ -33,6 +33,8 @@ bool quiesce_barrier_until(struct flavor *flavor, uint64_t deadline);
 void quiesce_before_fork(struct flavor *flavor);
 void quiesce_after_fork_parent(struct flavor *flavor);
 void quiesce_after_fork_child(struct flavor *flavor);
+int quiesce_atfork_enable(struct flavor *flavor, void (*prepare)(void), void (*parent)(void),
+		void (*child)(void));
 void quiesce_registry_before_fork(struct flavor *flavor);
 void quiesce_registry_after_fork_parent(struct flavor *flavor);
 void quiesce_registry_after_fork_child(struct flavor *flavor);

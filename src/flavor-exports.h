@@ -44,6 +44,12 @@ void urcu_##F##_call_rcu_after_fork_parent(void)					\
 	{ quiesce_after_fork_parent(&f); }						\
 void urcu_##F##_call_rcu_after_fork_child(void)						\
 	{ quiesce_after_fork_child(&f); }						\
+int urcu_##F##_atfork_enable(void)							\
+{											\
+	return quiesce_atfork_enable(&f, urcu_##F##_call_rcu_before_fork,		\
+				     urcu_##F##_call_rcu_after_fork_parent,		\
+				     urcu_##F##_call_rcu_after_fork_child);		\
+}											\
 void urcu_##F##_register_rculfhash_atfork(struct urcu_atfork *atfork)			\
 	{ quiesce_set_table_hooks(&f, atfork); }					\
 void urcu_##F##_unregister_rculfhash_atfork(struct urcu_atfork *atfork)			\

@@ -78,6 +78,11 @@ struct fork_state {
 	struct urcu_atfork *called_hooks;	/* cds_lfht's, between our hooks */
 	struct urcu_atfork *table_hooks;	/* cds_lfht's; under workers.lock */
 	unsigned int table_users;		/* under workers.lock */
+	/*
+	 * Whether the hooks are in pthread_atfork: ATFORK_NO, ATFORK_YES, or the id of the process
+	 * one of whose threads is at it. Set atomically; the futex of those who wait for that thread.
+	 */
+	int32_t atfork;
 };
 
 /* A thread's own, for one flavor. Written by the thread alone. */

@@ -183,20 +183,34 @@ void quiesce_worker_set_aside(struct worker *worker)
 		}
 }
 
+/* Longer than any callback takes, unless it waits for something that the forking thread holds. */
+#define PAUSE_PATIENCE	(10 * QUIESCE_NS_PER_S)
+
+static uint64_t report_stuck_callback(const struct worker *worker)
+{
+	const struct call_rcu_data *queue = worker->queue;
+
+	quiesce_report("urcu_%s_call_rcu_before_fork: a callback in urcu-%s/%lu has not returned for "
+		       "10 s: does it wait for a lock that the forking thread holds?",
+		       queue->flavor->name, queue->flavor->name, queue->id);
+	return QUIESCE_FOREVER;
+}
+
 /*
  * [K1] The look at readers comes after the look at the state, which changes when a callback begins
  * to wait; pairs with [K2] in src/fork.c: a reader raises readers before it looks for such states.
  */
 void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
 {
+	uint64_t deadline = quiesce_now() + PAUSE_PATIENCE;
 	int32_t state;
 
 	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
 				     WORKER_BUSY)) {
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
-		else
-			quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+		else if (!quiesce_wait(&worker->state, state, deadline))
+			deadline = report_stuck_callback(worker);
 	}
 }
 

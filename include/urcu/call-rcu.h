@@ -122,10 +122,26 @@ extern void free_all_cpu_call_rcu_data(void);
  * forking thread is the only reader, registered if it was; every callback still queued at the fork
  * is there too and runs once, when RCU is next used or at exit; CPUs and the thread have no worker
  * of their own any more. A callback that was in the middle of synchronize_rcu, when the forking
- * thread was in a section, or of forking itself, ends there in the child. May be called in a section and in a callback; not async-signal-safe.
+ * thread was in a section, or of forking itself, ends there in the child. May be called in a section
+ * and in a callback; not async-signal-safe.
  */
 extern void call_rcu_before_fork(void);
 extern void call_rcu_after_fork_parent(void);
 extern void call_rcu_after_fork_child(void);
+
+/*
+ * Let every fork() of the process call the three hooks, by pthread_atfork: once, however often and by
+ * however many threads this is called; hooks called by hand as well nest. Returns 0, or the error of
+ * pthread_atfork (ENOMEM; the next call tries again). Lasts until the library is closed, when no other
+ * thread may be in fork. To be called early, in main or in a constructor. Calls malloc; not
+ * async-signal-safe. vfork, posix_spawn and _Fork run no handlers, and need none.
+ *
+ * Prepare handlers run in reverse order of registration. Ours comes before those that were registered
+ * earlier, those of allocators among them (this calls malloc first): what they lock callbacks may use.
+ * It comes after those that were registered later: what these lock, no callback may wait for, or fork
+ * never returns (that is reported after 10 s). A library with such a lock calls call_rcu_before_fork
+ * first in its prepare handler, and the other two hooks last in its other handlers.
+ */
+extern int urcu_atfork_enable(void);
 
 _URCU_EXTERN_C_END

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The headers offer what functions.tsv, macros.tsv, names.tsv and constants.tsv list: programs are
-# made from these lists, compiled against the headers and linked with the libraries. Rows
-# "functions", "macros" and "names" of left-out.tsv are excepted. TAP.
+# The headers offer what functions.tsv, macros.tsv, names.tsv and constants.tsv list, and what
+# ours-functions.tsv and ours-names.tsv add: programs are made from these lists, compiled against the
+# headers and linked with the libraries. Rows "functions", "macros" and "names" of left-out.tsv are
+# excepted. TAP.
 # Usage: test-interface.sh [DIRECTORY], of the libraries; by default $LIBRARIES.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,9 +14,11 @@ trap 'rm -rf "$work"' EXIT
 n=0
 failed=0
 
-# rows LIST: its rows without the title and without what is left out.
+# rows LIST: its rows and those of ours, without the titles and without what is left out.
 rows() {
-	tail -n +2 "$here/$1.tsv" |
+	for list in "$here/$1.tsv" "$here/ours-$1.tsv"; do
+		[ ! -e "$list" ] || tail -n +2 "$list"
+	done |
 		awk -F '\t' -v list="$1" -v out="$here/left-out.tsv" '
 			BEGIN { while ((getline line < out) > 0) {
 				split(line, cell, "\t"); if (cell[1] == list) gone[cell[2]] = 1 } }

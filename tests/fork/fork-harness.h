@@ -153,6 +153,28 @@ static UNUSED_OK void run_child(void (*child)(void *), void *arg)
 	expect_clean(start_child(child, arg));
 }
 
+/* The same by plain fork, when urcu_atfork_enable has been called. */
+
+static UNUSED_OK pid_t plain_fork(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		alarm(child_limit());
+	return pid;
+}
+
+static UNUSED_OK void run_plain_child(void (*child)(void *), void *arg)
+{
+	pid_t pid = plain_fork();
+
+	if (pid == 0) {
+		child(arg);
+		_exit(0);
+	}
+	expect_clean(pid);
+}
+
 /* ---- Threads ---- */
 
 static UNUSED_OK pid_t thread_id(void)

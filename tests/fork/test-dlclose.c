@@ -30,7 +30,7 @@ static const char *const flavors[] = { "mb", "memb", "bp", "qsbr" };
 static struct library {
 	void *handle;
 	void (*register_thread)(void), (*unregister_thread)(void);
-	void (*read_lock)(void), (*read_unlock)(void), (*synchronize_rcu)(void);
+	void (*read_lock)(void), (*read_unlock)(void), (*synchronize_rcu)(void), (*barrier)(void);
 	void (*call_rcu)(struct rcu_head *head, void (*func)(struct rcu_head *head));
 	struct call_rcu_data *(*create_call_rcu_data)(unsigned long flags, int cpu);
 	void (*call_rcu_data_free)(struct call_rcu_data *worker);
@@ -74,6 +74,7 @@ static void open_library(const char *flavor)
 	FIND(read_lock);
 	FIND(read_unlock);
 	FIND(synchronize_rcu);
+	FIND(barrier);
 	FIND(call_rcu);
 	find(flavor, "barrier", &library.rcu_barrier);
 	FIND(create_call_rcu_data);
@@ -305,6 +306,84 @@ START_TEST(a_forked_child_may_close_it_as_well)
 }
 END_TEST
 
+/* ---- Beside forks of a program that uses another library ---- */
+
+static int stop;
+
+static void *open_and_close(void *flavor)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		runs = 0;
+		open_library(flavor);
+		use_in_threads(NULL);
+		ck_assert_int_eq(dlclose(library.handle), 0);
+		ck_assert_int_eq(runs, 20 * THREADS);
+	}
+	return NULL;
+}
+
+static int other_runs;
+
+static void count_other(struct rcu_head *head)
+{
+	(void)head;
+	__atomic_fetch_add(&other_runs, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * Whatever the thread that opens and closes was in the middle of: it may be in ck_assert, so that the
+ * child must not.
+ */
+static bool use_other(const struct library *other)
+{
+	struct rcu_head heads[3];
+
+	other_runs = 0;
+	for (int i = 0; i < 3; i++)
+		other->call_rcu(&heads[i], count_other);
+	other->barrier();
+	other->synchronize_rcu();
+	return other_runs == 3;
+}
+
+static void fork_beside(const struct library *other)
+{
+	int status;
+	pid_t pid;
+
+	other->call_rcu_before_fork();
+	pid = fork();
+	if (pid == 0) {
+		alarm(20);
+		other->call_rcu_after_fork_child();
+		_exit(use_other(other) ? 0 : 1);
+	}
+	other->call_rcu_after_fork_parent();
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert(use_other(other));
+}
+
+START_TEST(another_thread_may_be_in_dlclose_at_a_fork)
+{
+	const char *closed = flavors[(_i + 1) % FLAVORS];
+	struct library other;
+	pthread_t thread;
+
+	signal(SIGALRM, SIG_DFL);
+	setenv("URCU_EXIT_TIMEOUT", "60000", 1);
+	open_library(flavors[_i]);
+	other = library;
+	ck_assert_int_eq(pthread_create(&thread, NULL, open_and_close, (void *)closed), 0);
+	for (int i = 0; i < 50; i++)
+		fork_beside(&other);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	library = other;
+	close_library();
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("dlclose");
@@ -316,6 +395,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, nor_do_workers_that_the_program_never_freed, 0, FLAVORS);
 	tcase_add_loop_test(tcase, a_callback_that_queues_itself_for_ever_ends_with_it, 0, FLAVORS);
 	tcase_add_loop_test(tcase, a_forked_child_may_close_it_as_well, 0, FLAVORS);
+	tcase_add_loop_test(tcase, another_thread_may_be_in_dlclose_at_a_fork, 0, FLAVORS);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

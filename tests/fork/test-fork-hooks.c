@@ -4,12 +4,8 @@
  * that fail; forks in a row, in depth and by several threads at once. Forks from callbacks and
  * under load are in test-fork-load.c.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-
 #include "fork-harness.h"
+#include "refusal.h"
 
 /* ---- Two kinds of hooks, in every order ---- */
 
@@ -237,40 +233,6 @@ END_TEST
 
 /* ---- A fork that fails ---- */
 
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#define LOW_HALF 4
-#else
-#define LOW_HALF 0
-#endif
-
-#define CLONE_VM_FLAG	0x100
-#define REFUSE(error)	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
-
-/* From here on this process can make threads, but no processes. */
-static bool refuse_processes(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-		REFUSE(ENOSYS),
-#ifdef SYS_fork
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fork, 0, 1),
-		REFUSE(EAGAIN),
-#endif
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, args[0]) + LOW_HALF),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VM_FLAG, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		REFUSE(EAGAIN),
-	};
-	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 /* Where the kernel has no seccomp the hooks still run as if fork had failed. */
 static void fail_to_fork(bool refused)
 {
@@ -299,7 +261,7 @@ START_TEST(a_fork_that_fails_leaves_everything_as_it_was)
 	queue_all(all + 20, 20);
 	start_stuck_task(&tasks[0], synchronize, NULL);
 	start_stuck_task(&tasks[1], barrier, NULL);
-	refused = refuse_processes();
+	refused = refuse_clone(false, EAGAIN);
 	for (int i = 0; i < 20; i++)
 		fail_to_fork(refused);
 	MUST(get_thread_call_rcu_data() == own && get_cpu_call_rcu_data(0));

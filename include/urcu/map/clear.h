@@ -32,6 +32,7 @@
 #undef call_rcu_before_fork
 #undef call_rcu_after_fork_parent
 #undef call_rcu_after_fork_child
+#undef urcu_atfork_enable
 #undef rcu_barrier
 #undef defer_rcu
 #undef rcu_defer_register_thread

@@ -37,6 +37,7 @@
 #define call_rcu_before_fork                    urcu_bp_call_rcu_before_fork
 #define call_rcu_after_fork_parent              urcu_bp_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_bp_call_rcu_after_fork_child
+#define urcu_atfork_enable                      urcu_bp_atfork_enable
 #define rcu_barrier                             urcu_bp_barrier
 #define defer_rcu                               urcu_bp_defer_rcu
 #define rcu_defer_register_thread               urcu_bp_defer_register_thread

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs and daemons started beside RCU with urcu_atfork_enable on: system, popen, posix_spawn,
+ * vfork, fork and exec, daemon, a double fork. A child that only executes something pays nothing.
+ */
+#include <spawn.h>
+#include <sys/stat.h>
+
+#include "fork-harness.h"
+
+#define PROGRAM "/bin/true"
+
+/* What glibc's malloc and its kin are called; elsewhere they are not counted. */
+static __thread unsigned long heap_calls;
+
+#ifdef __GLIBC__
+extern void *__libc_malloc(size_t size), *__libc_calloc(size_t number, size_t size);
+extern void __libc_free(void *block);
+
+void *malloc(size_t size)
+{
+	heap_calls++;
+	return __libc_malloc(size);
+}
+
+void *calloc(size_t number, size_t size)
+{
+	heap_calls++;
+	return __libc_calloc(number, size);
+}
+
+void free(void *block)
+{
+	heap_calls++;
+	__libc_free(block);
+}
+#endif
+
+static unsigned long calls_before;
+static int checked;		/* by the child's handlers */
+
+static unsigned int threads_here(void)
+{
+	struct stat tasks;
+
+	MUST(stat("/proc/self/task", &tasks) == 0);
+	return (unsigned int)tasks.st_nlink - 2;
+}
+
+/* Registered before and after the hooks, and run in that order in the child. */
+static void look_before(void)
+{
+	calls_before = heap_calls;
+}
+
+static void look_after(void)
+{
+	MUST(threads_here() == 1);
+	MUST(heap_calls == calls_before);
+	put(&checked, 1);
+}
+
+static void execute(void *arg)
+{
+	MUST(get(&checked) && threads_here() == 1);
+	execl(PROGRAM, PROGRAM, NULL);
+	MUST(!arg);
+}
+
+static void detach(void *arg)
+{
+	MUST(daemon(1, 0) == 0);
+	alarm(child_limit());
+	queue_and_finish(arg);
+	use_everything();
+	STAGE("daemon done");
+	kill(test_pid, SIGUSR1);
+	exit(0);
+}
+
+static void fork_twice(void *arg)
+{
+	MUST(setsid() > 0);
+	run_plain_child(queue_and_finish, arg);
+	exit(0);
+}
+
+static void vfork_and_execute(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		execl(PROGRAM, PROGRAM, NULL);
+		_exit(1);
+	}
+	expect_clean(pid);
+}
+
+static void spawn_program(void)
+{
+	char *const arguments[] = { (char *)PROGRAM, NULL };
+	pid_t pid;
+
+	MUST(posix_spawn(&pid, PROGRAM, NULL, NULL, arguments, arguments + 1) == 0);
+	expect_clean(pid);
+}
+
+static void start_programs(void)
+{
+	FILE *output;
+	char word[8] = "";
+
+	MUST(system("exit 3") == 3 << 8);
+	output = popen("echo well", "r");
+	MUST(output && fgets(word, sizeof(word), output) && strcmp(word, "well\n") == 0);
+	MUST(pclose(output) == 0);
+	spawn_program();
+	vfork_and_execute();
+	run_plain_child(execute, NULL);
+}
+
+static void await_daemon(void)
+{
+	sigset_t usr1;
+	int number;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	MUST(sigwait(&usr1, &number) == 0);
+}
+
+/* From now on in every thread, so that it waits for sigwait. */
+static void block_daemons_signal(void)
+{
+	sigset_t usr1;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	MUST(pthread_sigmask(SIG_BLOCK, &usr1, NULL) == 0);
+}
+
+START_TEST(programs_and_daemons_start_beside_callbacks_readers_and_workers)
+{
+	struct counted *all = counted_new(40);
+	struct batch batch = { all, 40 };
+	struct reader_thread reader;
+
+	block_daemons_signal();
+	MUST(pthread_atfork(NULL, NULL, look_before) == 0);
+	MUST(urcu_atfork_enable() == 0);
+	MUST(pthread_atfork(NULL, NULL, look_after) == 0);
+	MUST(create_all_cpu_call_rcu_data(0) == 0);
+	hold(&reader);
+	rcu_register_thread();
+	queue_all(all, 40);
+	for (int i = 0; i < 10; i++)
+		start_programs();
+	rcu_unregister_thread();
+	run_plain_child(fork_twice, &batch);
+	run_plain_child(detach, &batch);
+	await_daemon();
+	MUST(sum_of_runs(all, 40) == 0);
+	release(&reader);
+	finish(all, 40);
+	free_all_cpu_call_rcu_data();
+	use_everything();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("fork-programs/" FLAVOR);
+	TCase *tcase = add_case(suite, "programs");
+
+	tcase_add_test(tcase, programs_and_daemons_start_beside_callbacks_readers_and_workers);
+	return run_suite(suite);
+}
