@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "call-rcu.h"
 #include "cpu.h"
@@ -34,7 +35,25 @@ static uint64_t time_limit(void)
 static bool may_wait(const struct flavor *flavor)
 {
 	return quiesce_is_ours(flavor) && !quiesce_in_section(flavor) && !quiesce_worker_current() &&
-	       !flavor->fork.depth;
+	       __atomic_load_n(&flavor->fork.owner, __ATOMIC_RELAXED) != quiesce_self();
+}
+
+/* Another thread between the fork hooks has the workers paused. Returns false if it stays there. */
+static bool await_fork(struct flavor *flavor, uint64_t limit)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += (time_t)(limit / QUIESCE_NS_PER_S);
+	end.tv_nsec += (long)(limit % QUIESCE_NS_PER_S);
+	if (end.tv_nsec >= (long)QUIESCE_NS_PER_S) {
+		end.tv_sec++;
+		end.tv_nsec -= (long)QUIESCE_NS_PER_S;
+	}
+	if (pthread_mutex_timedlock(&flavor->fork.lock, &end) != 0)
+		return false;
+	pthread_mutex_unlock(&flavor->fork.lock);
+	return true;
 }
 
 /* For workers that have stopped. */
@@ -128,6 +147,10 @@ void quiesce_exit(struct flavor *flavor, bool at_end)
 	if (flavor->attend)
 		flavor->attend();
 	suspended = quiesce_suspend(flavor);
+	if (!await_fork(flavor, limit)) {
+		quiesce_resume(flavor, suspended);
+		return;
+	}
 	quiesce_barrier_until(flavor, deadline);
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
 	if (stop_workers(flavor, deadline) && all_empty(flavor) &&

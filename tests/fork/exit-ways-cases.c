@@ -69,6 +69,35 @@ static void exits_too(void)
 	call_rcu(&head, exit_too);
 }
 
+static int between_hooks;
+
+static void *fork_slowly(void *arg)
+{
+	call_rcu_before_fork();
+	put(&between_hooks, 1);
+	await_asleep(getpid());
+	call_rcu_after_fork_parent();
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void count_run(struct rcu_head *head)
+{
+	results->chained += head != NULL;
+}
+
+/* Workers are paused when the exit begins. */
+static void others_fork(void)
+{
+	static struct rcu_head head;
+
+	start_thread(fork_slowly, NULL);
+	while (!get(&between_hooks))
+		relax();
+	call_rcu(&head, count_run);
+}
+
 /* ---- A table in the middle of a resize ---- */
 
 static int in_resize, for_ever;
@@ -146,7 +175,7 @@ static const struct {
 	void (*prepare)(void);
 } cases[] = {
 	{ "chains", chains }, { "requeues", requeues }, { "blocks", blocks },
-	{ "exits-too", exits_too }, { "resizes", resizes },
+	{ "exits-too", exits_too }, { "others-fork", others_fork }, { "resizes", resizes },
 	{ "resizes-for-ever", resizes_for_ever },
 };
 

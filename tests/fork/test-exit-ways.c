@@ -75,6 +75,13 @@ START_TEST(a_callback_may_exit_while_the_exit_waits_for_it)
 }
 END_TEST
 
+START_TEST(a_thread_between_the_fork_hooks_is_waited_for)
+{
+	run_case("others-fork", _i, "60000");
+	ck_assert_int_ge(results->chained, _i != QUICK);
+}
+END_TEST
+
 START_TEST(a_table_that_is_resized_is_waited_for)
 {
 	run_case("resizes", _i, "60000");
@@ -100,6 +107,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, a_chain_without_end_does_not_hang_it, 0, WAYS);
 	tcase_add_loop_test(tcase, a_callback_that_blocks_is_left_after_the_limit, 0, WAYS);
 	tcase_add_loop_test(tcase, a_callback_may_exit_while_the_exit_waits_for_it, 0, WAYS);
+	tcase_add_loop_test(tcase, a_thread_between_the_fork_hooks_is_waited_for, 0, WAYS);
 	tcase_add_loop_test(tcase, a_table_that_is_resized_is_waited_for, 0, WAYS);
 	tcase_add_loop_test(tcase, a_table_that_is_resized_for_ever_is_left_after_the_limit, 0,
 			    WAYS);
