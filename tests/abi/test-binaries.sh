@@ -11,8 +11,8 @@ liburcu=${LIBURCU:-}
 : "${CC:=cc}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-n=0
-failed=0
+# shellcheck source=tests/tap.inc
+. "$here/../tap.inc"
 
 include="-I$liburcu/include"
 link=
@@ -35,18 +35,6 @@ done
 ln -sf "$(readlink -f "$libraries/liburcu-memb.so.8")" "$work/lib/liburcu.so.8"
 LIBRARIES=$libraries
 export LIBRARIES
-
-result() # status, what
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		failed=1
-		echo "not ok $n - $2"
-		head -n 20 "$work/log" | sed 's/^/# /'
-	fi
-}
 
 # The dynamic linker says so where a release added members at the end of the flavor's structure; all
 # that an older program knows is copied.
@@ -167,5 +155,4 @@ for readers in "" -D_LGPL_SOURCE; do
 	all_at_once "$readers" "-fPIE -pie"
 	all_at_once "$readers" "-fno-pie -no-pie"
 done
-echo "1..$n"
-exit $failed
+plan

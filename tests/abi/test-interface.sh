@@ -11,8 +11,8 @@ include=${INCLUDE:-$here/../../include}
 libraries=$(cd "${1:-$LIBRARIES}" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-n=0
-failed=0
+# shellcheck source=tests/tap.inc
+. "$here/../tap.inc"
 
 # rows LIST: its rows and those of ours, without the titles and without what is left out.
 rows() {
@@ -25,16 +25,8 @@ rows() {
 			!($(list ~ /^(functions|macros)$/ ? 2 : 1) in gone)'
 }
 
-# result NAME: of the command whose output is in $work/log and whose status is given.
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		failed=1
-		echo "not ok $n - $2"
-		grep -E 'error|warning|undefined|differs' "$work/log" | head -n 20 | sed 's/^/# /'
-	fi
+show_log() {
+	grep -E 'error|warning|undefined|differs' "$work/log" | head -n 20 | sed 's/^/# /'
 }
 
 # attempt NAME COMMAND...
@@ -43,7 +35,7 @@ attempt() {
 	shift
 	status=0
 	timeout 120 "$@" > "$work/log" 2>&1 || status=$?
-	result "$status" "$name"
+	result "$status" "$name" || :
 }
 
 # ---- functions.tsv: a pointer of each function's type is made to point to it ----
@@ -172,7 +164,7 @@ architectures() {
 		grep -qrE "define[[:space:]]+$name[[:space:]]" "$include/urcu" ||
 			echo "error: no $name"
 	done > "$work/log"
-	result "$(grep -c . "$work/log" || :)" "names of architectures"
+	result "$(grep -c . "$work/log" || :)" "names of architectures" || :
 }
 
 # ---- names.tsv: an unprefixed or legacy name is the flavor's own ----
@@ -188,7 +180,7 @@ names() {
 		awk '$2 != $3 || $1 == $2 { print "differs: " $1 " is " $2 ", not " $3 }' \
 			> "$work/log"
 		grep -c QUOTE "$work/names.c" > "$work/count"
-		result "$(grep -c . "$work/log" || :)" "names of $flavor ($(cat "$work/count"))"
+		result "$(grep -c . "$work/log" || :)" "names of $flavor ($(cat "$work/count"))" || :
 	done
 }
 
@@ -210,7 +202,7 @@ constants() {
 		"$work/constants.c" -L"$libraries" -Wl,-rpath,"$libraries" -lurcu-memb
 	case $(uname -m) in
 	x86_64) attempt "constants have the values of constants.tsv" "$work/constants" ;;
-	*) n=$((n + 1)); echo "ok $n - constants # SKIP kept for x86-64 alone" ;;
+	*) skip constants "kept for x86-64 alone" ;;
 	esac
 }
 
@@ -219,5 +211,4 @@ macros
 architectures
 names
 constants
-echo "1..$n"
-exit $failed
+plan

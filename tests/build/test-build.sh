@@ -6,20 +6,12 @@ set -u
 top=$(cd "${srcdir:-.}" && pwd)
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+# shellcheck source=tests/tap.inc
+. "$top/tests/tap.inc"
 unset MAKEFLAGS MFLAGS MAKELEVEL TESTS TEST_LOGS CC CXX CPPFLAGS CFLAGS LIBRARIES CK_TAP_LOG_FILE_NAME
-n=0
-failed=0
 
-# result TEXT STATUS LOG
-result() {
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		failed=1
-		echo "not ok $n - $1"
-		tail -n 20 "$3" | sed 's/^/# /'
-	fi
+show_log() {
+	tail -n 20 "$work/log" | sed 's/^/# /'
 }
 
 # build NAME CONFIGURE-ARGUMENTS...: out of the source tree, into $work/NAME.
@@ -33,17 +25,17 @@ build() {
 for compiler in gcc clang; do
 	command -v $compiler >/dev/null || continue
 	build $compiler CC=$compiler CFLAGS='-O2 -Werror' > "$work/log" 2>&1
-	result "builds with $compiler, without a warning" $? "$work/log"
+	result $? "builds with $compiler, without a warning"
 done
 
 build debug --enable-rcu-debug > "$work/log" 2>&1 &&
 	make -s check TESTS='tests/bin/engine-memb-static.t tests/bin/readers-memb.t tests/bin/readers-mb.t' \
 		>> "$work/log" 2>&1
-result "the debug build passes with numbers that wrap" $? "$work/log"
+result $? "the debug build passes with numbers that wrap"
 
 mkdir "$work/tar" && cd "$work/tar" && "$top/configure" -q > "$work/log" 2>&1 &&
 	make -s distcheck AM_MAKEFLAGS=TESTS= >> "$work/log" 2>&1
-result "make distcheck" $? "$work/log"
+result $? "make distcheck"
 
 cat > "$work/user.c" <<'TXT'
 #include <urcu.h>
@@ -59,7 +51,7 @@ int main(void)
 }
 TXT
 cd "$work/gcc" && make -s install DESTDIR="$work/dest" > "$work/log" 2>&1
-result "make install DESTDIR=" $? "$work/log"
+result $? "make install DESTDIR="
 make -s install >> "$work/log" 2>&1
 export PKG_CONFIG_PATH="$work/root-gcc/lib/pkgconfig"
 for link in shared static; do
@@ -69,10 +61,9 @@ for link in shared static; do
 			$(pkg-config $([ $link = shared ] || echo --static) --cflags --libs $module) \
 			> "$work/log" 2>&1 &&
 			LD_LIBRARY_PATH="$work/root-gcc/lib" "$work/user" >> "$work/log" 2>&1
-		result "a $link program through pkg-config $module" $? "$work/log"
+		result $? "a $link program through pkg-config $module"
 	done
 done
 make -s uninstall > "$work/log" 2>&1 && [ -z "$(find "$work/root-gcc" -name '*urcu*.*')" ]
-result "make uninstall leaves nothing" $? "$work/log"
-echo "1..$n"
-exit $failed
+result $? "make uninstall leaves nothing"
+plan

@@ -39,20 +39,13 @@ defer_sources=$source/tests/fork/test-fork-defer.c
 tables_sources=$source/tests/fork/test-lfht-fork.c
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
-number=0
-failed=0
+# shellcheck source=tests/tap.inc
+. "$source/tests/tap.inc"
 
-result() # ok|not ok, what
+show_log()
 {
-	number=$((number + 1))
-	echo "$1 $number - $2"
-	test "$1" = ok || failed=1
-}
-
-skip() # what, why
-{
-	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
+	echo "# status $status"
+	sed 's/^/# /' "$work/log" | head -60
 }
 
 build() # flavor, program, sources, more flags
@@ -80,13 +73,7 @@ run() # what, command ...
 	shift
 	"$@" > "$work/log" 2>&1
 	status=$?
-	if test $status -eq 7; then
-		result ok "$what"
-	else
-		result "not ok" "$what"
-		echo "# status $status"
-		sed 's/^/# /' "$work/log" | head -60
-	fi
+	result $((status != 7)) "$what"
 }
 
 under_valgrind() # flavor, case, kinds of leaks, program
@@ -120,7 +107,7 @@ with_valgrind() # flavor
 		skip "$1 under valgrind" "no valgrind"
 		return
 	fi
-	build "$1" "$work/exit" "$cases_sources" || { result "not ok" "$1: building"; return; }
+	build "$1" "$work/exit" "$cases_sources" || { result 1 "$1: building"; return; }
 	for name in $cases; do
 		under_valgrind "$1" "$name" all "$work/exit"
 	done
@@ -128,9 +115,9 @@ with_valgrind() # flavor
 		under_valgrind "$1" "$name" definite,indirect "$work/exit"
 	done
 	under_helgrind "$1" queued "$work/exit"
-	build "$1" "$work/defer" "$defer_sources" || { result "not ok" "$1: building"; return; }
+	build "$1" "$work/defer" "$defer_sources" || { result 1 "$1: building"; return; }
 	under_valgrind "$1" clean definite,indirect,reachable "$work/defer"
-	build "$1" "$work/tables" "$tables_sources" || { result "not ok" "$1: building"; return; }
+	build "$1" "$work/tables" "$tables_sources" || { result 1 "$1: building"; return; }
 	under_valgrind "$1" tables all "$work/tables"
 }
 
@@ -149,7 +136,7 @@ with_sanitizer() # flavor, flag, cases
 		skip "$1 with $2" "not available"
 		return
 	fi
-	build "$1" "$work/sanitized" "$cases_sources" "$2" || { result "not ok" "$1: building with $2"; return; }
+	build "$1" "$work/sanitized" "$cases_sources" "$2" || { result 1 "$1: building with $2"; return; }
 	for name in $3; do
 		run "$1: $name with $2" env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
 			LSAN_OPTIONS=exitcode=9 ASAN_OPTIONS=exitcode=9 "$work/sanitized" "$name"
@@ -164,5 +151,4 @@ for flavor; do
 	with_sanitizer "$flavor" -fsanitize=leak "$cases"
 	with_sanitizer "$flavor" -fsanitize=address "$cases"
 done
-echo "1..$number"
-exit $failed
+plan

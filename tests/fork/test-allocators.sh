@@ -23,26 +23,8 @@ root=$store/root
 flavors="memb bp"
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
-number=0
-failed=0
-
-result() # status, what
-{
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number - $2"
-	else
-		failed=1
-		echo "not ok $number - $2"
-		head -n 20 "$work/log" | sed 's/^/# /'
-	fi
-}
-
-skip() # what, why
-{
-	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
-}
+# shellcheck source=tests/tap.inc
+. "$source/tests/tap.inc"
 
 # ---- Packages ----
 
@@ -206,5 +188,4 @@ for name; do
 	musl) musl ;;
 	esac
 done
-echo "1..$number"
-exit $failed
+plan

@@ -10,20 +10,8 @@ libraries=$(cd "${2:-${LIBRARIES:?}}" && pwd)
 : "${CC:=cc}" "${CXX:=c++}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-n=0
-failed=0
-
-result() # status, what
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		failed=1
-		echo "not ok $n - $2"
-		head -n 20 "$work/log" | sed 's/^/# /'
-	fi
-}
+# shellcheck source=tests/tap.inc
+. "$source/tests/tap.inc"
 
 shared="-L$libraries -Wl,-rpath,$libraries -lurcu-mb -lurcu-memb -lurcu-bp -lurcu-qsbr"
 ours=
@@ -70,5 +58,4 @@ if [ -e "$libraries/liburcu-memb.a" ]; then
 		result $? "${archive##*/} gives no names but ours"
 	done
 fi
-echo "1..$n"
-exit $failed
+plan

@@ -11,26 +11,8 @@ libraries=$build/.libs
 : "${CC:=cc}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-n=0
-failed=0
-
-result() # status, what
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		failed=1
-		echo "not ok $n - $2"
-	fi
-	head -n 20 "$work/log" | sed 's/^/# /'
-}
-
-skip() # what, why
-{
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
+# shellcheck source=tests/tap.inc
+. "$source/tests/tap.inc"
 
 compile() # output, flags and inputs ...
 {
@@ -68,5 +50,4 @@ if [ -e "$build/src/.libs/flavor-bp.o" ]; then
 else
 	skip "a plug-in with bp within itself" "no position-independent objects"
 fi
-echo "1..$n"
-exit $failed
+plan

@@ -8,21 +8,14 @@ set -u
 : "${srcdir:?}" "${builddir:?}" "${LIBRARIES:?}"
 directory=$builddir/tests/thread-sanitizer
 include=$srcdir/include
-n=0
-failed=0
 mkdir -p "$directory"
 
-# result STATUS NAME: of the command whose output is in $directory/log.
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		failed=1
-		echo "not ok $n - $2"
-		grep -E 'SUMMARY|FATAL|error|:F:|:E:|^    #[0-3]|^  [A-Z]' "$directory/log" |
-			head -n 30 | sed 's/^/# /'
-	fi
+# shellcheck source=tests/tap.inc
+. "$srcdir/tests/tap.inc"
+
+show_log() {
+	grep -E 'SUMMARY|FATAL|error|:F:|:E:|^    #[0-3]|^  [A-Z]' "$directory/log" |
+		head -n 30 | sed 's/^/# /'
 }
 
 # attempt NAME COMMAND...
@@ -98,11 +91,10 @@ fi
 CK_VERBOSITY=normal
 CK_TAP_LOG_FILE_NAME=$directory/tap
 export CK_VERBOSITY CK_TAP_LOG_FILE_NAME
-(instrumented; echo "$n $failed" > "$directory/count")
-read -r n failed < "$directory/count"
+(instrumented; echo "$number $failed" > "$directory/count")
+read -r number failed < "$directory/count"
 
 for flavor in mb memb bp qsbr; do
 	program tests/sanitize/parts.c $flavor "$LIBRARIES" -D_LGPL_SOURCE -DLIBRARY_NOT_INSTRUMENTED
 done
-echo "1..$n"
-exit $failed
+plan
