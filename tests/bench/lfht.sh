@@ -37,14 +37,14 @@ fi
 
 for nodes; do
 	for side in $sides; do
-		[ "$side" = ck_ht ] || timeout 300 "$work/$side-lfht-size" "$nodes" |
+		[ "$side" = ck_ht ] || timeout 120 "$work/$side-lfht-size" "$nodes" |
 			sed "s/^/$side 1 /" || echo "# $side-size did not end"
 	done
 	for threads in 1 2; do
 		for round in $(seq "$rounds"); do
 			for side in $sides; do
 				[ "$threads" = 1 ] || [ "$side" != ck_ht ] || continue
-				timeout 300 "$work/$side-lfht" "$nodes" "$threads" |
+				timeout 120 "$work/$side-lfht" "$nodes" "$threads" |
 					sed "s/^/$side $round /" || echo "# $side did not end"
 			done
 		done
