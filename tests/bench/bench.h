@@ -100,13 +100,19 @@ static inline void bench_spin_until(double then)
 		continue;
 }
 
-/* Leave the processor to those who are measured. */
-static inline void bench_sleep(double length)
+/* Sleep, in a section if the caller is in one. */
+static inline void bench_nap(double length)
 {
 	struct timespec time = { (time_t)(length / 1e9), (long)length % 1000000000L };
 
-	bench_offline();
 	nanosleep(&time, NULL);
+}
+
+/* Leave the processor to those who are measured. */
+static inline void bench_sleep(double length)
+{
+	bench_offline();
+	bench_nap(length);
 	bench_online();
 }
 
@@ -162,8 +168,8 @@ static inline const char *bench_of(unsigned long number, const char *noun)
 } while (0)
 
 /*
- * The same for what waits for others, and may take a microsecond now and a millisecond then: the mean
- * of what is done in a certain time, after a first. The clock costs some 50 ns of it.
+ * The same for what waits for others, and may take a microsecond now and a millisecond then: the
+ * mean of what is done in a certain time, after a first. The clock costs some 50 ns of it.
  */
 #define BENCH_WAIT(what, parameter, statement) do {					\
 	double bench_began, bench_time;							\

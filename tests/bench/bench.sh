@@ -51,7 +51,8 @@ make_plan() {
 		on_both $flavor readers default pie "default" "$length"
 		for inlining in inlined called; do
 			for build in exe pie so dlopen; do
-				on_both $flavor readers $inlining $build "$inlining, $build" "$length one"
+				on_both $flavor readers $inlining $build "$inlining, $build" \
+					"$length one"
 			done
 		done
 		on_both $flavor grace inlined pie - "$length"
@@ -104,7 +105,8 @@ done
 awk -f "$here/summary.awk" "$out/raw.tsv" > "$out/results.tsv"
 {
 	echo "Rounds: $rounds ($length). Machine: $(nproc) CPUs," \
-		"$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), Linux $(uname -r)," \
+		"$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)," \
+		"Linux $(uname -r)," \
 		"load when it ended: $(cut -d ' ' -f 1 /proc/loadavg)."
 	awk -f "$here/table.awk" "$out/results.tsv"
 } > "$out/table.md"

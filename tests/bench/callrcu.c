@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What callbacks cost: their producer, their memory, their delay, and who waits for them. */
+#include <malloc.h>
+
 #include "bench.h"
 
 static struct bench_group group;
@@ -107,7 +109,7 @@ static void read_slowly(struct bench_group *group, unsigned long number)
 	(void)number;
 	while (!bench_stopped(group)) {
 		rcu_read_lock();
-		bench_sleep(100e6);
+		bench_nap(100e6);
 		rcu_read_unlock();
 		bench_quiescent();
 	}
@@ -116,8 +118,10 @@ static void read_slowly(struct bench_group *group, unsigned long number)
 /* The producers' rate counts until all has run. */
 static void flood(const char *name, unsigned long producers, double length)
 {
-	double before = memory("VmRSS:"), time, drain, calls;
+	double before, time, drain, calls;
 
+	malloc_trim(0);
+	before = memory("VmRSS:");
 	watch_memory();
 	time = -bench_now();
 	bench_start_group(&group, producers, flood_on);
@@ -134,7 +138,7 @@ static void flood(const char *name, unsigned long producers, double length)
 
 static void floods(void)
 {
-	double length = bench_length * 25;
+	double length = bench_long ? 5e9 : 0.5e9;
 	static struct bench_group reader;
 
 	flood("1 producer", 1, length);

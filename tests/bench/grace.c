@@ -82,7 +82,7 @@ static double grace_periods(void)
 #endif
 }
 
-/* Callers and, with a section that is not 0, a reader: else a grace period is too short to share. */
+/* Callers and, if section is not 0, a reader: else a grace period is too short to share. */
 static void at_once(const char *name, unsigned long threads)
 {
 	static struct bench_group reader;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# instructions-table.sh FILE: what instructions.sh printed, as a table in Markdown: ours and liburcu's,
-# flavor by flavor.
+# instructions-table.sh FILE: what instructions.sh printed, as a table in Markdown: ours and
+# liburcu's, flavor by flavor.
 awk -F '\t' '
 	BEGIN {
 		flavors = split("memb mb qsbr bp", flavor, " ")
@@ -30,7 +30,7 @@ awk -F '\t' '
 			for (n = 1; n <= flavors; n++) {
 				ours = value[rows[i], flavor[n], "quiesce"]
 				theirs = value[rows[i], flavor[n], "liburcu"]
-				line = line " | " (ours == "" ? "" : ours (theirs == "" ? "" : " / " theirs))
+				line = line " | " ours (theirs == "" ? "" : " / " theirs)
 			}
 			print line " |"
 		}

@@ -15,6 +15,7 @@ trap 'rm -rf "$work"' EXIT
 
 # count PROGRAM WHAT COUNT: instructions of so many
 count() {
+	# shellcheck disable=SC2086 # a list of words
 	timeout 100 valgrind --tool=callgrind --callgrind-out-file=/dev/null \
 		--toggle-collect="watched_$2" $1 "$2" "$3" 2>&1 | sed -n 's/.*Collected *: *//p'
 }

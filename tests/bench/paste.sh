@@ -4,10 +4,12 @@
 # "<!-- NAME: end -->", in place of what stands there.
 set -eu
 
-grep -qx "<!-- $2: begin -->" "$1" && grep -qx "<!-- $2: end -->" "$1" || {
-	echo "paste.sh: $1 has no place for $2" >&2
-	exit 1
-}
+for mark in begin end; do
+	grep -qx "<!-- $2: $mark -->" "$1" || {
+		echo "paste.sh: $1 has no place for $2" >&2
+		exit 1
+	}
+done
 awk -v name="$2" -v part="$3" '
 	$0 == "<!-- " name ": end -->" { between = 0 }
 	!between { print }

@@ -6,8 +6,8 @@ set -eu
 out=$1
 command -v gnuplot > /dev/null || { echo "plots.sh: no gnuplot, no plots" >&2; exit 0; }
 
-# series PROGRAM WHAT FLAVORS PARAMETERS: the points of each flavor and side, as gnuplot's data sets:
-# the first number in the parameter (in us where it is a time; 1 where there is none), the median,
+# series PROGRAM WHAT FLAVORS PARAMETERS: the points of each flavor and side, as gnuplot's data
+# sets: the first number in the parameter (in us where it is a time; 1 where there is none), the median,
 # the middle half. Nanoseconds become microseconds.
 series() {
 	awk -F '\t' -v program="$1" -v what="$2" -v flavors="$3" -v parameters="$4" '
@@ -31,7 +31,7 @@ draw() {
 	cat > "$out/$1.dat"
 	[ -s "$out/$1.dat" ] || return 0
 	gnuplot <<-END
-		set terminal svg size 800,480 background "white"
+		set terminal svg noenhanced size 800,480 background "white"
 		set output "$out/$1.svg"
 		set title "$2"
 		set xlabel "$3"
@@ -47,20 +47,22 @@ draw() {
 # bars NAME TITLE Y-AXIS PROGRAM WHAT PARAMETER BUILD: a figure, flavor by flavor, side by side
 bars() {
 	awk -F '\t' -v program="$4" -v what="$5" -v parameter="$6" -v build="$7" '
-	BEGIN { print "flavor\tours\tliburcu" }
 	$1 == program && $4 == what && $5 == parameter && $3 == build {
 		if (!($2 in seen)) { seen[$2] = 1; flavors[++count] = $2 }
 		value[$2, $7] = $9
 	}
 	$1 == program && $4 == what && $5 == parameter && $2 == "-" { other[$7] = $9 }
 	END {
+		print "flavor\tours\tliburcu" (length(other) ? "\tothers" : "")
 		for (i = 1; i <= count; i++)
-			print flavors[i] "\t" value[flavors[i], "quiesce"] "\t" value[flavors[i], "liburcu"]
+			print flavors[i] "\t" value[flavors[i], "quiesce"] "\t" \
+				value[flavors[i], "liburcu"]
 		for (name in other)
-			print name "\t\t" other[name]
+			print name "\t\t\t" other[name]
 	}' "$out/results.tsv" > "$out/$1.dat"
+	last=$(head -n 1 "$out/$1.dat" | wc -w)
 	gnuplot <<-END
-		set terminal svg size 800,480 background "white"
+		set terminal svg noenhanced size 800,480 background "white"
 		set output "$out/$1.svg"
 		set title "$2"
 		set ylabel "$3"
@@ -68,7 +70,7 @@ bars() {
 		set style fill solid 0.8
 		set datafile separator "\t"
 		set yrange [0:*]
-		plot for [i = 2:3] "$out/$1.dat" using i:xtic(1) title columnheader
+		plot for [i = 2:$last] "$out/$1.dat" using i:xtic(1) title columnheader
 	END
 }
 
@@ -79,8 +81,9 @@ series grace synchronize_rcu 'memb|mb|-' 'nobody|idle' |
 series grace synchronize_rcu 'memb|mb|qsbr|bp' 'sections of [0-9]' |
 	draw grace-reader "synchronize_rcu beside a reader" "length of its sections, us" "us"
 series grace "synchronize_rcu of all" 'memb|qsbr' 'reader' |
-	draw grace-callers "synchronize_rcu of several threads beside sections of 1 ms" "threads" "thousands a second, all together"
+	draw grace-callers "synchronize_rcu of several threads beside sections of 1 ms" "threads" \
+		"thousands a second, all together"
 series callrcu "call_rcu, the caller's time" . . |
 	draw call "call_rcu, the caller's processor time" "producers" "us"
-series callrcu "malloc + call_rcu(free)" . 'producers?$' |
-	draw flood "malloc and call_rcu(free)" "producers" "millions a second"
+bars flood "malloc and call_rcu(free), two producers" "millions a second" \
+	callrcu "malloc + call_rcu(free)" "2 producers" -

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2034,SC2154 # variables of the script that reads this
 # What the scripts here share: the sides, and how a program is compiled against each. The caller has
 # set here, prefix (ours) and work (a directory); LIBURCU and CK name the others, if there are any.
 

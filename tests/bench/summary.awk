@@ -21,7 +21,9 @@ NF == 9 {
 function sort(list,    i, j, t) {
 	for (i = 2; i <= count[list]; i++)
 		for (j = i; j > 1 && value[list, j - 1] > value[list, j]; j--) {
-			t = value[list, j]; value[list, j] = value[list, j - 1]; value[list, j - 1] = t
+			t = value[list, j]
+			value[list, j] = value[list, j - 1]
+			value[list, j - 1] = t
 		}
 }
 
@@ -61,8 +63,9 @@ END {
 		for (s = 1; s <= sides[figure]; s++) {
 			side = order[figure, s]
 			list = figure SUBSEP side
-			print figure, side, count[list], part(list, 0.5), part(list, 0.25), part(list, 0.75),
-				(side == "quiesce" ? ratio : "-"), (side == "quiesce" ? verdict : "-")
+			print figure, side, count[list], part(list, 0.5), part(list, 0.25),
+				part(list, 0.75), (side == "quiesce" ? ratio : "-"),
+				(side == "quiesce" ? verdict : "-")
 		}
 	}
 }
