@@ -13,7 +13,7 @@ out=$2
 length=${3:-short}
 case $length in
 short) rounds=5 flavors_called="memb qsbr" tables=1000000 table_threads=1 fork_rounds=50 ;;
-long) rounds=7 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" table_threads="1 2"
+long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" table_threads="1 2"
 	fork_rounds=200 ;;
 *) echo "bench.sh: short or long?" >&2; exit 2 ;;
 esac
