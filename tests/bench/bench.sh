@@ -83,12 +83,13 @@ in_fields() {
 	esac
 }
 
-# A run that takes longer than the limit is left out, and said to be: liburcu's tables sometimes stop
-# growing, and are then hundreds of times as slow.
+# Of a run that takes longer than the limit only what it has printed counts, and it is told of:
+# liburcu's tables sometimes stop growing, and are then hundreds of times as slow.
 one_round() { # NUMBER
 	while IFS='	' read -r program flavor build side arguments command; do
 		# shellcheck disable=SC2086 # lists of words
-		timeout "$limit" $command $arguments < /dev/null > "$work/output" 2>> "$out/errors" ||
+		timeout "$limit" $command $arguments \
+			< /dev/null > "$work/output" 2>> "$out/errors" ||
 			echo "bench.sh: $program $flavor $side did not end well" >&2
 		in_fields "$program" < "$work/output" |
 			sed "s/^/${program%-ck}	$flavor	$build	$side	$1	/"
