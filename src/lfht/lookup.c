@@ -5,8 +5,9 @@
 /* Tables from this size on do not fit in a core's own cache. */
 #define ORDER_UNCACHED	14
 
-struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
-		cds_lfht_match_fct match, const void *key, unsigned long *after)
+static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsigned long word,
+		unsigned long reverse_hash, bool near, cds_lfht_match_fct match, const void *key,
+		unsigned long *after)
 {
 	struct cds_lfht_node *node;
 
@@ -35,7 +36,13 @@ struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reve
 	return NULL;
 }
 
-static void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *node, unsigned long after)
+struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
+		cds_lfht_match_fct match, const void *key, unsigned long *after)
+{
+	return search(word, reverse_hash, near, match, key, after);
+}
+
+static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *node, unsigned long after)
 {
 	iter->node = node;
 	iter->next = node ? (struct cds_lfht_node *)after : NULL;
@@ -46,7 +53,7 @@ void cds_lfht_lookup(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct
 {
 	const struct cds_lfht_node *start = quiesce_start(ht, hash);
 	unsigned long reverse_hash = quiesce_reverse(hash), after = WORD_END;
-	struct cds_lfht_node *node = quiesce_list_search(quiesce_word(start), reverse_hash,
+	struct cds_lfht_node *node = search(quiesce_word(start), reverse_hash,
 			quiesce_same_quarter(start->reverse_hash, reverse_hash), match, key, &after);
 
 	set_iter(iter, node, after);
@@ -56,7 +63,7 @@ void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, cons
 		struct cds_lfht_iter *iter)
 {
 	unsigned long after = WORD_END;
-	struct cds_lfht_node *node = quiesce_list_search((uintptr_t)iter->next,
+	struct cds_lfht_node *node = search((uintptr_t)iter->next,
 			iter->node->reverse_hash, true, match, key, &after);
 
 	(void)ht;

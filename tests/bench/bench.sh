@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# bench.sh PREFIX OUT [short|long [ROUNDS]]: all benchmarks here, of the library installed below
+# PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed)
+# and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
+# runs once a round on one side after the other, so that a drifting machine drifts for all. Leaves
+# below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md, *.svg.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+prefix=$1
+out=$2
+length=${3:-short}
+case $length in
+short) rounds=5 flavors_called="memb qsbr" tables=1000000 table_threads=1 fork_rounds=50 limit=20 ;;
+long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" table_threads="1 2"
+	fork_rounds=200 limit=200 ;;
+*) echo "bench.sh: short or long?" >&2; exit 2 ;;
+esac
+rounds=${4:-$rounds}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+. "$here/sides.sh"
+mkdir -p "$out"
+
+# ---- The plan: a line for each program on a side, in the order of a round, with tabs between:
+# program, flavor, build, side, arguments, command
+
+plan() { # SIDE FLAVOR PROGRAM INLINING BUILD NAME-OF-BUILD ARGUMENTS
+	command=$(compile "$1" "$2" "$3" "$4" "$5") || {
+		echo "bench.sh: $1 has no $3 $2 $4 $5" >&2
+		return 0
+	}
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$3" "$2" "$6" "$1" "$7" "$command"
+}
+
+on_both() { # the same without SIDE
+	for side in $sides; do
+		plan "$side" "$@"
+	done
+}
+
+beside() { # PROGRAM: on the others
+	[ -z "$ck_library" ] || plan ck - "$1" - pie - "$length"
+	plan rwlock - "$1" - pie - "$length"
+}
+
+make_plan() {
+	plan machine - floors - pie - "$length"
+	for flavor in memb mb qsbr bp; do
+		on_both $flavor readers default pie "default" "$length"
+		for inlining in inlined called; do
+			for build in exe pie so dlopen; do
+				on_both $flavor readers $inlining $build "$inlining, $build" \
+					"$length one"
+			done
+		done
+		on_both $flavor grace inlined pie - "$length"
+		on_both $flavor queues inlined pie - "$length"
+		[ $flavor = qsbr ] || on_both $flavor costs inlined pie - "$fork_rounds"
+	done
+	beside readers
+	beside grace
+	for flavor in $flavors_called; do
+		on_both "$flavor" callrcu inlined pie - "$length"
+	done
+	for nodes in $tables; do
+		for threads in $table_threads; do
+			on_both memb lfht inlined pie - "$nodes $threads"
+		done
+		[ -z "$ck_library" ] || plan ck - lfht-ck - pie - "$nodes"
+	done
+}
+
+# ---- The run
+
+# What the older programs print, in the form of the others.
+in_fields() {
+	case $1 in
+	costs) awk -F '\t' -v OFS='\t' '{ print $1, "median of the run", $2, "us" }' ;;
+	lfht*) awk -v OFS='\t' '{ print $1, $2 " nodes, threads: " $3, $4, "ns" }' ;;
+	*) cat ;;
+	esac
+}
+
+# Of a run that takes longer than the limit only what it has printed counts, and it is told of:
+# liburcu's tables sometimes stop growing, and are then hundreds of times as slow.
+one_round() { # NUMBER
+	while IFS='	' read -r program flavor build side arguments command; do
+		# shellcheck disable=SC2086 # lists of words
+		timeout "$limit" $command $arguments \
+			< /dev/null > "$work/output" 2>> "$out/errors" ||
+			echo "bench.sh: $program $flavor $side did not end well" >&2
+		in_fields "$program" < "$work/output" |
+			sed "s/^/${program%-ck}	$flavor	$build	$side	$1	/"
+	done < "$work/plan"
+}
+
+echo "bench.sh: compiling" >&2
+make_plan > "$work/plan"
+: > "$out/raw.tsv"
+: > "$out/errors"
+for round in $(seq "$rounds"); do
+	echo "bench.sh: round $round of $rounds" >&2
+	one_round "$round" >> "$out/raw.tsv"
+done
+
+awk -f "$here/summary.awk" "$out/raw.tsv" > "$out/results.tsv"
+{
+	echo "Rounds: $rounds ($length). Machine: $(nproc) CPUs," \
+		"$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)," \
+		"Linux $(uname -r)," \
+		"load when it ended: $(cut -d ' ' -f 1 /proc/loadavg)."
+	awk -f "$here/table.awk" "$out/results.tsv"
+} > "$out/table.md"
+awk -f "$here/json.awk" "$out/results.tsv" > "$out/results.json"
+cat "$out/table.md"
+"$here/plots.sh" "$out"

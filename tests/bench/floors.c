@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What the machine itself charges for the steps that no library can avoid. */
+#define BENCH_RWLOCK
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "bench.h"
+
+static struct bench_group group;
+static __thread volatile unsigned long own;
+static volatile unsigned long shared = 1;
+
+/* The least a read-side section can be: is this the outermost one, copy a number, clear it. */
+static void section(void)
+{
+	if (!(own & 0xffffffff))
+		own = shared;
+	own = own - 1;
+}
+
+static int membarrier(int command)
+{
+	return (int)syscall(__NR_membarrier, command, 0, 0);
+}
+
+static void spin(struct bench_group *group, unsigned long number)
+{
+	bench_bind((int)number + 1);
+	group->done[0] = 1;
+	while (!bench_stopped(group))
+		continue;
+}
+
+static void membarriers(void)
+{
+	if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0)
+		return;
+	BENCH_COST("membarrier", "alone", membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+	bench_start_group(&group, 1, spin);
+	bench_await_group(&group);
+	BENCH_WAIT("membarrier", "a busy sibling", membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+	bench_stop_group(&group);
+}
+
+/* ---- Two threads that wake each other ---- */
+
+static int ping, pong, echo_cpu;
+
+static void send(int *word, int value)
+{
+	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Returns what came. */
+static int receive(int *word)
+{
+	int value;
+
+	while (!(value = __atomic_exchange_n(word, 0, __ATOMIC_SEQ_CST)))
+		syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	return value;
+}
+
+static void echo(struct bench_group *group, unsigned long number)
+{
+	(void)group;
+	(void)number;
+	bench_bind(echo_cpu);
+	while (receive(&ping) == 1)
+		send(&pong, 1);
+}
+
+static void round_trips(const char *where, int cpu)
+{
+	echo_cpu = cpu;
+	bench_start_group(&group, 1, echo);
+	BENCH_WAIT("futex round trip", where, send(&ping, 1); receive(&pong));
+	send(&ping, 2);
+	bench_stop_group(&group);
+}
+
+/* ---- Processes and memory ---- */
+
+static void fork_once(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(0);
+	if (child < 0 || waitpid(child, &status, 0) != child || status)
+		exit(1);
+}
+
+#define BATCH 1000
+static void *batch[BATCH];
+
+static void free_in_batches(void)
+{
+	for (int i = 0; i < BATCH; i++)
+		batch[i] = malloc(32);
+	for (int i = 0; i < BATCH; i++)
+		free(batch[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static unsigned long word;
+
+	bench_start(argc, argv);
+	bench_bind(0);
+	BENCH_COST("read section", "thread-local test, copy, store", section());
+	BENCH_COST("atomic exchange", "own line", __atomic_exchange_n(&word, 1, __ATOMIC_SEQ_CST));
+	BENCH_COST("malloc + free", "at once", void *volatile p = malloc(32); free(p));
+	BENCH_COST("1000 malloc + free", "in batches, same thread", free_in_batches());
+	membarriers();
+	round_trips("one core", 0);
+	round_trips("across cores", 1);
+	BENCH_WAIT("fork + wait", "bare", fork_once());
+	return 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* What a grace period takes: by who is registered, what they do, and how many ask at once. */
+#include "bench.h"
+
+#ifdef BENCH_RCU
+#if __has_include(<urcu/urcu-poll.h>)
+#include <urcu/urcu-poll.h>
+#endif
+#endif
+
+static struct bench_group group;
+
+/* ---- Readers ---- */
+
+static void idle(struct bench_group *group, unsigned long number)
+{
+	(void)number;
+	bench_idle(group);
+}
+
+/* What a section of the reader lasts, in nanoseconds. */
+static double section;
+
+static void read_on(struct bench_group *group, unsigned long number)
+{
+	bench_bind((int)number + 1);
+	while (!bench_stopped(group)) {
+		rcu_read_lock();
+		if (section > 0)
+			bench_spin_until(bench_now() + section);
+		rcu_read_unlock();
+		bench_quiescent();
+		group->done[0] = 1;
+	}
+}
+
+/* The caller is on the first CPU, the reader on the second. */
+static void beside_reader(const char *name, double length)
+{
+	double cpu, time;
+
+	section = length;
+	bench_start_group(&group, 1, read_on);
+	bench_await_group(&group);
+	cpu = -bench_clock(CLOCK_THREAD_CPUTIME_ID);
+	time = -bench_now();
+	BENCH_WAIT("synchronize_rcu", name, synchronize_rcu());
+	cpu += bench_clock(CLOCK_THREAD_CPUTIME_ID);
+	time += bench_now();
+	bench_stop_group(&group);
+	if (length > 0)
+		bench_print("processor used by the wait", name, 100 * cpu / time, "%");
+}
+
+static void beside_idle(unsigned long threads)
+{
+	bench_start_group(&group, threads, idle);
+	BENCH_WAIT("synchronize_rcu", bench_of(threads, "idle thread"), synchronize_rcu());
+	bench_stop_group(&group);
+}
+
+/* ---- Several callers at once ---- */
+
+/* Not in the way of the reader, if there is one. */
+static void synchronize_on(struct bench_group *group, unsigned long number)
+{
+	if (section > 0)
+		bench_bind(0);
+	while (!bench_stopped(group)) {
+		synchronize_rcu();
+		group->done[number]++;
+	}
+}
+
+/* The number of the last grace period, where the script knows the word that holds it. */
+static double grace_periods(void)
+{
+#ifdef BENCH_GP
+	return (double)(__atomic_load_n(&BENCH_GP.ctr, __ATOMIC_RELAXED) >> 32);
+#else
+	return 0;
+#endif
+}
+
+/* Callers and, if section is not 0, a reader: else a grace period is too short to share. */
+static void at_once(const char *name, unsigned long threads)
+{
+	static struct bench_group reader;
+	double time, calls, shared;
+	char callers[64];
+
+	snprintf(callers, sizeof(callers), "%s%s", bench_of(threads, "caller"), name);
+	if (section > 0) {
+		bench_start_group(&reader, 1, read_on);
+		bench_await_group(&reader);
+	}
+	shared = -grace_periods();
+	bench_start_group(&group, threads, synchronize_on);
+	time = -bench_now();
+	bench_sleep(2 * bench_length);
+	calls = (double)bench_stop_group(&group);
+	time += bench_now();
+	shared += grace_periods();
+	if (section > 0)
+		bench_stop_group(&reader);
+	bench_print("synchronize_rcu of all", callers, calls / time * 1e6, "k/s");
+	if (shared > 0)
+		bench_print("calls a grace period", callers, calls / shared, "");
+}
+
+/* ---- Asking instead of waiting ---- */
+
+#ifdef BENCH_RCU
+#if __has_include(<urcu/urcu-poll.h>)
+static void poll_once(void)
+{
+	struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
+
+	bench_offline();
+	while (!poll_state_synchronize_rcu(state))
+		sched_yield();
+	bench_online();
+}
+#define BENCH_POLL
+#endif
+#endif
+
+int main(int argc, char **argv)
+{
+	bench_start(argc, argv);
+	bench_bind(0);
+	bench_register();
+	BENCH_COST("synchronize_rcu", "nobody else", synchronize_rcu());
+	beside_idle(10);
+	beside_idle(1000);
+	if (bench_long)
+		beside_idle(10000);
+	beside_reader("sections of no length", 0);
+	beside_reader("sections of 1 us", 1e3);
+	beside_reader("sections of 50 us", 50e3);
+	beside_reader("sections of 1 ms", 1e6);
+	beside_reader("sections of 10 ms", 10e6);
+#ifdef BENCH_POLL
+	BENCH_WAIT("start poll, until it is over", "nobody else", poll_once());
+#endif
+	for (unsigned long threads = 2; threads <= 64; threads *= bench_long ? 2 : 4) {
+		section = 0;
+		at_once("", threads);
+		section = 1e6;
+		at_once(", a reader of 1 ms", threads);
+	}
+	rcu_unregister_thread();
+	return 0;
+}
