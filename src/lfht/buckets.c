@@ -79,6 +79,19 @@ unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, uns
 	return made;
 }
 
+unsigned long quiesce_buckets_make_more(struct cds_lfht *ht, unsigned long size, unsigned long most)
+{
+	unsigned long first = __atomic_load_n(&ht->made, __ATOMIC_RELAXED), end;
+
+	if (first >= size)
+		return 0;
+	end = size - first < most ? size : first + most;
+	if (!__atomic_compare_exchange_n(&ht->made, &first, end, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return 0;
+	return quiesce_buckets_make(ht, first, end);
+}
+
 struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long hash)
 {
 	unsigned long size = 1UL << quiesce_shape_order(quiesce_shape(ht)), index = hash & (size - 1);

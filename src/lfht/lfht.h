@@ -20,7 +20,7 @@
  * ancestor that is there. Bucket 0 always is.
  *
  * So nobody waits for a resize. Growing is to provide memory and to write a new size; whoever adds a
- * node to a missing bucket makes it, and a callback makes those that nobody came to. Shrinking takes
+ * node makes its bucket if it is missing, and some others, and a callback makes those that are left. Shrinking takes
  * buckets out in callbacks, with grace periods between its steps. doc/design/hash-table.md has the
  * argument for both.
  */
@@ -253,12 +253,13 @@ struct cds_lfht {
 	/* Nodes, but for what is in the split counters. Atomically. */
 	long count;
 	struct counter *counters;	/* NULL while the table is small; set once, atomically */
+	/* All buckets below are made, or somebody is at it. Atomically. */
+	unsigned long made;
 	/* The request under way, and flags in its lowest bits. Atomically (resize.c). */
 	uintptr_t request;
 
 	/* Below: the callback's own. */
 	unsigned long shape_seen;	/* at the callback before */
-	unsigned long made;		/* all buckets below are made */
 	unsigned long shrink_first;	/* buckets to take out: from here... */
 	unsigned long shrink_top;	/* up to here, exclusive; */
 	unsigned long shrink_next;	/* from here on they are out */
@@ -323,6 +324,9 @@ void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order);
 
 /* In a read-side section: make the missing buckets from first up to end. Returns how many. */
 unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end);
+
+/* The same for up to so many that nobody is at yet. */
+unsigned long quiesce_buckets_make_more(struct cds_lfht *ht, unsigned long size, unsigned long most);
 
 /*
  * In a read-side section: take the bucket out of the list, if it is there. False if the shape is

@@ -234,6 +234,18 @@ static unsigned int smaller_order(struct cds_lfht *ht, unsigned int order)
 	return smaller > ht->order_floor ? smaller : ht->order_floor;
 }
 
+static bool is_missing_some(const struct cds_lfht *ht, unsigned long size)
+{
+	return __atomic_load_n(&ht->made, __ATOMIC_RELAXED) < size;
+}
+
+/* Buckets from there on are taken out, or were. */
+static void make_again_from(struct cds_lfht *ht, unsigned long first)
+{
+	if (__atomic_load_n(&ht->made, __ATOMIC_RELAXED) > first)
+		__atomic_store_n(&ht->made, first, __ATOMIC_RELAXED);
+}
+
 /*
  * Nothing is under way: shrink, or make missing buckets. While the table goes on growing that is left
  * to those who add, or two threads would fight for each cache line.
@@ -249,16 +261,11 @@ static bool adjust(struct cds_lfht *ht, unsigned long shape)
 	}
 	if (ht->shape_seen != shape) {
 		ht->shape_seen = shape;
-		return ht->made < size;
+		return is_missing_some(ht, size);
 	}
-	while (ht->made < size && made < CHUNK && look < CHUNK_LOOK) {
-		unsigned long end = size - ht->made < CHUNK ? size : ht->made + CHUNK;
-
-		made += quiesce_buckets_make(ht, ht->made, end);
-		look += CHUNK;
-		ht->made = end;
-	}
-	return ht->made < size;
+	for (; made < CHUNK && look < CHUNK_LOOK; look += CHUNK)
+		made += quiesce_buckets_make_more(ht, size, CHUNK);
+	return is_missing_some(ht, size);
 }
 
 static bool retire(struct cds_lfht *ht, unsigned long shape)
@@ -275,8 +282,7 @@ static bool retire(struct cds_lfht *ht, unsigned long shape)
 	ht->drained = false;
 	ht->shrink_first = 1UL << order;
 	ht->shrink_next = ht->shrink_top = 1UL << top;
-	if (ht->made > ht->shrink_first)
-		ht->made = ht->shrink_first;
+	make_again_from(ht, ht->shrink_first);
 	shape_swap(ht, shape, shape_change(shape, order, PHASE_UNLINKING));
 	return true;
 }
@@ -315,8 +321,10 @@ static bool revive(struct cds_lfht *ht, unsigned long shape)
 
 	while (ht->shrink_next < stop)
 		quiesce_bucket_forget(ht, ht->shrink_next++);
-	if (stop == ht->shrink_top)
+	if (stop == ht->shrink_top) {
+		make_again_from(ht, ht->shrink_first);
 		shape_swap(ht, shape, shape_change(shape, quiesce_shape_order(shape), PHASE_RETIRING));
+	}
 	return true;
 }
 

@@ -62,10 +62,19 @@ static bool add_at(const struct place *place, struct cds_lfht_node *node)
 		      quiesce_word_to(node) | (place->word & WORD_HOLDER));
 }
 
+/* Who makes a table grow makes buckets that nobody came to, in its turn with all who do. */
+#define MAKE_MORE	4UL
+
 static void count(struct cds_lfht *ht, long delta)
 {
 	if ((ht->flags & (CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING)) && quiesce_count(ht, delta))
 		quiesce_resize_check(ht);
+}
+
+static void added(struct cds_lfht *ht)
+{
+	count(ht, 1);
+	quiesce_buckets_make_more(ht, 1UL << quiesce_shape_order(quiesce_shape(ht)), MAKE_MORE);
 }
 
 void cds_lfht_add(struct cds_lfht *ht, unsigned long hash, struct cds_lfht_node *node)
@@ -77,7 +86,7 @@ void cds_lfht_add(struct cds_lfht *ht, unsigned long hash, struct cds_lfht_node 
 	do
 		find_place(ht, hash, NULL, &place);
 	while (!add_at(&place, node));
-	count(ht, 1);
+	added(ht);
 }
 
 struct cds_lfht_node *cds_lfht_add_unique(struct cds_lfht *ht, unsigned long hash,
@@ -93,7 +102,7 @@ struct cds_lfht_node *cds_lfht_add_unique(struct cds_lfht *ht, unsigned long has
 		if (equal)
 			return equal;
 	} while (!add_at(&place, node));
-	count(ht, 1);
+	added(ht);
 	return node;
 }
 
@@ -136,7 +145,7 @@ struct cds_lfht_node *cds_lfht_add_replace(struct cds_lfht *ht, unsigned long ha
 		if (!equal && add_at(&place, node))
 			break;
 	}
-	count(ht, 1);
+	added(ht);
 	return NULL;
 }
 
