@@ -20,9 +20,9 @@
  * ancestor that is there. Bucket 0 always is.
  *
  * So nobody waits for a resize. Growing is to provide memory and to write a new size; whoever adds a
- * node makes its bucket if it is missing, and some others, and a callback makes those that are left. Shrinking takes
- * buckets out in callbacks, with grace periods between its steps. doc/design/hash-table.md has the
- * argument for both.
+ * node makes its bucket if it is missing, and some others, and a callback makes those that are
+ * left. Shrinking takes buckets out in callbacks, with grace periods between its steps.
+ * doc/design/hash-table.md has the argument for both.
  */
 
 #include <limits.h>
