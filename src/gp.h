@@ -75,8 +75,9 @@ struct fork_state {
 	 */
 	unsigned long pauses;		/* call_rcu hooks: this one paused; workers.lock is held */
 	unsigned long restarts;		/* all hooks: the child has built its registry since */
-	struct urcu_atfork *called_hooks;	/* cds_lfht's, between our hooks */
-	struct urcu_atfork *table_hooks;	/* cds_lfht's; under workers.lock */
+	/* Another liburcu-cds's; ours needs none. */
+	struct urcu_atfork *called_hooks;	/* between our hooks */
+	struct urcu_atfork *table_hooks;	/* under workers.lock */
 	unsigned int table_users;		/* under workers.lock */
 	/*
 	 * Whether the hooks are in pthread_atfork: ATFORK_NO, ATFORK_YES, or the id of the process

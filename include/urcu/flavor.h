@@ -56,7 +56,7 @@ _URCU_EXTERN_C_BEGIN
 extern const struct rcu_flavor_struct rcu_flavor;
 
 /*
- * Have the flavor's fork hooks call one module's hooks as well (the hash table's): before_fork
+ * Have the flavor's fork hooks call one module's hooks as well (our hash table needs none): before_fork
  * first of all, after_fork_parent and after_fork_child last. One set is kept, and each registration
  * needs one unregistration with the same argument.
  */

@@ -232,7 +232,8 @@ static inline enum phase quiesce_shape_phase(unsigned long shape)
 
 struct counter {
 	long count;	/* atomically; less than COUNT_STEP either way, nearly always */
-} __attribute__((aligned(64)));
+	char apart[64 - sizeof(long)];	/* no two on a cache line */
+};
 
 struct memory_scheme;
 

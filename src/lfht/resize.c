@@ -14,7 +14,6 @@
  * after they were taken out, they are made missing, and can be made anew. So growing never waits,
  * but for the moment that FREEING takes.
  */
-#include <sched.h>
 #include <unistd.h>
 
 #include "lfht.h"
@@ -223,8 +222,10 @@ static unsigned int smaller_order(struct cds_lfht *ht, unsigned int order)
 	unsigned char wanted = __atomic_exchange_n(&ht->order_wanted, 0, __ATOMIC_RELAXED);
 	unsigned int smaller = order_for(ht, 2 * node_count(ht));
 
-	if (wanted && wanted - 1U < order)
-		return wanted - 1U;
+	if (wanted && wanted - 1U > order)
+		grow(ht, wanted - 1U);
+	if (wanted)
+		return wanted - 1U < order ? wanted - 1U : order;
 	if (!(ht->flags & CDS_LFHT_AUTO_RESIZE) || !is_too_large(ht, order))
 		return order;
 	/* The number is not exact before it is joined, and the table may fill while that waits. */
@@ -388,18 +389,16 @@ static void request_run(struct rcu_head *head)
 void quiesce_resize_to(struct cds_lfht *ht, unsigned int order)
 {
 	unsigned long size = 1UL << order;
-	bool smaller;
+	bool done;
 
 	ht->flavor->read_lock();
-	smaller = order < quiesce_shape_order(quiesce_shape(ht));
-	__atomic_store_n(&ht->order_wanted, smaller ? order + 1 : 0, __ATOMIC_RELAXED);
-	if (smaller)
+	done = order >= quiesce_shape_order(quiesce_shape(ht)) && grow(ht, order);
+	__atomic_store_n(&ht->order_wanted, done ? 0 : order + 1, __ATOMIC_RELAXED);
+	if (!done)
 		request(ht);
 	ht->flavor->read_unlock();
-	for (unsigned long i = 0; !smaller && i < size; i += CHUNK) {
+	for (unsigned long i = 0; done && i < size; i += CHUNK) {
 		ht->flavor->read_lock();
-		while (!grow(ht, order))
-			sched_yield();
 		if (1UL << quiesce_shape_order(quiesce_shape(ht)) >= size)
 			quiesce_buckets_make(ht, i, size - i < CHUNK ? size : i + CHUNK);
 		ht->flavor->read_unlock();

@@ -421,6 +421,42 @@ END_TEST
 
 /* ---- A fork while a thread is about to queue the callback ---- */
 
+static struct cds_lfht *grown_while_freed;
+
+static void free_hooked(void *state, void *p)
+{
+	struct cds_lfht *ht = grown_while_freed;
+
+	if (ht && phase_of(ht) == PHASE_FREEING) {
+		grown_while_freed = NULL;
+		cds_lfht_resize(ht, 1 << 6);
+		want(order_of(ht) == 1);
+	}
+	ledger_free(state, p);
+}
+
+START_TEST(a_size_wanted_while_memory_is_given_back_is_not_waited_for_and_comes)
+{
+	struct rcu_flavor_struct flavor = stepped();
+	struct ledger ledger = { .fail_from = 0 };
+	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
+	struct cds_lfht *ht;
+
+	alloc.free = free_hooked;
+	ht = _cds_lfht_new_with_alloc(1, 1, 1 << 10, 0, NULL, &flavor, &alloc, NULL);
+	want(ht);
+	cds_lfht_resize(ht, 1 << 6);
+	step_to_rest();
+	grown_while_freed = ht;
+	cds_lfht_resize(ht, 2);
+	step_to_rest();
+	want(!grown_while_freed && order_of(ht) == 6 && phase_of(ht) == PHASE_NONE);
+	must_be_whole(ht);
+	want(cds_lfht_destroy(ht, NULL) == 0);
+	want(ledger.live == 0);
+}
+END_TEST
+
 static struct fill forked;
 static bool left_behind, was_queued;
 
@@ -491,6 +527,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, a_request_that_a_fork_left_behind_is_made_anew, 0, 2);
 	tcase_add_test(tcase,
 		an_order_that_was_freed_while_it_was_provided_is_not_taken_for_whole);
+	tcase_add_test(tcase,
+		a_size_wanted_while_memory_is_given_back_is_not_waited_for_and_comes);
 	return suite;
 }
 
