@@ -193,8 +193,9 @@ extern int cds_lfht_is_node_deleted(const struct cds_lfht_node *node);
  * Give a table new_size buckets, rounded up to a power of two and brought within its bounds. A
  * larger size is in force on return, or as large a one as there is memory for. A smaller one comes
  * into force, and memory is given back, in call_rcu callbacks; so does a larger one at the moment in
- * which memory is given back. A table that resizes itself goes on to do so. A registered thread,
- * outside read-side sections.
+ * which memory is given back. Without memory for the callback's request that waits for the next
+ * resize, by this or by the table itself, which goes on to resize itself if it does. A registered
+ * thread, outside read-side sections.
  */
 extern void cds_lfht_resize(struct cds_lfht *ht, unsigned long new_size);
 

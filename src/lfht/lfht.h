@@ -182,12 +182,9 @@ int quiesce_match_any(struct cds_lfht_node *node, const void *key);
 /* Unlink a node that is marked as removed. False if start is being taken away. */
 bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node);
 
-/*
- * The first node from word on that match accepts; *after is its word then. Near: the word's holder
- * has the same first quarter. NULL if there is none.
- */
-struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
-		cds_lfht_match_fct match, const void *key, unsigned long *after);
+/* The first node of that hash from word on that match accepts. NULL if there is none. */
+struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash,
+		cds_lfht_match_fct match, const void *key);
 
 /* ---- Sizes ---- */
 

@@ -5,6 +5,10 @@
 /* Tables from this size on do not fit in a core's own cache. */
 #define ORDER_UNCACHED	14
 
+/*
+ * The first node from word on that match accepts; *after is its word then. Near: the word's holder
+ * has the same first quarter. NULL if there is none.
+ */
 static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsigned long word,
 		unsigned long reverse_hash, bool near, cds_lfht_match_fct match, const void *key,
 		unsigned long *after)
@@ -36,10 +40,12 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsign
 	return NULL;
 }
 
-struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash, bool near,
-		cds_lfht_match_fct match, const void *key, unsigned long *after)
+struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash,
+		cds_lfht_match_fct match, const void *key)
 {
-	return search(word, reverse_hash, near, match, key, after);
+	unsigned long after;
+
+	return search(word, reverse_hash, false, match, key, &after);
 }
 
 static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *node, unsigned long after)

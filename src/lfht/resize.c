@@ -11,8 +11,8 @@
  *	FREEING		none is left that met one there: give their memory back
  * A table that grows in RETIRING has the buckets back. One that grows in UNLINKING has those that
  * are still there; for the others operations start at the parents, until in REVIVING, a grace period
- * after they were taken out, they are made missing, and can be made anew. So growing never waits,
- * but for the moment that FREEING takes.
+ * after they were taken out, they are made missing, and can be made anew. So growing never waits;
+ * in the moment that FREEING takes it is left to the callback.
  */
 #include <unistd.h>
 

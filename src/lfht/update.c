@@ -8,7 +8,10 @@
 #include "../report.h"
 #include "lfht.h"
 
-/* With a full barrier on both sides, as the interface promises. */
+/*
+ * With a full barrier on both sides, as the interface promises. Their partners are the program's own;
+ * nothing here relies on them, for the swap itself publishes and takes effect.
+ */
 static bool commit(struct cds_lfht_node *holder, unsigned long old, unsigned long word)
 {
 	bool done;
@@ -48,11 +51,9 @@ static enum found find_place(struct cds_lfht *ht, unsigned long hash, cds_lfht_m
 static struct cds_lfht_node *find_unique(struct cds_lfht *ht, unsigned long hash,
 		cds_lfht_match_fct match, const void *key, struct place *place)
 {
-	unsigned long after;
-
 	if (find_place(ht, hash, quiesce_match_any, place) == FOUND_PLACE)
 		return NULL;
-	return quiesce_list_search(place->word, quiesce_reverse(hash), false, match, key, &after);
+	return quiesce_list_search(place->word, quiesce_reverse(hash), match, key);
 }
 
 static bool add_at(const struct place *place, struct cds_lfht_node *node)
