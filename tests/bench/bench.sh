@@ -12,9 +12,9 @@ prefix=$1
 out=$2
 length=${3:-short}
 case $length in
-short) rounds=5 flavors_called="memb qsbr" tables=1000000 table_threads=1 fork_rounds=50 limit=20 ;;
-long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" table_threads="1 2"
-	fork_rounds=200 limit=200 ;;
+short) rounds=5 flavors_called="memb qsbr" tables="10000 1000000" seconds=0.4 fork_rounds=20 ;;
+long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 100000 1000000 10000000" seconds=10
+	fork_rounds=50 ;;
 *) echo "bench.sh: short or long?" >&2; exit 2 ;;
 esac
 rounds=${4:-$rounds}
@@ -57,18 +57,24 @@ make_plan() {
 		done
 		on_both $flavor grace inlined pie - "$length"
 		on_both $flavor queues inlined pie - "$length"
-		[ $flavor = qsbr ] || on_both $flavor costs inlined pie - "$fork_rounds"
+		on_both $flavor costs inlined pie - "$fork_rounds"
 	done
 	beside readers
 	beside grace
+	beside callrcu
+	beside flood
+	# All sizes of one flavor, as they have the workers in common.
+	on_both memb callrcu inlined pie - "$length"
+	on_both memb flood inlined pie - "$length $seconds"
 	for flavor in $flavors_called; do
-		on_both "$flavor" callrcu inlined pie - "$length"
+		[ "$flavor" != memb ] || continue
+		on_both "$flavor" callrcu inlined pie - short
+		on_both "$flavor" flood inlined pie - short
 	done
 	for nodes in $tables; do
-		for threads in $table_threads; do
-			on_both memb lfht inlined pie - "$nodes $threads"
-		done
+		on_both memb lfht inlined pie - "$nodes 1"
 		[ -z "$ck_library" ] || plan ck - lfht-ck - pie - "$nodes"
+		[ "$length-$nodes" != long-1000000 ] || on_both memb lfht inlined pie - "$nodes 2"
 	done
 }
 
@@ -85,12 +91,24 @@ in_fields() {
 
 # Of a run that takes longer than the limit only what it has printed counts, and it is told of:
 # liburcu's tables sometimes stop growing, and are then hundreds of times as slow.
+limit_of() { # PROGRAM ARGUMENTS
+	case $1,$2 in
+	lfht*,10000000*) echo 60 ;;
+	flood,long*) echo 100 ;;
+	*,long*) echo 40 ;;
+	*) echo 6 ;;
+	esac
+}
+
 one_round() { # NUMBER
 	while IFS='	' read -r program flavor build side arguments command; do
+		began=$(date +%s%N)
 		# shellcheck disable=SC2086 # lists of words
-		timeout "$limit" $command $arguments \
+		timeout "$(limit_of "$program" "$arguments")" $command $arguments \
 			< /dev/null > "$work/output" 2>> "$out/errors" ||
 			echo "bench.sh: $program $flavor $side did not end well" >&2
+		echo "$program $flavor $side $((($(date +%s%N) - began) / 1000000)) ms" \
+			>> "$out/times"
 		in_fields "$program" < "$work/output" |
 			sed "s/^/${program%-ck}	$flavor	$build	$side	$1	/"
 	done < "$work/plan"
@@ -100,6 +118,7 @@ echo "bench.sh: compiling" >&2
 make_plan > "$work/plan"
 : > "$out/raw.tsv"
 : > "$out/errors"
+: > "$out/times"
 for round in $(seq "$rounds"); do
 	echo "bench.sh: round $round of $rounds" >&2
 	one_round "$round" >> "$out/raw.tsv"
