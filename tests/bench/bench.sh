@@ -3,8 +3,10 @@
 # bench.sh PREFIX OUT [short|long [ROUNDS]]: all benchmarks here, of the library installed below
 # PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed)
 # and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
-# runs once a round on one side after the other, so that a drifting machine drifts for all. Leaves
-# below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md, *.svg.
+# runs once a round on one side after the other, so that a drifting machine drifts for all.
+# BENCH_ONLY names the programs to run (floors readers ...), else it is all. Leaves
+# below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md,
+# targets.md (see targets.awk), growth.md, *.svg, and times, how long each run took.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +16,7 @@ length=${3:-short}
 case $length in
 short) rounds=5 flavors_called="memb qsbr" tables="10000 1000000" seconds=0.4 fork_rounds=20 ;;
 long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 100000 1000000 10000000" seconds=10
-	fork_rounds=50 ;;
+	fork_rounds=30 ;;
 *) echo "bench.sh: short or long?" >&2; exit 2 ;;
 esac
 rounds=${4:-$rounds}
@@ -27,6 +29,10 @@ mkdir -p "$out"
 # program, flavor, build, side, arguments, command
 
 plan() { # SIDE FLAVOR PROGRAM INLINING BUILD NAME-OF-BUILD ARGUMENTS
+	case " ${BENCH_ONLY:-${3%-ck}} " in
+	*" ${3%-ck} "*) ;;
+	*) return 0 ;;
+	esac
 	command=$(compile "$1" "$2" "$3" "$4" "$5") || {
 		echo "bench.sh: $1 has no $3 $2 $4 $5" >&2
 		return 0
@@ -93,7 +99,7 @@ in_fields() {
 # liburcu's tables sometimes stop growing, and are then hundreds of times as slow.
 limit_of() { # PROGRAM ARGUMENTS
 	case $1,$2 in
-	lfht*,10000000*) echo 60 ;;
+	lfht*,10000000*) echo 40 ;;
 	flood,long*) echo 100 ;;
 	*,long*) echo 40 ;;
 	*) echo 6 ;;
@@ -132,6 +138,8 @@ awk -f "$here/summary.awk" "$out/raw.tsv" > "$out/results.tsv"
 		"load when it ended: $(cut -d ' ' -f 1 /proc/loadavg)."
 	awk -f "$here/table.awk" "$out/results.tsv"
 } > "$out/table.md"
+awk -f "$here/targets.awk" "$here/targets.tsv" FS='\t' "$out/results.tsv" > "$out/targets.md"
+awk -f "$here/growth.awk" "$out/results.tsv" > "$out/growth.md"
 awk -f "$here/json.awk" "$out/results.tsv" > "$out/results.json"
-cat "$out/table.md"
+cat "$out/table.md" "$out/growth.md" "$out/targets.md"
 "$here/plots.sh" "$out"

@@ -177,9 +177,9 @@ int main(int argc, char **argv)
 		backlog(callbacks);
 #ifdef BENCH_RCU
 	waiting_worker();
-	trickle("20 calls a second", bench_long ? 60 : 20, 50e6);
-	trickle("100 calls a second", bench_long ? 500 : 50, 10e6);
-	trickle("1000 calls a second", bench_long ? 2000 : 500, 1e6);
+	trickle("20 calls a second", bench_long ? 40 : 20, 50e6);
+	trickle("100 calls a second", bench_long ? 300 : 50, 10e6);
+	trickle("1000 calls a second", bench_long ? 1000 : 500, 1e6);
 #endif
 	rcu_unregister_thread();
 	return 0;

@@ -52,3 +52,11 @@ for flavor in memb mb qsbr bp; do
 	row $flavor update "cds_lfht_add + cds_lfht_del, 4096 nodes"
 	row $flavor enqueue "cds_wfcq_enqueue"
 done
+
+echo
+echo "Neighbours, by their offset in 64 bytes:"
+echo
+# shellcheck disable=SC2086 # a list of words
+${CC:-cc} -w -O2 -D_GNU_SOURCE -I"$here/../../src" -I"$here/../../include" -o "$work/layout" \
+	"$here/layout.c"
+"$work/layout"
