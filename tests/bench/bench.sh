@@ -46,9 +46,9 @@ on_both() { # the same without SIDE
 	done
 }
 
-beside() { # PROGRAM: on the others
-	[ -z "$ck_library" ] || plan ck - "$1" - pie - "$length"
-	plan rwlock - "$1" - pie - "$length"
+beside() { # PROGRAM ARGUMENTS: on the others
+	[ -z "$ck_library" ] || plan ck - "$1" - pie - "$2"
+	plan rwlock - "$1" - pie - "$2"
 }
 
 make_plan() {
@@ -65,17 +65,17 @@ make_plan() {
 		on_both $flavor queues inlined pie - "$length"
 		on_both $flavor costs inlined pie - "$fork_rounds"
 	done
-	beside readers
-	beside grace
-	beside callrcu
-	beside flood
+	beside readers "$length"
+	beside grace "$length"
+	beside callrcu "$length"
+	beside flood "short 0.4"
 	# All sizes of one flavor, as they have the workers in common.
 	on_both memb callrcu inlined pie - "$length"
 	on_both memb flood inlined pie - "$length $seconds"
 	for flavor in $flavors_called; do
 		[ "$flavor" != memb ] || continue
 		on_both "$flavor" callrcu inlined pie - short
-		on_both "$flavor" flood inlined pie - short
+		on_both "$flavor" flood inlined pie - "short 0.4"
 	done
 	for nodes in $tables; do
 		on_both memb lfht inlined pie - "$nodes 1"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Floods: threads that do nothing but malloc and call_rcu(free), for SECONDS (second argument) or a
- * little while. How many callbacks run, how much memory they take until then, and how late they are.
+ * Floods: threads that do nothing but malloc and call_rcu(free), for so many seconds (second argument). How many callbacks run, how much memory they take until then, and how late they are.
  */
-#include <malloc.h>
+#include <sys/wait.h>
 
 #include "bench.h"
 
@@ -110,8 +109,6 @@ static void flood(const char *name, unsigned long producers, double length)
 {
 	double before, time, drain, calls;
 
-	malloc_trim(0);
-	memset(histogram, 0, sizeof(histogram));
 	before = memory("VmRSS:");
 	watch_memory();
 	time = -bench_now();
@@ -166,32 +163,88 @@ static void flood_per_cpu(unsigned long producers, double length)
 }
 #endif
 
-int main(int argc, char **argv)
-{
-	unsigned long cpus;
-	double length;
+/* ---- Each in a process of its own, which begins with no memory that others have left ---- */
 
-	bench_start(argc, argv);
-	bench_register();
-	cpus = (unsigned long)CPU_COUNT(&bench_cpus);
-	length = argc > 2 ? strtod(argv[2], NULL) * 1e9 : 0.4e9;
+static unsigned long cpus;
+
+static void one_producer(double length)
+{
 	flood("1 producer", 1, length < 2e9 ? length : 2e9);
-	if (cpus != 2)
-		flood("2 producers", 2, length);
-	if (cpus > 1)
+}
+
+static void two_producers(double length)
+{
+	flood("2 producers", 2, length);
+}
+
+static void every_cpu(double length)
+{
+	if (cpus > 2)
 		flood(bench_of(cpus, "producer"), cpus, length);
+}
+
 #ifndef BENCH_RWLOCK
+static void slow_reader(double length)
+{
 	flood_beside_reader(cpus, length);
+}
+#endif
+
+#ifdef BENCH_RCU
+static void one_per_cpu(double length)
+{
+	if (create_all_cpu_call_rcu_data(0) == 0)
+		flood_per_cpu(1, length < 2e9 ? length : 2e9);
+}
+
+static void all_per_cpu(double length)
+{
+	if (create_all_cpu_call_rcu_data(0) == 0)
+		flood_per_cpu(cpus, length);
+}
+#endif
+
+static void (*const floods[])(double length) = {
+	one_producer, two_producers, every_cpu,
+#ifndef BENCH_RWLOCK
+	slow_reader,
 #endif
 #ifdef BENCH_RCU
-	if (create_all_cpu_call_rcu_data(0) != 0)
-		return 1;
-	flood_per_cpu(1, length < 2e9 ? length : 2e9);
-	flood_per_cpu(cpus, length);
-	bench_offline();
-	free_all_cpu_call_rcu_data();
-	bench_online();
+	one_per_cpu, all_per_cpu,
 #endif
+};
+
+static int run_all(char **argv)
+{
+	char number[16];
+	int status, failed = 0;
+
+	for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++) {
+		pid_t child = fork();
+
+		snprintf(number, sizeof(number), "%zu", i);
+		if (child == 0) {
+			execl("/proc/self/exe", argv[0], argv[1], argv[2], number, (char *)NULL);
+			_exit(127);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child || status)
+			failed = 1;
+	}
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	bench_start(argc, argv);
+	if (argc < 3) {
+		fprintf(stderr, "usage: flood short|long SECONDS\n");
+		return 2;
+	}
+	if (argc < 4)
+		return run_all(argv);
+	cpus = (unsigned long)CPU_COUNT(&bench_cpus);
+	bench_register();
+	floods[strtoul(argv[3], NULL, 0)](strtod(argv[2], NULL) * 1e9);
 	rcu_unregister_thread();
 	return 0;
 }

@@ -47,7 +47,7 @@ draw() {
 # bars NAME TITLE Y-AXIS PROGRAM WHAT PARAMETER BUILD: a figure, flavor by flavor, side by side
 bars() {
 	awk -F '\t' -v program="$4" -v what="$5" -v parameter="$6" -v build="$7" '
-	$1 == program && $4 == what && $5 == parameter && $3 == build {
+	$1 == program && $4 == what && $5 == parameter && $3 == build && $2 != "-" {
 		if (!($2 in seen)) { seen[$2] = 1; flavors[++count] = $2 }
 		value[$2, $7] = $9
 	}
@@ -71,6 +71,7 @@ bars() {
 		set style fill solid 0.8
 		set datafile separator "\t"
 		set yrange [0:*]
+		set key outside
 		plot for [i = 2:$last] "$out/$1.dat" using i:xtic(1) title columnheader
 	END
 }
