@@ -164,7 +164,7 @@ static inline void bench_start(int argc, char **argv)
 	sched_getaffinity(0, sizeof(bench_cpus), &bench_cpus);
 	bench_long = argc > 1 && strcmp(argv[1], "long") == 0;
 	if (bench_long)
-		bench_length *= 3;
+		bench_length *= 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	bench_init();
 }

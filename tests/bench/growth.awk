@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # results.tsv (summary.awk): how costs grow with threads, nodes and callbacks. A table in Markdown: a
 # row for each figure that was measured at several sizes, with its cost at the smallest and at the
-# largest, ours and liburcu's, and the steepest power of the size by which it grew from one size to
-# one at least ten times it, or over all: 0 is constant, 1 linear. Costs of all that is done, so that
+# largest, ours and liburcu's, and the powers of the size by which it grew: the steepest from one size
+# to one at least ten times it, and that over all. 0 is constant, 1 linear. Costs of all that is done, so that
 # what is counted for each of many (each node, each callback) is multiplied by their number.
 
 BEGIN {
@@ -52,7 +52,12 @@ function steepest(list,    i, j, power, most) {
 			power = log(y[list, j] / y[list, i]) / log(x[list, j] / x[list, i])
 			if (most == "" || power > most) most = power
 		}
-	return most == "" ? "" : sprintf("%.2f", most)
+	return most == "" ? "" : sprintf("%.2f, %.2f", most, power_over_all(list))
+}
+
+function power_over_all(list,    n) {
+	n = count[list]
+	return log(y[list, n] / y[list, 1]) / log(x[list, n] / x[list, 1])
 }
 
 function ends(list) {

@@ -140,6 +140,7 @@ int main(int argc, char **argv)
 	measure("hit", hit);
 	measure("miss", miss);
 	measure("iterate", iterate);
+	measure("delete", delete);
 	init(8);
 	measure("insert-growing", insert);
 	measure("hit-grown", hit);

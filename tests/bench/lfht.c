@@ -220,6 +220,8 @@ int main(int argc, char **argv)
 	measure("miss", miss);
 	measure("iterate", iterate);
 	measure("mixed", mixed);
+	/* A tenth of them is gone already, and told to be so. */
+	measure("delete", delete);
 	synchronize_rcu();
 
 	/* Last, for liburcu's may never end. */
