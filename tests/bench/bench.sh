@@ -15,7 +15,7 @@ out=$2
 length=${3:-short}
 case $length in
 short) rounds=5 flavors_called="memb qsbr" tables="10000 1000000" seconds=0.4 fork_rounds=20 ;;
-long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 100000 1000000 10000000" seconds=10
+long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" seconds=10
 	fork_rounds=30 ;;
 *) echo "bench.sh: short or long?" >&2; exit 2 ;;
 esac
@@ -98,7 +98,7 @@ in_fields() {
 # liburcu's tables sometimes stop growing, and are then hundreds of times as slow.
 limit_of() { # PROGRAM ARGUMENTS
 	case $1,$2 in
-	lfht*,10000000*) echo 45 ;;
+	lfht*,10000000*) echo 40 ;;
 	flood,long*) echo 100 ;;
 	*,long*) echo 40 ;;
 	*) echo 6 ;;
