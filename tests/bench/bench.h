@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +39,9 @@ static inline void rcu_register_thread(void)
 #define rcu_read_lock()		ck_epoch_begin(own_record, NULL)
 #define rcu_read_unlock()	ck_epoch_end(own_record, NULL)
 #define synchronize_rcu()	ck_epoch_synchronize(own_record)
+#define rcu_head		ck_epoch_entry
+#define call_rcu(head, func)	ck_epoch_call(own_record, head, func)
+#define rcu_barrier()		ck_epoch_barrier(own_record)
 #define bench_init()		ck_epoch_init(&epoch)
 #elif defined(BENCH_RWLOCK)
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
@@ -47,6 +51,14 @@ static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 #define rcu_read_unlock()	pthread_rwlock_unlock(&rwlock)
 #define synchronize_rcu()	(pthread_rwlock_wrlock(&rwlock), pthread_rwlock_unlock(&rwlock))
 #define bench_init()		((void)0)
+
+struct rcu_head {
+	struct rcu_head *next;
+	void (*func)(struct rcu_head *head);
+};
+
+#define call_rcu(head, func)	(synchronize_rcu(), (func)(head))
+#define rcu_barrier()		((void)0)
 #else
 #if defined(BENCH_QSBR)
 #include <urcu-qsbr.h>
@@ -69,6 +81,21 @@ static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 #define bench_offline()		((void)0)
 #define bench_online()		((void)0)
 #endif
+
+/* Concurrency Kit has no workers: who calls looks now and then whether callbacks may run. */
+#ifdef BENCH_CK
+#define bench_poll()		ck_epoch_poll(own_record)
+#else
+#define bench_poll()		((void)0)
+#endif
+
+/* rcu_barrier for an online qsbr thread too. */
+static inline void bench_barrier(void)
+{
+	bench_offline();
+	rcu_barrier();
+	bench_online();
+}
 
 /* Registered in every flavor: bp's threads register themselves, at their first section. */
 static inline void bench_register(void)
@@ -108,6 +135,15 @@ static inline void bench_nap(double length)
 	nanosleep(&time, NULL);
 }
 
+/* How often threads have gone to sleep by themselves: RUSAGE_SELF, or RUSAGE_THREAD. */
+static inline double bench_switches(int who)
+{
+	struct rusage usage;
+
+	getrusage(who, &usage);
+	return (double)usage.ru_nvcsw;
+}
+
 /* Leave the processor to those who are measured. */
 static inline void bench_sleep(double length)
 {
@@ -119,7 +155,7 @@ static inline void bench_sleep(double length)
 /* ---- Length, and what is printed ---- */
 
 static bool bench_long;
-static double bench_length = 20e6;	/* at least so long is each figure measured */
+static double bench_length = 12e6;	/* at least so long is each figure measured */
 
 static cpu_set_t bench_cpus;	/* that the process may use */
 
@@ -128,7 +164,7 @@ static inline void bench_start(int argc, char **argv)
 	sched_getaffinity(0, sizeof(bench_cpus), &bench_cpus);
 	bench_long = argc > 1 && strcmp(argv[1], "long") == 0;
 	if (bench_long)
-		bench_length *= 5;
+		bench_length *= 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	bench_init();
 }
@@ -275,6 +311,31 @@ static inline void bench_await_group(const struct bench_group *group)
 	while (!__atomic_load_n(&group->done[0], __ATOMIC_RELAXED))
 		sched_yield();
 	bench_online();
+}
+
+/* What they have done until now. */
+static inline double bench_progress(const struct bench_group *group)
+{
+	unsigned long sum = 0;
+
+	for (int i = 0; i < 64; i++)
+		sum += __atomic_load_n(&group->done[i], __ATOMIC_RELAXED);
+	return (double)sum;
+}
+
+/*
+ * Let them run for a while; returns how long, and what they have done meanwhile. What they do before
+ * and after does not count: among many threads it takes the caller a while to run again.
+ */
+static inline double bench_watch_group(const struct bench_group *group, double *done)
+{
+	double time;
+
+	time = -bench_now();
+	*done = -bench_progress(group);
+	bench_sleep(3 * bench_length);
+	*done += bench_progress(group);
+	return time + bench_now();
 }
 
 /* Stop them; returns the sum of what they have done. */

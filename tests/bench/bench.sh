@@ -3,8 +3,10 @@
 # bench.sh PREFIX OUT [short|long [ROUNDS]]: all benchmarks here, of the library installed below
 # PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed)
 # and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
-# runs once a round on one side after the other, so that a drifting machine drifts for all. Leaves
-# below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md, *.svg.
+# runs once a round on one side after the other, so that a drifting machine drifts for all.
+# BENCH_ONLY names the programs to run (floors readers ...), else it is all. Leaves
+# below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md,
+# targets.md (see targets.awk), growth.md, *.svg, and times, how long each run took.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,9 +14,9 @@ prefix=$1
 out=$2
 length=${3:-short}
 case $length in
-short) rounds=5 flavors_called="memb qsbr" tables=1000000 table_threads=1 fork_rounds=50 limit=20 ;;
-long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" table_threads="1 2"
-	fork_rounds=200 limit=200 ;;
+short) rounds=5 flavors_called="memb qsbr" tables="10000 1000000" seconds=0.4 fork_rounds=20 ;;
+long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" seconds=10
+	fork_rounds=30 ;;
 *) echo "bench.sh: short or long?" >&2; exit 2 ;;
 esac
 rounds=${4:-$rounds}
@@ -27,6 +29,10 @@ mkdir -p "$out"
 # program, flavor, build, side, arguments, command
 
 plan() { # SIDE FLAVOR PROGRAM INLINING BUILD NAME-OF-BUILD ARGUMENTS
+	case " ${BENCH_ONLY:-${3%-ck}} " in
+	*" ${3%-ck} "*) ;;
+	*) return 0 ;;
+	esac
 	command=$(compile "$1" "$2" "$3" "$4" "$5") || {
 		echo "bench.sh: $1 has no $3 $2 $4 $5" >&2
 		return 0
@@ -40,9 +46,9 @@ on_both() { # the same without SIDE
 	done
 }
 
-beside() { # PROGRAM: on the others
-	[ -z "$ck_library" ] || plan ck - "$1" - pie - "$length"
-	plan rwlock - "$1" - pie - "$length"
+beside() { # PROGRAM ARGUMENTS: on the others
+	[ -z "$ck_library" ] || plan ck - "$1" - pie - "$2"
+	plan rwlock - "$1" - pie - "$2"
 }
 
 make_plan() {
@@ -57,17 +63,22 @@ make_plan() {
 		done
 		on_both $flavor grace inlined pie - "$length"
 		on_both $flavor queues inlined pie - "$length"
-		[ $flavor = qsbr ] || on_both $flavor costs inlined pie - "$fork_rounds"
+		on_both $flavor costs inlined pie - "$fork_rounds"
 	done
-	beside readers
-	beside grace
+	beside readers "$length"
+	beside grace "$length"
+	beside callrcu "$length"
+	beside flood "short 0.4"
+	# All sizes of one flavor, as they have the workers in common.
+	on_both memb callrcu inlined pie - "$length"
+	on_both memb flood inlined pie - "$length $seconds"
 	for flavor in $flavors_called; do
-		on_both "$flavor" callrcu inlined pie - "$length"
+		[ "$flavor" != memb ] || continue
+		on_both "$flavor" callrcu inlined pie - short
+		on_both "$flavor" flood inlined pie - "short 0.4"
 	done
 	for nodes in $tables; do
-		for threads in $table_threads; do
-			on_both memb lfht inlined pie - "$nodes $threads"
-		done
+		on_both memb lfht inlined pie - "$nodes 1"
 		[ -z "$ck_library" ] || plan ck - lfht-ck - pie - "$nodes"
 	done
 }
@@ -85,12 +96,24 @@ in_fields() {
 
 # Of a run that takes longer than the limit only what it has printed counts, and it is told of:
 # liburcu's tables sometimes stop growing, and are then hundreds of times as slow.
+limit_of() { # PROGRAM ARGUMENTS
+	case $1,$2 in
+	lfht*,10000000*) echo 40 ;;
+	flood,long*) echo 100 ;;
+	*,long*) echo 40 ;;
+	*) echo 6 ;;
+	esac
+}
+
 one_round() { # NUMBER
 	while IFS='	' read -r program flavor build side arguments command; do
+		began=$(date +%s%N)
 		# shellcheck disable=SC2086 # lists of words
-		timeout "$limit" $command $arguments \
+		timeout "$(limit_of "$program" "$arguments")" $command $arguments \
 			< /dev/null > "$work/output" 2>> "$out/errors" ||
 			echo "bench.sh: $program $flavor $side did not end well" >&2
+		echo "$program $flavor $side $((($(date +%s%N) - began) / 1000000)) ms" \
+			>> "$out/times"
 		in_fields "$program" < "$work/output" |
 			sed "s/^/${program%-ck}	$flavor	$build	$side	$1	/"
 	done < "$work/plan"
@@ -100,6 +123,7 @@ echo "bench.sh: compiling" >&2
 make_plan > "$work/plan"
 : > "$out/raw.tsv"
 : > "$out/errors"
+: > "$out/times"
 for round in $(seq "$rounds"); do
 	echo "bench.sh: round $round of $rounds" >&2
 	one_round "$round" >> "$out/raw.tsv"
@@ -113,6 +137,8 @@ awk -f "$here/summary.awk" "$out/raw.tsv" > "$out/results.tsv"
 		"load when it ended: $(cut -d ' ' -f 1 /proc/loadavg)."
 	awk -f "$here/table.awk" "$out/results.tsv"
 } > "$out/table.md"
+awk -f "$here/targets.awk" "$here/targets.tsv" FS='\t' "$out/results.tsv" > "$out/targets.md"
+awk -f "$here/growth.awk" "$out/results.tsv" > "$out/growth.md"
 awk -f "$here/json.awk" "$out/results.tsv" > "$out/results.json"
-cat "$out/table.md"
+cat "$out/table.md" "$out/growth.md" "$out/targets.md"
 "$here/plots.sh" "$out"

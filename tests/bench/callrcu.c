@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What callbacks cost: their producer, their memory, their delay, and who waits for them. */
-#include <malloc.h>
-
 #include "bench.h"
 
 static struct bench_group group;
@@ -19,14 +17,6 @@ static void release(struct rcu_head *head)
 static void nothing(struct rcu_head *head)
 {
 	(void)head;
-}
-
-/* rcu_barrier for an online qsbr thread too. */
-static void barrier(void)
-{
-	bench_offline();
-	rcu_barrier();
-	bench_online();
 }
 
 /* ---- What the caller pays, in time of its own ---- */
@@ -47,7 +37,7 @@ static void call_on(struct bench_group *group, unsigned long number)
 	}
 	time += bench_clock(CLOCK_THREAD_CPUTIME_ID);
 	group->done[number] = (unsigned long)time;
-	barrier();
+	bench_barrier();
 	free(heads);
 }
 
@@ -61,102 +51,9 @@ static void call_cost(unsigned long producers)
 		    sum / (double)producers / CALLS, "ns");
 }
 
-/* ---- A flood ---- */
-
-/* Forget how much memory was used at most until now. */
-static void watch_memory(void)
-{
-	FILE *file = fopen("/proc/self/clear_refs", "w");
-
-	if (file) {
-		fputs("5", file);
-		fclose(file);
-	}
-}
-
-/* A line of /proc/self/status, in MB. */
-static double memory(const char *field)
-{
-	FILE *file = fopen("/proc/self/status", "r");
-	char line[128];
-	double kilobytes = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, field, strlen(field)) == 0)
-			kilobytes = strtod(line + strlen(field), NULL);
-	if (file)
-		fclose(file);
-	return kilobytes / 1024;
-}
-
-static void flood_on(struct bench_group *group, unsigned long number)
-{
-	while (!bench_stopped(group)) {
-		for (int i = 0; i < 100; i++) {
-			struct item *item = malloc(sizeof(*item));
-
-			if (!item)
-				abort();
-			call_rcu(&item->head, release);
-		}
-		group->done[number] += 100;
-		bench_quiescent();
-	}
-}
-
-static void read_slowly(struct bench_group *group, unsigned long number)
-{
-	(void)number;
-	while (!bench_stopped(group)) {
-		rcu_read_lock();
-		bench_nap(100e6);
-		rcu_read_unlock();
-		bench_quiescent();
-	}
-}
-
-/* The producers' rate counts until all has run. */
-static void flood(const char *name, unsigned long producers, double length)
-{
-	double before, time, drain, calls;
-
-	malloc_trim(0);
-	before = memory("VmRSS:");
-	watch_memory();
-	time = -bench_now();
-	bench_start_group(&group, producers, flood_on);
-	bench_sleep(length);
-	calls = (double)bench_stop_group(&group);
-	drain = -bench_now();
-	barrier();
-	drain += bench_now();
-	time += bench_now();
-	bench_print("malloc + call_rcu(free)", name, calls / time * 1e3, "M/s");
-	bench_print("memory at most", name, memory("VmHWM:") - before, "MB");
-	bench_print("until all has run", name, drain / 1e6, "ms");
-}
-
-static void floods(void)
-{
-	double length = bench_long ? 5e9 : 0.5e9;
-	static struct bench_group reader;
-
-	flood("1 producer", 1, length);
-	flood("2 producers", 2, length);
-	bench_start_group(&reader, 1, read_slowly);
-	flood("1 producer, a reader of 100 ms", 1, length);
-	bench_stop_group(&reader);
-	if (create_all_cpu_call_rcu_data(0) != 0)
-		return;
-	flood("1 producer, workers per CPU", 1, length);
-	flood("2 producers, workers per CPU", 2, length);
-	bench_offline();
-	free_all_cpu_call_rcu_data();
-	bench_online();
-}
-
 /* ---- A trickle ---- */
 
+#ifdef BENCH_RCU
 static double delays[10000];
 static unsigned long delay_count;
 
@@ -190,37 +87,100 @@ static void trickle(const char *name, unsigned long count, double apart)
 	}
 	cpu += bench_clock(CLOCK_PROCESS_CPUTIME_ID);
 	time += bench_now();
-	barrier();
+	bench_barrier();
 	qsort(delays, delay_count, sizeof(*delays), compare);
 	bench_print("from call to run, median", name, delays[delay_count / 2] / 1e3, "us");
 	bench_print("from call to run, 99.9%", name, delays[delay_count * 999 / 1000] / 1e3, "us");
 	bench_print("processor time a second", name, cpu / time * 1e3, "ms");
 }
+#endif
 
 /* ---- Those who wait ---- */
 
 static void call_and_wait(void)
 {
 	call_rcu(malloc(sizeof(struct rcu_head)), release);
-	barrier();
+	bench_barrier();
 }
+
+/* How often threads go to sleep for one: the caller until its callback has run, the worker after it. */
+static void count_sleeps(void)
+{
+	double sleeps = -bench_switches(RUSAGE_SELF);
+
+	for (int i = 0; i < 100; i++)
+		call_and_wait();
+	sleeps += bench_switches(RUSAGE_SELF);
+	bench_print("sleeps of call_rcu + rcu_barrier", "nobody else", sleeps / 100, "");
+}
+
+/* Many callbacks at once, and how long it takes until all have run: of each. */
+static void backlog(unsigned long callbacks)
+{
+	struct rcu_head *heads = malloc(callbacks * sizeof(*heads));
+	double time;
+
+	memset(heads, 1, callbacks * sizeof(*heads));
+	time = -bench_now();
+	for (unsigned long i = 0; i < callbacks; i++)
+		call_rcu(&heads[i], nothing);
+	bench_barrier();
+	time += bench_now();
+	bench_print("calls until all have run, each", bench_of(callbacks, "callback"),
+		    time / (double)callbacks, "ns");
+	free(heads);
+}
+
+#ifdef BENCH_RCU
+/* What a worker burns that has a callback, while a reader holds its section. */
+static double section;
+
+static void read_once(struct bench_group *group, unsigned long number)
+{
+	(void)number;
+	rcu_read_lock();
+	group->done[0] = 1;
+	bench_nap(section);
+	rcu_read_unlock();
+}
+
+static void waiting_worker(void)
+{
+	double cpu, time;
+
+	section = 10 * bench_length;
+	bench_start_group(&group, 1, read_once);
+	bench_await_group(&group);
+	cpu = -bench_clock(CLOCK_PROCESS_CPUTIME_ID);
+	time = -bench_now();
+	call_rcu(malloc(sizeof(struct rcu_head)), release);
+	bench_barrier();
+	cpu += bench_clock(CLOCK_PROCESS_CPUTIME_ID);
+	time += bench_now();
+	bench_stop_group(&group);
+	bench_print("processor used by call_rcu + rcu_barrier", "a long section",
+		    100 * cpu / time, "%");
+}
+#endif
 
 int main(int argc, char **argv)
 {
 	bench_start(argc, argv);
 	bench_register();
 	call_and_wait();
-	BENCH_WAIT("rcu_barrier", "nothing queued", barrier());
+	BENCH_WAIT("rcu_barrier", "nothing queued", bench_barrier());
 	BENCH_WAIT("call_rcu + rcu_barrier", "nobody else", call_and_wait());
-	call_cost(1);
-	call_cost(2);
-	call_cost(4);
-	call_cost(16);
-	call_cost(64);
-	trickle("20 calls a second", bench_long ? 200 : 20, 50e6);
-	trickle("100 calls a second", bench_long ? 1000 : 50, 10e6);
-	trickle("1000 calls a second", bench_long ? 5000 : 500, 1e6);
-	floods();
+	count_sleeps();
+	for (unsigned long producers = 1; producers <= 64; producers *= 2)
+		call_cost(producers);
+	for (unsigned long callbacks = 1; callbacks <= 1000000; callbacks *= 10)
+		backlog(callbacks);
+#ifdef BENCH_RCU
+	waiting_worker();
+	trickle("20 calls a second", bench_long ? 40 : 20, 50e6);
+	trickle("100 calls a second", bench_long ? 300 : 50, 10e6);
+	trickle("1000 calls a second", bench_long ? 1000 : 500, 1e6);
+#endif
 	rcu_unregister_thread();
 	return 0;
 }

@@ -21,6 +21,18 @@ static void section(void)
 	own = own - 1;
 }
 
+/* The same through calls of a library that has its thread-local data at hand. */
+static __attribute__((noinline)) void begin(void)
+{
+	if (!(own & 0xffffffff))
+		own = shared;
+}
+
+static __attribute__((noinline)) void end(void)
+{
+	own = own - 1;
+}
+
 static int membarrier(int command)
 {
 	return (int)syscall(__NR_membarrier, command, 0, 0);
@@ -107,6 +119,62 @@ static void free_in_batches(void)
 		free(batch[i]);
 }
 
+static void free_on(struct bench_group *group, unsigned long number)
+{
+	void *mine[BATCH];
+
+	while (!bench_stopped(group)) {
+		for (int i = 0; i < BATCH; i++)
+			mine[i] = malloc(32);
+		for (int i = 0; i < BATCH; i++)
+			free(mine[i]);
+		group->done[number] += BATCH;
+	}
+}
+
+static void free_in_threads(unsigned long threads)
+{
+	double time = -bench_now(), count;
+
+	bench_start_group(&group, threads, free_on);
+	bench_nap(5 * bench_length);
+	count = (double)bench_stop_group(&group);
+	time += bench_now();
+	bench_print("malloc + free, in batches", bench_of(threads, "thread"), count / time * 1e3,
+		    "M/s");
+}
+
+/* ---- Cache lines ---- */
+
+#define LINES 1000
+
+static void read_lines(const char (*lines)[256])
+{
+	for (int i = 0; i < LINES; i++)
+		(void)*(const volatile char *)lines[i];
+}
+
+static void cache_lines(void)
+{
+	char (*lines)[256] = malloc(LINES * sizeof(*lines));
+
+	memset(lines, 1, LINES * sizeof(*lines));
+	BENCH_COST("1000 cache lines", "read, each in its own 256 bytes", read_lines(lines));
+	free(lines);
+}
+
+/* One step along a ring of words that no cache foresees: each waits for the one before. */
+static void miss_in(const char *name, unsigned long bytes)
+{
+	unsigned long count = bytes / sizeof(unsigned long), *ring = malloc(bytes);
+	volatile unsigned long at = 0;
+
+	for (unsigned long i = 0; i < count; i++)
+		ring[i] = (i * 0x9e3779b97f4a7c15UL + 0x7f4a7c15UL) & (count - 1);
+	BENCH_COST("one miss that waits for the last", name, at = ring[at]);
+	free(ring);
+}
+
 int main(int argc, char **argv)
 {
 	static unsigned long word;
@@ -114,9 +182,16 @@ int main(int argc, char **argv)
 	bench_start(argc, argv);
 	bench_bind(0);
 	BENCH_COST("read section", "thread-local test, copy, store", section());
+	BENCH_COST("read section", "through two calls", begin(); end());
 	BENCH_COST("atomic exchange", "own line", __atomic_exchange_n(&word, 1, __ATOMIC_SEQ_CST));
 	BENCH_COST("malloc + free", "at once", void *volatile p = malloc(32); free(p));
 	BENCH_COST("1000 malloc + free", "in batches, same thread", free_in_batches());
+	free_in_threads(1);
+	free_in_threads(2);
+	cache_lines();
+	miss_in("32 MB", 32UL << 20);
+	if (bench_long)
+		miss_in("512 MB", 512UL << 20);
 	membarriers();
 	round_trips("one core", 0);
 	round_trips("across cores", 1);

@@ -52,6 +52,15 @@ static void beside_reader(const char *name, double length)
 		bench_print("processor used by the wait", name, 100 * cpu / time, "%");
 }
 
+static void beside_readers(unsigned long threads)
+{
+	section = 0;
+	bench_start_group(&group, threads, read_on);
+	bench_await_group(&group);
+	BENCH_WAIT("synchronize_rcu", bench_of(threads, "busy reader"), synchronize_rcu());
+	bench_stop_group(&group);
+}
+
 static void beside_idle(unsigned long threads)
 {
 	bench_start_group(&group, threads, idle);
@@ -94,13 +103,12 @@ static void at_once(const char *name, unsigned long threads)
 		bench_start_group(&reader, 1, read_on);
 		bench_await_group(&reader);
 	}
-	shared = -grace_periods();
 	bench_start_group(&group, threads, synchronize_on);
-	time = -bench_now();
-	bench_sleep(2 * bench_length);
-	calls = (double)bench_stop_group(&group);
-	time += bench_now();
+	bench_sleep(bench_length);
+	shared = -grace_periods();
+	time = bench_watch_group(&group, &calls);
 	shared += grace_periods();
+	bench_stop_group(&group);
 	if (section > 0)
 		bench_stop_group(&reader);
 	bench_print("synchronize_rcu of all", callers, calls / time * 1e6, "k/s");
@@ -110,8 +118,7 @@ static void at_once(const char *name, unsigned long threads)
 
 /* ---- Asking instead of waiting ---- */
 
-#ifdef BENCH_RCU
-#if __has_include(<urcu/urcu-poll.h>)
+#if defined(BENCH_RCU) && __has_include(<urcu/urcu-poll.h>)
 static void poll_once(void)
 {
 	struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
@@ -121,8 +128,23 @@ static void poll_once(void)
 		sched_yield();
 	bench_online();
 }
-#define BENCH_POLL
-#endif
+
+static void polls(void)
+{
+	BENCH_WAIT("start poll, until it is over", "nobody else", poll_once());
+	bench_start_group(&group, 1000, idle);
+	BENCH_WAIT("start poll, until it is over", "1000 idle threads", poll_once());
+	bench_stop_group(&group);
+	section = 1e6;
+	bench_start_group(&group, 1, read_on);
+	bench_await_group(&group);
+	BENCH_WAIT("start poll, until it is over", "sections of 1 ms", poll_once());
+	bench_stop_group(&group);
+}
+#else
+static void polls(void)
+{
+}
 #endif
 
 int main(int argc, char **argv)
@@ -132,17 +154,20 @@ int main(int argc, char **argv)
 	bench_register();
 	BENCH_COST("synchronize_rcu", "nobody else", synchronize_rcu());
 	beside_idle(10);
+	beside_idle(100);
 	beside_idle(1000);
 	if (bench_long)
 		beside_idle(10000);
 	beside_reader("sections of no length", 0);
+#ifndef BENCH_RWLOCK
+	beside_readers(2);
+	beside_readers(8);
+#endif
 	beside_reader("sections of 1 us", 1e3);
 	beside_reader("sections of 50 us", 50e3);
 	beside_reader("sections of 1 ms", 1e6);
 	beside_reader("sections of 10 ms", 10e6);
-#ifdef BENCH_POLL
-	BENCH_WAIT("start poll, until it is over", "nobody else", poll_once());
-#endif
+	polls();
 	for (unsigned long threads = 2; threads <= 64; threads *= bench_long ? 2 : 4) {
 		section = 0;
 		at_once("", threads);

@@ -8,6 +8,7 @@ awk -F '\t' '
 		print "| ours / liburcu | build | memb | mb | qsbr | bp |"
 		print "| --- | --- | --- | --- | --- | --- |"
 		name["section"] = "lock + unlock"
+		name["nested"] = "lock + unlock, nested"
 		name["call"] = "call_rcu"
 		name["synchronize"] = "synchronize_rcu, nobody else"
 		name["beside"] = "synchronize_rcu, beside an idle worker"

@@ -84,6 +84,8 @@ static void add_and_delete(unsigned long i)
 
 WATCHED(empty, )
 WATCHED(section, rcu_read_lock(); rcu_read_unlock())
+/* As section, in another. */
+WATCHED(nested, rcu_read_lock(); rcu_read_unlock())
 WATCHED(synchronize, synchronize_rcu())
 WATCHED(call, call_rcu(&heads[i], nothing))
 WATCHED(defer, defer_rcu(nothing_of, &heads[i]))
@@ -102,6 +104,7 @@ static const struct {
 	{ "synchronize", watched_synchronize }, { "defer", watched_defer },
 	{ "lookup", watched_lookup }, { "miss", watched_miss }, { "update", watched_update },
 	{ "barrier", watched_barrier }, { "beside", watched_beside },
+	{ "nested", watched_nested },
 };
 
 int main(int argc, char **argv)
@@ -116,6 +119,8 @@ int main(int argc, char **argv)
 		call_rcu(&heads[count], nothing);
 		rcu_barrier();
 	}
+	if (argc > 1 && strcmp(argv[1], "nested") == 0)
+		rcu_read_lock();
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (argc > 2 && strcmp(argv[1], all[i].name) == 0)
 			all[i].run(count);

@@ -43,6 +43,7 @@ for flavor in memb mb qsbr bp; do
 				program=$(compile "$side" "$flavor" instructions $inlining $build)
 				loop=$(each "$program" empty 1000)
 				measure "$program" section 1000
+				measure "$program" nested 1000
 				if [ $flavor,$inlining,$build = memb,called,dlopen ]; then
 					measure "$program" lookup 1024
 					measure "$program" miss 1024

@@ -135,14 +135,15 @@ int main(int argc, char **argv)
 	nodes = strtoul(argv[1], NULL, 0);
 	items = malloc(nodes * sizeof(*items));
 	memset(items, 1, nodes * sizeof(*items));
-	init(8);
-	measure("insert-growing", insert);
-	measure("hit-grown", hit);
-	measure("delete-grown", delete);
 	init(2 * nodes);
 	measure("insert-sized", insert);
 	measure("hit", hit);
 	measure("miss", miss);
 	measure("iterate", iterate);
+	measure("delete", delete);
+	init(8);
+	measure("insert-growing", insert);
+	measure("hit-grown", hit);
+	measure("delete-grown", delete);
 	return found == 0;
 }

@@ -11,7 +11,7 @@ command -v gnuplot > /dev/null || { echo "plots.sh: no gnuplot, no plots" >&2; e
 # the middle half. Nanoseconds become microseconds.
 series() {
 	awk -F '\t' -v program="$1" -v what="$2" -v flavors="$3" -v parameters="$4" '
-	$1 == program && $4 == what && $2 ~ flavors && $5 ~ parameters && $3 !~ /,/ {
+	$1 == program && $4 == what && $2 ~ flavors && $5 ~ parameters && $3 !~ /,/ && $9 > 0 {
 		name = ($2 == "-" ? "" : $2 ", ") ($7 == "quiesce" ? "ours" : $7)
 		if (!(name in points)) names[++count] = name
 		x = $5 ~ /[0-9]/ ? $5 : 1
@@ -47,7 +47,7 @@ draw() {
 # bars NAME TITLE Y-AXIS PROGRAM WHAT PARAMETER BUILD: a figure, flavor by flavor, side by side
 bars() {
 	awk -F '\t' -v program="$4" -v what="$5" -v parameter="$6" -v build="$7" '
-	$1 == program && $4 == what && $5 == parameter && $3 == build {
+	$1 == program && $4 == what && $5 == parameter && $3 == build && $2 != "-" {
 		if (!($2 in seen)) { seen[$2] = 1; flavors[++count] = $2 }
 		value[$2, $7] = $9
 	}
@@ -61,6 +61,7 @@ bars() {
 			print name "\t\t\t" other[name]
 	}' "$out/results.tsv" > "$out/$1.dat"
 	last=$(head -n 1 "$out/$1.dat" | wc -w)
+	[ "$(wc -l < "$out/$1.dat")" -gt 1 ] || return 0
 	gnuplot <<-END
 		set terminal svg noenhanced size 800,480 background "white"
 		set output "$out/$1.svg"
@@ -70,12 +71,15 @@ bars() {
 		set style fill solid 0.8
 		set datafile separator "\t"
 		set yrange [0:*]
+		set key outside
 		plot for [i = 2:$last] "$out/$1.dat" using i:xtic(1) title columnheader
 	END
 }
 
 bars readers "Lock and unlock, as a compiler does it by default" "ns" \
 	readers "lock + unlock" outermost default
+series readers "sections of all" 'memb|mb|-' . |
+	draw readers-threads "Sections of several threads" "threads" "millions a second, all together"
 series grace synchronize_rcu 'memb|mb|-' 'nobody|idle' |
 	draw grace-idle "synchronize_rcu beside idle threads" "threads (1: nobody else)" "us"
 series grace synchronize_rcu 'memb|mb|qsbr|bp' 'sections of [0-9]' |
@@ -85,5 +89,12 @@ series grace "synchronize_rcu of all" 'memb|qsbr' 'reader' |
 		"thousands a second, all together"
 series callrcu "call_rcu, the caller's time" . . |
 	draw call "call_rcu, the caller's processor time" "producers" "us"
+series callrcu "calls until all have run, each" 'memb|-' . |
+	draw backlog "Callbacks, from the first call until all have run, each" "callbacks" "us"
 bars flood "malloc and call_rcu(free), two producers" "millions a second" \
-	callrcu "malloc + call_rcu(free)" "2 producers" -
+	flood "malloc + call_rcu(free)" "2 producers" -
+bars flood-memory "Memory at most, two producers" "MB" flood "memory at most" "2 producers" -
+for what in hit miss insert-growing; do
+	series lfht $what 'memb|-' 'threads: 1' |
+		draw table-$what "Hash table of one thread: $what" "nodes" "us"
+done

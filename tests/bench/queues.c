@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Queues and stacks: one thread that fills and empties them, then a producer and a consumer. And
- * defer_rcu, with one producer and with two (QUEUES_ONE_DEFERS: not with two).
+ * Queues and stacks: one thread that fills and empties them, then a producer and a consumer, then
+ * four producers. And defer_rcu, with one producer and with several (QUEUES_ONE_DEFERS: with one).
  */
 #include "bench.h"
 
@@ -125,6 +125,27 @@ static void pass_on(void)
 	synchronize_rcu();
 }
 
+/* Several producers, a share each, and the caller takes all. */
+#define PRODUCERS 4
+
+static void put_share(struct bench_group *group, unsigned long number)
+{
+	(void)group;
+	for (unsigned long i = number; i < NODES; i += PRODUCERS)
+		kind->put(&items[i]);
+}
+
+static void gather(void)
+{
+	unsigned long taken = 0;
+
+	bench_start_group(&group, PRODUCERS, put_share);
+	while (taken < NODES)
+		taken += kind->take();
+	bench_stop_group(&group);
+	synchronize_rcu();
+}
+
 static void queues(void)
 {
 	cds_wfcq_init(&wfcq_head, &wfcq_tail);
@@ -138,6 +159,7 @@ static void queues(void)
 		kind = &kinds[i];
 		BENCH_COST(kind->name, "100,000 times put and take, one thread", put_and_take());
 		BENCH_COST(kind->name, "100,000 times put and take, two threads", pass_on());
+		BENCH_COST(kind->name, "100,000 times put and take, 4 producers", gather());
 	}
 }
 
@@ -174,6 +196,7 @@ int main(int argc, char **argv)
 	defers(1);
 #ifndef QUEUES_ONE_DEFERS
 	defers(2);
+	defers(8);
 #endif
 	queues();
 	rcu_unregister_thread();

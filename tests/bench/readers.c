@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a read-side section costs: one thread, nested, and several threads at once. With a second
- * argument, the first of these alone.
+ * argument, without the last.
  */
 #include "bench.h"
 
 /* Sections between two looks at whether to stop, or two quiescent states. */
-#define STRIDE 1000
+#define STRIDE 10000
 
 static struct bench_group group;
 
@@ -30,17 +30,13 @@ static void read_on(struct bench_group *group, unsigned long number)
 
 static void together(unsigned long threads)
 {
-	double time;
+	double time, done;
 
 	bench_start_group(&group, threads, read_on);
-	time = -bench_now();
 	bench_sleep(bench_length);
+	time = bench_watch_group(&group, &done);
 	bench_stop_group(&group);
-	time += bench_now();
-	for (unsigned long i = 1; i < threads; i++)
-		group.done[0] += group.done[i];
-	bench_print("sections of all", bench_of(threads, "thread"),
-		    (double)group.done[0] / time * 1e3, "M/s");
+	bench_print("sections of all", bench_of(threads, "thread"), done / time * 1e3, "M/s");
 }
 
 int main(int argc, char **argv)
@@ -48,14 +44,16 @@ int main(int argc, char **argv)
 	bench_start(argc, argv);
 	bench_register();
 	BENCH_COST("lock + unlock", "outermost", section());
-	if (argc > 2)
-		return 0;
 	rcu_read_lock();
 	BENCH_COST("lock + unlock", "nested", section());
 	rcu_read_unlock();
+	if (argc > 2)
+		return 0;
 	/* The main thread sleeps meanwhile, so that the last thread has its CPU. */
 	for (unsigned long threads = 1; threads <= 4; threads++)
 		together(threads);
+	together(16);
+	together(64);
 	rcu_unregister_thread();
 	return 0;
 }

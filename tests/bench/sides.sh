@@ -40,7 +40,7 @@ compile() {
 	case $2 in
 	mb) flags=-DRCU_MB ;;
 	memb) flags=-DRCU_MEMBARRIER ;;
-	qsbr) flags=-DBENCH_QSBR ;;
+	qsbr) flags="-DBENCH_QSBR -DCOSTS_QSBR" ;;
 	bp) flags="-DBENCH_BP -DCOSTS_BP" ;;
 	esac
 	case $4 in
@@ -53,7 +53,7 @@ compile() {
 	# shellcheck disable=SC2086 # lists of words
 	case $1 in
 	quiesce)
-		[ "$2" = qsbr ] || flags="$flags -DBENCH_GP=urcu_$2_gp"
+		flags="$flags -DBENCH_GP=urcu_$2_gp"
 		cc_program "$target" "$3" "$5" $flags -I"$prefix/include" \
 			-L"$prefix/lib" -Wl,-rpath,"$prefix/lib" $where
 		;;

@@ -43,7 +43,7 @@ function compare(figure,    ours, theirs, a, b, apart, wider, faster) {
 		return
 	a = part(ours, 0.5)
 	b = part(theirs, 0.5)
-	faster = figure ~ "/s$"
+	faster = figure ~ "/s$" || figure ~ FS "M$"
 	if (a > 0 && b > 0)
 		ratio = sprintf("%.3g", faster ? a / b : b / a)
 	apart = faster ? a - b : b - a

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Floods: threads that do nothing but malloc and call_rcu(free), for so many seconds (second argument). How many callbacks run, how much memory they take until then, and how late they are.
+ */
+#include <sys/wait.h>
+
+#include "bench.h"
+
+static struct bench_group group;
+
+struct item {
+	struct rcu_head head;
+	double queued;		/* when; 0: not watched */
+};
+
+/* ---- Delays: of one item in 16, in a histogram of 16 steps to each power of two ---- */
+
+#define STEPS		16
+#define WATCHED_ONE_IN	16
+
+static unsigned long histogram[64 * STEPS];	/* atomically: several workers */
+
+static void note_delay(double delay)
+{
+	unsigned long whole = delay < 1 ? 1 : (unsigned long)delay;
+	unsigned int power = 63 - (unsigned int)__builtin_clzl(whole);
+	unsigned int step = (unsigned int)(STEPS * (delay / (double)(1UL << power) - 1));
+
+	__atomic_add_fetch(&histogram[power * STEPS + (step < STEPS ? step : 0)], 1,
+			   __ATOMIC_RELAXED);
+}
+
+/* What a part of the delays is no longer than, in nanoseconds. */
+static double delay_of(double part)
+{
+	unsigned long sum = 0, seen = 0;
+	unsigned int i;
+
+	for (i = 0; i < 64 * STEPS; i++)
+		sum += histogram[i];
+	for (i = 0; i < 64 * STEPS - 1 && (double)(seen + histogram[i]) < part * (double)sum; i++)
+		seen += histogram[i];
+	return (double)(1UL << i / STEPS) * (1 + (i % STEPS + 0.5) / STEPS);
+}
+
+static void release(struct rcu_head *head)
+{
+	struct item *item = (struct item *)head;
+
+	if (item->queued > 0)
+		note_delay(bench_now() - item->queued);
+	free(item);
+}
+
+/* ---- Memory ---- */
+
+/* Forget how much memory was used at most until now. */
+static void watch_memory(void)
+{
+	FILE *file = fopen("/proc/self/clear_refs", "w");
+
+	if (file) {
+		fputs("5", file);
+		fclose(file);
+	}
+}
+
+/* A line of /proc/self/status, in MB. */
+static double memory(const char *field)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[128];
+	double kilobytes = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, field, strlen(field)) == 0)
+			kilobytes = strtod(line + strlen(field), NULL);
+	if (file)
+		fclose(file);
+	return kilobytes / 1024;
+}
+
+/* ---- A flood ---- */
+
+static void flood_on(struct bench_group *group, unsigned long number)
+{
+	while (!bench_stopped(group)) {
+		double now = bench_now();
+
+		for (int i = 0; i < 8 * WATCHED_ONE_IN; i++) {
+			struct item *item = malloc(sizeof(*item));
+
+			if (!item)
+				abort();
+			item->queued = i % WATCHED_ONE_IN == 0 ? now : 0;
+			call_rcu(&item->head, release);
+		}
+		group->done[number] += 8 * WATCHED_ONE_IN;
+		bench_poll();
+		bench_quiescent();
+	}
+#ifdef BENCH_CK
+	bench_barrier();
+#endif
+}
+
+/* The producers' rate counts until all has run. */
+static void flood(const char *name, unsigned long producers, double length)
+{
+	double before, time, drain, calls;
+
+	before = memory("VmRSS:");
+	watch_memory();
+	time = -bench_now();
+	bench_start_group(&group, producers, flood_on);
+	bench_sleep(length);
+	drain = -bench_now();
+	calls = (double)bench_stop_group(&group);
+	bench_barrier();
+	drain += bench_now();
+	time += bench_now();
+	bench_print("malloc + call_rcu(free)", name, calls / time * 1e3, "M/s");
+	bench_print("callbacks run", name, calls / 1e6, "M");
+	bench_print("memory at most", name, memory("VmHWM:") - before, "MB");
+	bench_print("until all has run", name, drain / 1e6, "ms");
+	bench_print("from call to run, median", name, delay_of(0.5), "ns");
+	bench_print("from call to run, 99.9%", name, delay_of(0.999), "ns");
+}
+
+#ifndef BENCH_RWLOCK
+static void read_slowly(struct bench_group *group, unsigned long number)
+{
+	(void)number;
+	while (!bench_stopped(group)) {
+		rcu_read_lock();
+		group->done[0] = 1;
+		bench_nap(100e6);
+		rcu_read_unlock();
+		bench_quiescent();
+	}
+}
+
+static void flood_beside_reader(unsigned long producers, double length)
+{
+	static struct bench_group reader;
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s, a reader of 100 ms", bench_of(producers, "producer"));
+	bench_start_group(&reader, 1, read_slowly);
+	bench_await_group(&reader);
+	flood(name, producers, length);
+	bench_stop_group(&reader);
+}
+#endif
+
+#ifdef BENCH_RCU
+static void flood_per_cpu(unsigned long producers, double length)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s, workers per CPU", bench_of(producers, "producer"));
+	flood(name, producers, length);
+}
+#endif
+
+/* ---- Each in a process of its own, which begins with no memory that others have left ---- */
+
+static unsigned long cpus;
+
+static void one_producer(double length)
+{
+	flood("1 producer", 1, length < 2e9 ? length : 2e9);
+}
+
+static void two_producers(double length)
+{
+	flood("2 producers", 2, length);
+}
+
+static void every_cpu(double length)
+{
+	if (cpus > 2)
+		flood(bench_of(cpus, "producer"), cpus, length);
+}
+
+#ifndef BENCH_RWLOCK
+static void slow_reader(double length)
+{
+	flood_beside_reader(cpus, length);
+}
+#endif
+
+#ifdef BENCH_RCU
+static void one_per_cpu(double length)
+{
+	if (create_all_cpu_call_rcu_data(0) == 0)
+		flood_per_cpu(1, length < 2e9 ? length : 2e9);
+}
+
+static void all_per_cpu(double length)
+{
+	if (create_all_cpu_call_rcu_data(0) == 0)
+		flood_per_cpu(cpus, length);
+}
+#endif
+
+static void (*const floods[])(double length) = {
+	one_producer, two_producers, every_cpu,
+#ifndef BENCH_RWLOCK
+	slow_reader,
+#endif
+#ifdef BENCH_RCU
+	one_per_cpu, all_per_cpu,
+#endif
+};
+
+static int run_all(char **argv)
+{
+	char number[16];
+	int status, failed = 0;
+
+	for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++) {
+		pid_t child = fork();
+
+		snprintf(number, sizeof(number), "%zu", i);
+		if (child == 0) {
+			execl("/proc/self/exe", argv[0], argv[1], argv[2], number, (char *)NULL);
+			_exit(127);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child || status)
+			failed = 1;
+	}
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	bench_start(argc, argv);
+	if (argc < 3) {
+		fprintf(stderr, "usage: flood short|long SECONDS\n");
+		return 2;
+	}
+	if (argc < 4)
+		return run_all(argv);
+	cpus = (unsigned long)CPU_COUNT(&bench_cpus);
+	bench_register();
+	floods[strtoul(argv[3], NULL, 0)](strtod(argv[2], NULL) * 1e9);
+	rcu_unregister_thread();
+	return 0;
+}

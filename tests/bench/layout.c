@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Neighbours in memory: of the fields that every core reads and hardly anybody writes, and those
+ * that are written often, which cache line they are in (lines.sh). Prints a table in Markdown.
+ */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "gp.h"
+#include "lfht/lfht.h"
+
+static void row(const char *structure, const char *read, size_t read_at, const char *written,
+		size_t written_at)
+{
+	printf("| struct %s | %s | %zu | %s | %zu | %s |\n", structure, read, read_at / 64, written,
+	       written_at / 64, read_at / 64 == written_at / 64 ? "together" : "apart");
+}
+
+#define ROW(structure, read, written)						\
+	row(#structure, #read, offsetof(struct structure, read), #written,	\
+	    offsetof(struct structure, written))
+
+int main(void)
+{
+	printf("| structure | read by all | line | written often | line | |\n");
+	printf("| --- | --- | --- | --- | --- | --- |\n");
+	ROW(flavor, thread, registry.lock);
+	ROW(flavor, thread, grace.lock);
+	ROW(flavor, gp, registry.lock);
+	ROW(worker_state, per_cpu, lock);
+	ROW(call_rcu_data, shards, progress);
+	ROW(call_rcu_data, workers, progress);
+	ROW(shard, newest, takes);
+	ROW(cds_lfht, shape, count);
+	ROW(cds_lfht, pieces, count);
+	ROW(cds_lfht, counters, count);
+	return 0;
+}
