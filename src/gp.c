@@ -62,9 +62,14 @@
 #include "report.h"
 #include "wait.h"
 
-/* How long a leader spins before it sleeps: about what falling asleep and waking up costs. */
-#define SPIN_TIME	(60 * QUIESCE_NS_PER_US)
-/* Looks at the readers are spaced by this many pauses while it spins. */
+/*
+ * How long a leader spins before it sleeps: about what falling asleep and waking up costs; or, after
+ * it has done so in vain, a little for some grace periods, for twice as many each time.
+ */
+#define SPIN_LONG	(60 * QUIESCE_NS_PER_US)
+#define SPIN_SHORT	(2 * QUIESCE_NS_PER_US)
+#define SPIN_CAUTION	255
+/* Looks at the readers while it spins are spaced by up to so many pauses. */
 #define SPIN_PAUSES	32
 /* A deadline lies this fraction of the time already waited ahead, within these bounds. */
 #define SLEEP_FRACTION	8
@@ -141,9 +146,10 @@ void quiesce_unregister(struct flavor *flavor, struct reader *reader)
  */
 static void order_readers(struct flavor *flavor)
 {
-	cmm_smp_mb();
 	if (flavor->has_membarrier && __atomic_load_n(flavor->has_membarrier, __ATOMIC_RELAXED))
 		quiesce_order_all_threads();
+	else
+		cmm_smp_mb();
 }
 
 /*
@@ -164,7 +170,8 @@ static void order_past_sections(struct flavor *flavor)
 struct vigil {
 	unsigned long gp_ctr;		/* what it waits for them to show */
 	unsigned long older;		/* how many do not */
-	uint64_t began, now;
+	uint64_t patience, began, now;
+	int looks;
 	bool in_vain;			/* the last wake-up came from a reader of no concern */
 };
 
@@ -177,9 +184,12 @@ static uint64_t vigil_deadline(const struct vigil *vigil)
 	return vigil->now + (length < SLEEP_MAX ? length : SLEEP_MAX);
 }
 
-static void spin(void)
+/* A busy reader leaves its section soon, most often: the first looks come one after the other. */
+static void spin(struct vigil *vigil)
 {
-	for (int i = 0; i < SPIN_PAUSES; i++)
+	int pauses = vigil->looks < SPIN_PAUSES ? ++vigil->looks : SPIN_PAUSES;
+
+	while (pauses--)
 		caa_cpu_relax();
 }
 
@@ -222,8 +232,8 @@ static void keep_vigil(struct flavor *flavor, struct vigil *vigil)
 	vigil->now = quiesce_now();
 	if (!vigil->began)
 		vigil->began = vigil->now;
-	if (vigil->now - vigil->began < SPIN_TIME && flavor->spin) {
-		spin();
+	if (flavor->spin && vigil->now - vigil->began < vigil->patience) {
+		spin(vigil);
 	} else if (flavor->readers_wake && !vigil->in_vain) {
 		sleep_until_woken(flavor, vigil);
 		return;
@@ -234,90 +244,145 @@ static void keep_vigil(struct flavor *flavor, struct vigil *vigil)
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 }
 
-/* Lead a grace period. One thread at a time (gp.running). */
+/* Spin for long if that was of use when last tried. Where threads outnumber processors, it is not. */
+static uint64_t patience(struct gp_state *grace)
+{
+	return grace->short_spins ? SPIN_SHORT : SPIN_LONG;
+}
+
+static void learn(struct gp_state *grace, const struct vigil *vigil)
+{
+	if (!vigil->began)
+		return;
+	if (grace->short_spins) {
+		grace->short_spins--;
+	} else if (vigil->now - vigil->began >= vigil->patience) {
+		grace->caution = grace->caution < SPIN_CAUTION ? 2 * grace->caution + 1 : SPIN_CAUTION;
+		grace->short_spins = grace->caution;
+	} else {
+		grace->caution /= 2;
+	}
+}
+
+/* Lead a grace period. One thread at a time (sequence). */
 static void lead(struct flavor *flavor)
 {
 	struct urcu_gp *gp = flavor->gp;
 
 	/*
-	 * With nobody to wait for, the registry's lock orders everything: a reader that registers
-	 * later takes it after us.
+	 * [A1] Between the writers' stores and the look at who is registered; pairs with [A2] in
+	 * src/registry.c: a reader that we miss sees those stores. And after the sequence was made
+	 * odd; pairs with [T1] in src/gp.c.
 	 */
+	cmm_smp_mb();
 	if (quiesce_registry_alone(&flavor->registry, flavor->self()))
 		return;
 	order_readers(flavor);
 	for (int pass = 0; pass < flavor->passes; pass++) {
-		struct vigil vigil = { .gp_ctr = gp->ctr + URCU_GP_STEP };
+		struct vigil vigil = {
+			.gp_ctr = gp->ctr + URCU_GP_STEP,
+			.patience = patience(&flavor->grace),
+		};
 
 		/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
 		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
 		vigil.older = quiesce_registry_scan(&flavor->registry, vigil.gp_ctr);
 		while (vigil.older)
 			keep_vigil(flavor, &vigil);
+		learn(&flavor->grace, &vigil);
 	}
 	order_past_sections(flavor);
 }
 
-static bool reached(const struct gp_state *grace, unsigned long number)
+/* ---- Who leads, and who waits ---- */
+
+/*
+ * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [A1] in
+ * src/gp.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
+ * did not see, before it. Without it a grace period could begin before the caller's stores do.
+ */
+unsigned long quiesce_gp_ticket(const struct gp_state *grace)
 {
-	return (long)(grace->completed - number) >= 0;
+	cmm_smp_mb();
+	return (__atomic_load_n(&grace->sequence, __ATOMIC_RELAXED) + 3) & ~1UL;
 }
 
-/* Note that those who sleep for grace period number have to look again; returns how many. */
-static unsigned int call_up(struct gp_state *grace, unsigned long number)
+static bool reached(unsigned long sequence, unsigned long ticket)
 {
-	grace->turn[number & 1]++;
-	return grace->sleepers[number & 1];
+	return (long)(sequence - ticket) >= 0;
 }
 
-/* Lead grace period number; called and left with the lock held. */
-static void take_turn(struct flavor *flavor, unsigned long number)
+bool quiesce_gp_over(const struct gp_state *grace, unsigned long ticket)
+{
+	return reached(__atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket);
+}
+
+/* Have some of those who wait with this ticket, if any sleep, look again. */
+static void call_up(struct gp_state *grace, unsigned long ticket, int count)
+{
+	int which = ticket >> 1 & 1;
+
+	if (!__atomic_load_n(&grace->sleepers[which], __ATOMIC_SEQ_CST))
+		return;
+	__atomic_fetch_add(&grace->turn[which], 1, __ATOMIC_SEQ_CST);
+	quiesce_wake(&grace->turn[which], count);
+}
+
+/*
+ * Lead the grace period that ends with sequence. [W1] That store comes before the looks at sleepers;
+ * pairs with [W2] in src/gp.c: either we see the sleeper, or it sees the sequence. One of those who
+ * wait for the next has to lead it.
+ */
+static void take_turn(struct flavor *flavor, unsigned long sequence)
 {
 	struct gp_state *grace = &flavor->grace;
-	unsigned int done, next;
 
-	grace->running = true;
-	grace->started = number;
-	pthread_mutex_unlock(&grace->lock);
 	lead(flavor);
-	pthread_mutex_lock(&grace->lock);
-	grace->running = false;
-	grace->completed = number;
-	done = call_up(grace, number);
-	next = call_up(grace, number + 1);
-	if (!done && !next)
-		return;
-	pthread_mutex_unlock(&grace->lock);
-	if (done)
-		quiesce_wake(&grace->turn[number & 1], INT_MAX);
-	if (next)
-		quiesce_wake(&grace->turn[(number + 1) & 1], 1);
-	pthread_mutex_lock(&grace->lock);
+	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
+	call_up(grace, sequence, INT_MAX);
+	call_up(grace, sequence + 2, 1);
 }
 
-/* Sleep until grace period number is over or has to be led; the lock as above. */
-static void await_turn(struct gp_state *grace, unsigned long number)
+/*
+ * Sleep until the ticket's grace period is over or has to be led. [W2] sleepers is raised before the
+ * look at the sequence, and turn is read before it; pairs with [W1] in src/gp.c: a leader who comes
+ * to its end after our look changes turn, and the sleep does not begin.
+ */
+static void await_turn(struct gp_state *grace, unsigned long ticket)
 {
-	int32_t *turn = &grace->turn[number & 1];
-	int32_t seen = *turn;
+	int which = ticket >> 1 & 1;
+	unsigned long sequence;
+	int32_t seen;
 
-	grace->sleepers[number & 1]++;
-	pthread_mutex_unlock(&grace->lock);
-	quiesce_wait(turn, seen, QUIESCE_FOREVER);
-	pthread_mutex_lock(&grace->lock);
-	grace->sleepers[number & 1]--;
+	__atomic_fetch_add(&grace->sleepers[which], 1, __ATOMIC_SEQ_CST);
+	seen = __atomic_load_n(&grace->turn[which], __ATOMIC_SEQ_CST);
+	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
+	if ((sequence & 1) && !reached(sequence, ticket))
+		quiesce_wait(&grace->turn[which], seen, QUIESCE_FOREVER);
+	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
 }
 
 /*
  * A grace period that is under way may have begun before the caller's stores, so the caller needs
  * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
- * leads it; the others sleep until it is over. The lock carries the order between leader and
- * followers.
+ * leads it; the others sleep until it is over.
  */
-void quiesce_synchronize(struct flavor *flavor)
+static void await_grace_period(struct flavor *flavor)
 {
 	struct gp_state *grace = &flavor->grace;
-	unsigned long number;
+	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
+
+	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
+		if (sequence & 1)
+			await_turn(grace, ticket);
+		else if (__atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1,
+						     false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			take_turn(flavor, sequence + 2);
+	}
+}
+
+void quiesce_synchronize(struct flavor *flavor)
+{
 	bool suspended;
 
 	if (quiesce_in_section(flavor)) {
@@ -329,29 +394,20 @@ void quiesce_synchronize(struct flavor *flavor)
 		flavor->attend();
 	suspended = quiesce_suspend(flavor);
 	quiesce_worker_begin_wait();
-	pthread_mutex_lock(&grace->lock);
-	number = grace->started + 1;
-	while (!reached(grace, number)) {
-		if (grace->running)
-			await_turn(grace, number);
-		else
-			take_turn(flavor, number);
-	}
-	pthread_mutex_unlock(&grace->lock);
+	await_grace_period(flavor);
 	quiesce_worker_end_wait();
 	quiesce_resume(flavor, suspended);
 }
 
 /*
  * The word's number stays: the forking thread's section may carry it. A grace period that was under
- * way has not completed, for it may have waited for that section: polls have to wait for the next.
+ * way is not over, for it may have waited for that section: it has to be led again.
  */
 void quiesce_gp_child(struct flavor *flavor)
 {
 	struct gp_state *grace = &flavor->grace;
 
-	pthread_mutex_init(&grace->lock, NULL);
-	grace->running = false;
+	grace->sequence &= ~1UL;
 	grace->sleepers[0] = grace->sleepers[1] = 0;
 	__atomic_store_n(&flavor->gp->futex, 0, __ATOMIC_RELAXED);
 }

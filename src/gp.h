@@ -29,11 +29,10 @@
  *	defer.turn	one rcu_defer_barrier at a time
  *	workers.lock	the list of workers, the per-CPU table; taken by before_fork, so that the
  *			child finds both whole
- *	gp.lock		which grace periods have started and ended
  *	registry.lock	the readers
  *	arena.lock	of bp: the memory of its readers
  *
- * The child forgets gp.lock and registry.lock and builds anew what they guard.
+ * The child forgets registry.lock and builds anew what it guards.
  */
 
 #include <pthread.h>
@@ -50,17 +49,21 @@
 struct rcu_flavor_struct;
 struct urcu_atfork;
 
-/* Grace periods of a flavor. All fields are written under lock. */
+/* Grace periods of a flavor. All fields are written atomically. */
 struct gp_state {
-	pthread_mutex_t lock;
-	bool running;			/* a leader is at work on number started */
-	unsigned long started, completed;
 	/*
-	 * Those who wait for grace period n sleep on turn[n & 1]. Changes when n has completed, and
-	 * when somebody has to lead it.
+	 * Twice the number of grace periods that are over, plus one while the next is under way. Who
+	 * makes it odd leads that one, and makes it even again.
+	 */
+	unsigned long sequence;
+	/*
+	 * Those who wait for it to reach t sleep on turn[t / 2 % 2]. Changes when it has, and when
+	 * somebody has to lead it there.
 	 */
 	int32_t turn[2];
 	unsigned int sleepers[2];
+	/* The leader's. How many times more to spin for a short while only; how many the next time. */
+	unsigned int short_spins, caution;
 };
 
 /* Fork hooks of a flavor. Written by the thread that holds lock; owner is read by anybody. */
@@ -122,8 +125,9 @@ struct flavor {
 	bool membarrier_granted;	/* by the kernel; written by init */
 	bool spin;			/* there is another CPU for the reader; written by init */
 	pid_t pid;			/* the process that readers and workers are of */
-	struct registry registry;
-	struct gp_state grace;
+	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
+	struct registry registry __attribute__((aligned(QUIESCE_APART)));
+	struct gp_state grace __attribute__((aligned(QUIESCE_APART)));
 	struct worker_state workers;
 	struct fork_state fork;
 	struct defer_state defer;
@@ -147,7 +151,6 @@ struct flavor {
 #define FLAVOR_STATE_INIT(f)						\
 	.passes = GP_PASSES,						\
 	.registry = REGISTRY_INIT((f).registry),			\
-	.grace = { .lock = PTHREAD_MUTEX_INITIALIZER },			\
 	.workers = WORKER_STATE_INIT(f),				\
 	.fork = { .lock = PTHREAD_MUTEX_INITIALIZER },			\
 	.defer = DEFER_STATE_INIT
@@ -161,6 +164,16 @@ void quiesce_unregister(struct flavor *flavor, struct reader *reader);
 
 /* synchronize_rcu. */
 void quiesce_synchronize(struct flavor *flavor);
+
+/*
+ * A ticket: what the sequence will be when a grace period is over that began after this call. Even,
+ * and valid until the sequence has come half around. The caller's stores before it come before that
+ * grace period.
+ */
+unsigned long quiesce_gp_ticket(const struct gp_state *grace);
+
+/* Whether that grace period is over. Acquire: after the sections that it waited for. */
+bool quiesce_gp_over(const struct gp_state *grace, unsigned long ticket);
 
 /* In a fork's child, after the registry was reset: no grace period is under way. */
 void quiesce_gp_child(struct flavor *flavor);

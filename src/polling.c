@@ -1,38 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 #include "gp.h"
 
-static bool reached(const struct gp_state *grace, unsigned long number)
-{
-	return (long)(grace->completed - number) >= 0;
-}
-
 /* Have the worker begin now, not when it has lingered; and in a fork's child, begin at all. */
 static void press(struct flavor *flavor)
 {
 	quiesce_worker_urge(&flavor->workers.standard, &flavor->workers.workers[0]);
 }
 
+/* A ticket is even: with its lowest bit set it is never 0. */
+static void want(struct poll_state *poll, unsigned long wanted)
+{
+	unsigned long seen = __atomic_load_n(&poll->wanted, __ATOMIC_RELAXED);
+
+	while ((!seen || (long)(wanted - seen) > 0) &&
+	       !__atomic_compare_exchange_n(&poll->wanted, &seen, wanted, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		continue;
+}
+
 struct urcu_gp_poll_state quiesce_start_poll(struct flavor *flavor)
 {
-	struct urcu_gp_poll_state state;
+	struct urcu_gp_poll_state state = { .grace_period_id = quiesce_gp_ticket(&flavor->grace) };
 
-	pthread_mutex_lock(&flavor->grace.lock);
-	state.grace_period_id = flavor->grace.started + 1;
-	flavor->poll.wanted = state.grace_period_id;
-	flavor->poll.pending = true;
-	pthread_mutex_unlock(&flavor->grace.lock);
+	want(&flavor->poll, state.grace_period_id | 1);
 	press(flavor);
 	return state;
 }
 
 bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state)
 {
-	bool over;
-
-	pthread_mutex_lock(&flavor->grace.lock);
-	over = reached(&flavor->grace, state.grace_period_id);
-	pthread_mutex_unlock(&flavor->grace.lock);
-	if (over)
+	if (quiesce_gp_over(&flavor->grace, state.grace_period_id))
 		return true;
 	if (!(quiesce_worker_state(&flavor->workers.workers[0]) & WORKER_THREAD))
 		press(flavor);
@@ -41,12 +38,11 @@ bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state)
 
 bool quiesce_poll_pending(struct flavor *flavor)
 {
-	struct poll_state *poll = &flavor->poll;
-	bool pending;
+	unsigned long wanted = __atomic_load_n(&flavor->poll.wanted, __ATOMIC_SEQ_CST);
 
-	pthread_mutex_lock(&flavor->grace.lock);
-	poll->pending = poll->pending && !reached(&flavor->grace, poll->wanted);
-	pending = poll->pending;
-	pthread_mutex_unlock(&flavor->grace.lock);
-	return pending;
+	while (wanted && quiesce_gp_over(&flavor->grace, wanted & ~1UL))
+		if (__atomic_compare_exchange_n(&flavor->poll.wanted, &wanted, 0, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return false;
+	return wanted != 0;
 }

@@ -9,11 +9,10 @@ struct flavor;
 
 /*
  * Grace periods that somebody asked for without waiting. The standard worker goes through them. It
- * is data and no callback, so that a fork's child finds it whole. All under gp.lock.
+ * is data and no callback, so that a fork's child finds it whole.
  */
 struct poll_state {
-	bool pending;			/* wanted may not be over yet; cleared by the worker */
-	unsigned long wanted;		/* the youngest asked for */
+	unsigned long wanted;		/* the youngest ticket plus one; 0: none. Atomically */
 };
 
 struct urcu_gp_poll_state quiesce_start_poll(struct flavor *flavor);

@@ -71,6 +71,12 @@ bool quiesce_registry_add(struct registry *registry, struct reader *reader)
 			reader->slot = REGISTRY_BEYOND;
 		}
 		added = true;
+		__atomic_store_n(&registry->registered, registry->registered + 1, __ATOMIC_RELAXED);
+		/*
+		 * [A2] Between the store above and the loads of the reader's sections; pairs with
+		 * [A1] in src/gp.c: a leader who misses the one has stored what the others see.
+		 */
+		cmm_smp_mb();
 	}
 	pthread_mutex_unlock(&registry->lock);
 	return added;
@@ -95,19 +101,16 @@ bool quiesce_registry_remove(struct registry *registry, struct reader *reader)
 		swap(registry, slot - 1, registry->count);
 	}
 	reader->slot = 0;
+	/* Release: the reader's sections are over. */
+	if (slot)
+		__atomic_store_n(&registry->registered, registry->registered - 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&registry->lock);
 	return slot != 0;
 }
 
-bool quiesce_registry_alone(struct registry *registry, const struct reader *self)
+bool quiesce_registry_alone(const struct registry *registry, const struct reader *self)
 {
-	bool alone;
-
-	pthread_mutex_lock(&registry->lock);
-	alone = registry->count <= 1 && cds_list_empty(&registry->beyond) &&
-		(registry->count == 0 || registry->readers[0] == self);
-	pthread_mutex_unlock(&registry->lock);
-	return alone;
+	return __atomic_load_n(&registry->registered, __ATOMIC_ACQUIRE) == (self != NULL);
 }
 
 /*
@@ -187,6 +190,7 @@ void quiesce_registry_reset(struct registry *registry, struct reader *self)
 	registry->count = registry->awaited = 0;
 	if (self)
 		place(registry, registry->count++, self);
+	registry->registered = registry->count;
 }
 
 void quiesce_registry_trim(struct registry *registry)

@@ -44,6 +44,7 @@ struct registry {
 	pthread_mutex_t lock;
 	struct reader **readers;
 	unsigned long count, awaited, capacity;
+	unsigned long registered;	/* in the array and beyond; read by anybody */
 	/*
 	 * Readers that found the array full and no memory to let it grow. Seldom and few, so each
 	 * scan simply looks at all of them.
@@ -66,8 +67,11 @@ bool quiesce_registry_add(struct registry *registry, struct reader *reader);
 /* Returns false if the reader is not registered. */
 bool quiesce_registry_remove(struct registry *registry, struct reader *reader);
 
-/* Whether nobody but self (which may be NULL) is registered. Takes the lock. */
-bool quiesce_registry_alone(struct registry *registry, const struct reader *self);
+/*
+ * Whether nobody but self, who is, is registered; or nobody at all, if self is NULL. A full barrier has to come before. Acquire:
+ * what comes after it comes after the sections of all who were registered before.
+ */
+bool quiesce_registry_alone(const struct registry *registry, const struct reader *self);
 
 /*
  * Look at every reader for the grace period numbered by the high half of gp_ctr, and note those

@@ -149,14 +149,15 @@ START_TEST(registry_knows_who_is_alone_and_can_start_anew)
 	struct reader *me = &fakes.reader[0], *other = &fakes.reader[1];
 	struct registry *registry = &fakes.registry;
 
-	want(quiesce_registry_alone(registry, NULL) && quiesce_registry_alone(registry, me));
+	want(quiesce_registry_alone(registry, NULL));
 	quiesce_registry_add(registry, me);
-	want(quiesce_registry_alone(registry, me));
-	want(!quiesce_registry_alone(registry, NULL) && !quiesce_registry_alone(registry, other));
+	want(quiesce_registry_alone(registry, me) && !quiesce_registry_alone(registry, NULL));
+	want(!quiesce_registry_add(registry, me) && quiesce_registry_alone(registry, me));
 	quiesce_registry_add(registry, other);
-	want(!quiesce_registry_alone(registry, me));
+	want(!quiesce_registry_alone(registry, me) && !quiesce_registry_alone(registry, NULL));
 	quiesce_registry_remove(registry, me);
-	want(!quiesce_registry_alone(registry, me) && quiesce_registry_alone(registry, other));
+	want(quiesce_registry_alone(registry, other) && !quiesce_registry_alone(registry, NULL));
+	want(!quiesce_registry_remove(registry, me) && quiesce_registry_alone(registry, other));
 	for (int i = 2; i < FAKES; i++)
 		quiesce_registry_add(registry, &fakes.reader[i]);
 	quiesce_registry_reset(registry, other);
@@ -340,12 +341,8 @@ static void *synchronize(void *arg)
 
 static unsigned int sleepers(void)
 {
-	unsigned int count;
-
-	pthread_mutex_lock(&flavor->grace.lock);
-	count = flavor->grace.sleepers[0] + flavor->grace.sleepers[1];
-	pthread_mutex_unlock(&flavor->grace.lock);
-	return count;
+	return __atomic_load_n(&flavor->grace.sleepers[0], __ATOMIC_SEQ_CST) +
+	       __atomic_load_n(&flavor->grace.sleepers[1], __ATOMIC_SEQ_CST);
 }
 
 START_TEST(those_who_wait_share_one_grace_period)
