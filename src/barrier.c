@@ -30,7 +30,7 @@ static unsigned long target_of(const struct shard *shard)
 /* [B4] Acquire: what the callbacks did comes before our return; pairs with [B3] in src/worker.c. */
 static bool reached(const struct shard *shard, unsigned long target)
 {
-	return (long)(__atomic_load_n(&shard->done, __ATOMIC_ACQUIRE) - target) >= 0;
+	return (long)(__atomic_load_n(&shard->done, __ATOMIC_SEQ_CST) - target) >= 0;
 }
 
 /*
@@ -63,20 +63,28 @@ static bool await_change(struct call_rcu_data *queue, struct worker *worker, int
 	return true;
 }
 
+/*
+ * [B6] barriers is raised before the look at done; pairs with [B5] in src/worker.c: without the
+ * order the server might find nobody to wake, and we nothing done.
+ */
 static bool await_shard(struct call_rcu_data *queue, const struct shard *shard,
 		unsigned long target, uint64_t deadline)
 {
-	for (;;) {
+	bool in_time = true;
+
+	__atomic_fetch_add(&queue->barriers, 1, __ATOMIC_SEQ_CST);
+	while (in_time) {
 		int32_t progress = __atomic_load_n(&queue->progress, __ATOMIC_SEQ_CST);
 		unsigned long again = target_of(shard);
 
 		if ((long)(again - target) < 0)
 			target = again;
 		if (reached(shard, target))
-			return true;
-		if (!await_change(queue, press(queue, shard, deadline), progress, deadline))
-			return false;
+			break;
+		in_time = await_change(queue, press(queue, shard, deadline), progress, deadline);
 	}
+	__atomic_fetch_sub(&queue->barriers, 1, __ATOMIC_RELAXED);
+	return in_time;
 }
 
 static bool await_queue(struct call_rcu_data *queue, uint64_t deadline)
@@ -91,27 +99,33 @@ static bool await_queue(struct call_rcu_data *queue, uint64_t deadline)
 	return in_time;
 }
 
-/* Get all servers going before we wait for the first of them. */
-static void press_all(struct flavor *flavor)
+/*
+ * Get all servers going before we wait for the first of them. False: there is nothing to wait for in
+ * any queue.
+ */
+static bool press_all(struct flavor *flavor)
 {
 	struct call_rcu_data *queue = NULL;
+	bool any = false;
 
 	while ((queue = quiesce_queue_next(flavor, queue)))
 		for (unsigned int i = 0; i < queue->shard_count; i++) {
 			const struct shard *shard = &queue->shards[i];
 
-			if (!reached(shard, target_of(shard)))
-				quiesce_worker_urge(queue, quiesce_queue_server(queue, shard));
+			if (reached(shard, target_of(shard)))
+				continue;
+			quiesce_worker_urge(queue, quiesce_queue_server(queue, shard));
+			any = true;
 		}
+	return any;
 }
 
 bool quiesce_barrier_until(struct flavor *flavor, uint64_t deadline)
 {
 	struct call_rcu_data *queue = NULL;
-	bool in_time = true, suspended = quiesce_suspend(flavor);
+	bool suspended = quiesce_suspend(flavor), any = press_all(flavor), in_time = true;
 
-	press_all(flavor);
-	while (in_time && (queue = quiesce_queue_next(flavor, queue)))
+	while (any && in_time && (queue = quiesce_queue_next(flavor, queue)))
 		in_time = await_queue(queue, deadline);
 	if (!in_time)
 		quiesce_queue_unpin(queue);

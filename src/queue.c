@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Queues of callbacks, as producers and those who walk them see them. */
+#include <sched.h>
 #include <stdlib.h>
 
 #include <urcu/compiler.h>
 
+#include "cpu.h"
 #include "gp.h"
 
 struct worker *quiesce_queue_server(const struct call_rcu_data *queue, const struct shard *shard)
@@ -163,6 +165,17 @@ void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head)
 	push(queue, &head->next);
 }
 
+/*
+ * A worker that has as many threads beside it gets as small a part of the processors, and the backlog
+ * would grow without end: so each of those who make it grow gives up its turn now and then.
+ */
+static void note_backlog(struct shard *shard, unsigned long count)
+{
+	__atomic_store_n(&shard->cpu, quiesce_cpu_current(), __ATOMIC_RELAXED);
+	if (count >= QUIESCE_FLOOD && !quiesce_worker_current())
+		sched_yield();
+}
+
 /* The worker is not simply at work: see whether it needs anything to run what was pushed. */
 static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
 		unsigned long count)
@@ -189,6 +202,8 @@ void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 
 	count = __atomic_load_n(&shard->count, __ATOMIC_RELAXED) + 1;
 	__atomic_store_n(&shard->count, count, __ATOMIC_RELAXED);
+	if (caa_unlikely(count % QUIESCE_BACKLOG == 0))
+		note_backlog(shard, count);
 	worker = quiesce_queue_server(queue, shard);
 	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
 	if (caa_unlikely((state & (WORKER_THREAD | WORKER_IDLE | WORKER_LINGER)) != WORKER_THREAD))

@@ -10,10 +10,8 @@
 #include "wait.h"
 
 /* At most this long from the end of a round to the start of the next, to gather callbacks. */
-#define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
-/* With as many in each of two shards the standard queue calls a helper... */
-#define FLOOD		4096
-/* ...who leaves after so long without work. */
+#define LINGER_TIME	(20 * QUIESCE_NS_PER_MS)
+/* A helper leaves after so long without work. */
 #define HELPER_TIME	(50 * QUIESCE_NS_PER_MS)
 /* Links turned around between two looks for a pause. */
 #define TURN_STRIDE	256
@@ -187,12 +185,17 @@ static bool run_shard(struct worker *worker, struct shard *shard)
 	return true;
 }
 
-/* [B3] All of shard's takes have run; pairs with [B4] in src/barrier.c. */
+/*
+ * [B3] All of shard's takes have run; pairs with [B4] in src/barrier.c. [B5] done is stored before
+ * the look for barriers; pairs with [B6] in src/barrier.c: either we see one, or it sees done.
+ */
 static void tell_done(struct shard *shard)
 {
 	struct call_rcu_data *queue = shard->queue;
 
-	__atomic_store_n(&shard->done, shard->takes, __ATOMIC_RELEASE);
+	__atomic_store_n(&shard->done, shard->takes, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
+		return;
 	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
 	quiesce_wake(&queue->progress, INT_MAX);
 }
@@ -281,12 +284,28 @@ static void bury_orphans(struct worker *worker)
 	}
 }
 
-/* ---- Helpers ---- */
+/* ---- Floods ---- */
 
-static bool flooded(const struct worker *worker, const struct shard *shard)
+static bool backlogged(const struct worker *worker, const struct shard *shard)
 {
 	return quiesce_queue_server(worker->queue, shard) == worker &&
-	       __atomic_load_n(&shard->count, __ATOMIC_RELAXED) >= FLOOD;
+	       __atomic_load_n(&shard->count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG;
+}
+
+static int producer_cpu(const struct shard *shard)
+{
+	return __atomic_load_n(&shard->cpu, __ATOMIC_RELAXED);
+}
+
+/* The first of its shards with a backlog, or NULL. */
+static const struct shard *find_backlog(const struct worker *worker)
+{
+	const struct call_rcu_data *queue = worker->queue;
+
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (backlogged(worker, &queue->shards[i]))
+			return &queue->shards[i];
+	return NULL;
 }
 
 /* A helper that is not at work, or NULL: there are as many as CPUs. */
@@ -300,17 +319,18 @@ static struct worker *idle_helper(struct call_rcu_data *standard)
 	return NULL;
 }
 
-/* Pass every second flooded shard from one worker to the other; returns how many. */
-static unsigned int share(struct worker *from, struct worker *to)
+/* Pass shards with a backlog, of all CPUs but one, to another worker; returns how many. */
+static unsigned int share(struct worker *from, struct worker *to, int kept)
 {
 	struct call_rcu_data *queue = from->queue;
-	unsigned int i, seen = 0, passed = 0;
+	unsigned int passed = 0;
 
 	pthread_mutex_lock(&queue->flavor->workers.lock);
-	for (i = 0; i < queue->shard_count; i++) {
+	for (unsigned int i = 0; i < queue->shard_count; i++) {
 		struct shard *shard = &queue->shards[i];
 
-		if (!flooded(from, shard) || shard->batch || shard->taken || seen++ % 2 == 0)
+		if (!backlogged(from, shard) || producer_cpu(shard) == kept || shard->batch ||
+		    shard->taken)
 			continue;
 		__atomic_store_n(&shard->server, (unsigned int)(to - queue->workers),
 				 __ATOMIC_SEQ_CST);
@@ -344,22 +364,30 @@ static void hand_back(struct call_rcu_data *queue, const struct worker *helper)
 		quiesce_worker_ask(&queue->workers[0], WORKER_URGENT);
 }
 
-static void call_for_help(struct worker *worker)
+static void call_for_help(struct worker *worker, int kept)
 {
-	struct worker *helper;
-	unsigned int i, floods = 0;
+	struct worker *helper = idle_helper(worker->queue);
 
-	if (!is_foster(worker))
-		return;
-	for (i = 0; i < worker->queue->shard_count; i++)
-		floods += flooded(worker, &worker->queue->shards[i]);
-	if (floods < 2 || !(helper = idle_helper(worker->queue)))
-		return;
-	if (!share(worker, helper))
+	if (!helper || !share(worker, helper, kept))
 		return;
 	quiesce_worker_start(worker->queue, helper);
 	if (!(quiesce_worker_state(helper) & (WORKER_THREAD | WORKER_STARTING)))
 		hand_back(worker->queue, helper);
+}
+
+/*
+ * Many callbacks run best where their producer does, whose caches hold what they free. The standard
+ * queue calls a helper for the producers of other CPUs.
+ */
+static void follow_producers(struct worker *worker)
+{
+	const struct shard *first = worker->queue->cpu < 0 ? find_backlog(worker) : NULL;
+
+	if (!first || (quiesce_worker_state(worker) & WORKER_GUEST))
+		return;
+	if (is_foster(worker))
+		call_for_help(worker, producer_cpu(first));
+	quiesce_cpu_visit(producer_cpu(first));
 }
 
 /* ---- The worker's side: between rounds ---- */
@@ -375,25 +403,15 @@ static void doze(struct worker *worker, int32_t bit, uint64_t deadline)
 	__atomic_fetch_and(&worker->state, ~bit, __ATOMIC_SEQ_CST);
 }
 
-static bool has_backlog(const struct worker *worker)
-{
-	const struct call_rcu_data *queue = worker->queue;
-
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (quiesce_queue_server(queue, &queue->shards[i]) == worker &&
-		    __atomic_load_n(&queue->shards[i].count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG)
-			return true;
-	return false;
-}
-
 /*
- * A first callback after a while is served at once. Those that follow within the lingering time
- * wait for its end together, unless they are many or somebody waits for them.
+ * A first callback after a while is served at once. Those that follow within the lingering time wait
+ * for its end together, unless they are many or somebody waits for them; as long as such come, no
+ * producer has to wake the worker.
  */
 static bool may_linger(const struct worker *worker)
 {
 	return !(quiesce_worker_state(worker) & (WORKER_URGENT | WORKER_STOP)) &&
-	       !(worker->queue->flags & URCU_CALL_RCU_RT) && !has_backlog(worker) &&
+	       !(worker->queue->flags & URCU_CALL_RCU_RT) && !find_backlog(worker) &&
 	       quiesce_now() < worker->round_ended + LINGER_TIME;
 }
 
@@ -406,13 +424,15 @@ static bool await_work(struct worker *worker)
 	for (;;) {
 		if (quiesce_worker_state(worker) & WORKER_STOP)
 			return false;
-		if (worker_has_work(worker)) {
-			if (!may_linger(worker))
-				return true;
+		if ((worker->gathers || worker_has_work(worker)) && may_linger(worker)) {
+			worker->gathers = true;
 			doze(worker, WORKER_LINGER, worker->round_ended + LINGER_TIME);
+		} else if (worker_has_work(worker)) {
+			return true;
+		} else if (helper && quiesce_now() >= until) {
+			return false;
 		} else {
-			if (helper && quiesce_now() >= until)
-				return false;
+			worker->gathers = false;
 			doze(worker, WORKER_IDLE, until);
 		}
 	}
@@ -421,7 +441,7 @@ static bool await_work(struct worker *worker)
 static void work(struct worker *worker)
 {
 	adopt_orphans(worker);
-	call_for_help(worker);
+	follow_producers(worker);
 	do_round(worker);
 	bury_orphans(worker);
 }

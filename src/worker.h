@@ -40,6 +40,9 @@ struct flavor;
 #define SHARDS_MAX 64
 #define CPU_ROOM 64
 
+/* So far apart is what different threads write: processors fetch lines of 64 bytes in pairs. */
+#define QUIESCE_APART 128
+
 struct shard {
 	/* Chain of callbacks, youngest first. Pushed to by producers, emptied by the server. */
 	struct cds_wfcq_node *newest;
@@ -47,6 +50,7 @@ struct shard {
 	unsigned long count;
 	/* Index of the server in queue->workers. Written under workers.lock. */
 	unsigned int server;
+	int cpu;			/* where the producer of a backlog was; atomically, by it */
 
 	/* Below: written by the server while it is WORKER_BUSY. Barriers read takes and done. */
 	struct cds_wfcq_node *taken __attribute__((aligned(64)));	/* youngest first */
@@ -55,7 +59,7 @@ struct shard {
 	unsigned long done;		/* all that the first so many takes took has run */
 	struct call_rcu_data *queue;	/* whose it is; known from the first take on */
 	struct shard *next_ripe;	/* in the server's list of the round */
-} __attribute__((aligned(128)));
+} __attribute__((aligned(QUIESCE_APART)));
 
 enum worker_bits {
 	WORKER_THREAD	= 1 << 0,	/* a thread serves it */
@@ -79,6 +83,7 @@ struct worker {
 	struct call_rcu_data *queue;
 	pthread_t thread;
 	uint64_t round_ended;		/* the next one begins at the earliest a lingering later */
+	bool gathers;			/* it waited for its last callbacks to be more */
 	struct shard *ripe;		/* taken, and a grace period has passed or is under way */
 	struct call_rcu_data *fostered;	/* stopped queues whose callbacks this worker runs */
 } __attribute__((aligned(64)));
@@ -92,7 +97,8 @@ struct call_rcu_data {
 	struct worker *workers;		/* the servers: its own, or those who foster it */
 	unsigned int worker_count;
 	/* Changes when a batch is done; the futex of barriers. */
-	int32_t progress;
+	int32_t progress __attribute__((aligned(QUIESCE_APART)));
+	unsigned int barriers;		/* how many may sleep on it; atomically */
 	/* Below: written under workers.lock. */
 	unsigned long id;		/* rising along the list */
 	struct call_rcu_data *next;
@@ -103,16 +109,16 @@ struct call_rcu_data {
 
 /* The workers of a flavor. Written under lock unless said otherwise. */
 struct worker_state {
-	pthread_mutex_t lock;
+	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
+	pthread_mutex_t lock __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data *list;	/* all but the standard one, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
-	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;
 	bool pausing;			/* fork: new workers begin paused */
 	bool closing;			/* exit: no new threads; set atomically */
 	bool reported;			/* that a thread could not be made; set atomically */
-	struct call_rcu_data standard;	/* what get_default_call_rcu_data returns */
+	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));	/* what get_default_call_rcu_data returns */
 	struct worker workers[SHARDS_MAX];
 	struct shard shards[SHARDS_MAX];
 };
@@ -138,8 +144,10 @@ void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head);
 /* Whether head is in any queue of flavor. In a fork's child, before anything is used. */
 bool quiesce_is_queued(const struct flavor *flavor, const struct rcu_head *head);
 
-/* With as many callbacks in a shard its server does not linger. */
+/* With as many callbacks in a shard its server does not linger, and works near their producer. */
 #define QUIESCE_BACKLOG 1024
+/* With as many, and for each backlog more, the producer lets others go first. */
+#define QUIESCE_FLOOD (4 * QUIESCE_BACKLOG)
 
 /* For the shard's server. */
 static inline bool quiesce_shard_has_work(const struct shard *shard)

@@ -235,9 +235,10 @@ struct counter {
 struct memory_scheme;
 
 struct cds_lfht {
+	/* Read by every operation. */
 	/* Written by compare-and-exchange: to grow by any updater, otherwise by the callback. */
 	unsigned long shape;
-	/* Below: never written after new. */
+	/* Never written after new. */
 	bool chunked;			/* as memory has it */
 	unsigned char order_min;	/* never given back */
 	unsigned char order_floor;	/* not shrunk below by itself */
@@ -245,18 +246,14 @@ struct cds_lfht {
 	int flags;
 	const struct memory_scheme *memory;
 	const struct rcu_flavor_struct *flavor;
-	const struct cds_lfht_alloc *alloc;
-	pthread_attr_t *attr;
-
-	/* Nodes, but for what is in the split counters. Atomically. */
-	long count;
 	struct counter *counters;	/* NULL while the table is small; set once, atomically */
-	/* All buckets below are made, or somebody is at it. Atomically. */
-	unsigned long made;
+
+	/* Seldom used, and so between the former and the next, which updates write: 64 bytes. */
+	const struct cds_lfht_alloc *alloc;	/* never written after new */
+	pthread_attr_t *attr;		/* the same */
 	/* The request under way, and flags in its lowest bits. Atomically (resize.c). */
 	uintptr_t request;
-
-	/* Below: the callback's own. */
+	/* The callback's own. */
 	unsigned long shape_seen;	/* at the callback before */
 	unsigned long shrink_first;	/* buckets to take out: from here... */
 	unsigned long shrink_top;	/* up to here, exclusive; */
@@ -264,6 +261,12 @@ struct cds_lfht {
 	bool drained;			/* all of them are */
 	unsigned char order_wanted;	/* by cds_lfht_resize; atomically, by anybody */
 	bool destroyed;			/* by cds_lfht_destroy, atomically: free the table */
+
+	/* Nodes, but for what is in the split counters. Atomically. */
+	long count;
+	/* All buckets below are made, or somebody is at it. Atomically. */
+	unsigned long made;
+	char apart[64];
 
 	/*
 	 * Where buckets lie. Chunked: bucket i is pieces[i / 2^order_min][i % 2^order_min].
