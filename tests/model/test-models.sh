@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every model holds in all its states, and every mutant of it is found. TAP. doc/design/models.md
+# Usage: test-models.sh [WORD]: only the lines below that contain WORD.
+set -u
+source=${srcdir:-$(dirname "$0")/../..}
+source=$(cd "$source" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/tap.inc
+. "$source/tests/tap.inc"
+: "${CC:=cc}"
+DEPTH=1000000 MEGABYTES=2048 SECONDS_EACH=120
+
+if ! command -v spin >/dev/null; then
+	skip "models" "no spin"
+	plan
+	exit
+fi
+
+# search OPTIMISATION MODEL FLAGS ...: the verifier's report goes to $work/log.
+search() {
+	optimisation=$1 model=$2 ends=
+	shift 2
+	# Its own process watch judges how it ends.
+	[ "$model" != worker ] || ends=-E
+	(cd "$work" && rm -f pan* ./*.trail && spin -a "$@" "$source/tests/model/$model.pml" &&
+		$CC "$optimisation" -w -DSAFETY -DCOLLAPSE -DMEMLIM=$MEGABYTES -o pan pan.c &&
+		timeout $SECONDS_EACH ./pan $ends -m$DEPTH) > "$work/log" 2>&1
+}
+
+# The search went through all states and found nothing.
+holds() {
+	search -O2 "$@"
+	grep -q 'errors: 0$' "$work/log" &&
+		! grep -qE 'Search not completed|search depth too small|out of memory|error:' "$work/log"
+	result $? "$* holds ($(states) states)"
+}
+
+states() {
+	sed -n 's/^ *\([0-9]*\) states, stored$/\1/p' "$work/log"
+}
+
+# An assertion fails or a state is left with nobody able to go on; nothing else counts.
+found() {
+	search -O0 "$@"
+	grep -qE '^pan:1: (assertion violated|invalid end state)' "$work/log"
+	result $? "$* is found"
+}
+
+while read -r verdict arguments; do
+	case "$verdict $arguments" in
+	"#"*|" ") continue ;;
+	*"${1:-}"*) ;;
+	*) continue ;;
+	esac
+	# shellcheck disable=SC2086 # a list of words
+	"$verdict" $arguments
+done << 'LIST'
+# The grace period.
+holds grace-period -DFLAVOR=MEMB -DGRACE_PERIODS=3
+holds grace-period -DFLAVOR=MB -DGRACE_PERIODS=3
+holds grace-period -DFLAVOR=QSBR -DGRACE_PERIODS=3
+holds grace-period -DFLAVOR=MEMB -DGRACE_PERIODS=3 -DTSO
+holds grace-period -DFLAVOR=MEMB -DOLD_READERS
+holds grace-period -DFLAVOR=MB -DTWO_PASSES
+holds grace-period -DFLAVOR=MEMB -DTWO_PASSES -DGRACE_PERIODS=3
+holds grace-period -DFLAVOR=MEMB -DREADERS=2 -DSECTIONS=1 -DGRACE_PERIODS=1
+found grace-period -DFLAVOR=MEMB -DMUTANT_F1_WITHOUT_MEMBARRIER
+found grace-period -DFLAVOR=MB -DMUTANT_F1_WITHOUT_BARRIER
+found grace-period -DFLAVOR=QSBR -DMUTANT_F1_WITHOUT_BARRIER
+found grace-period -DFLAVOR=MB -DTSO -DMUTANT_R2_WITHOUT_BARRIER
+found grace-period -DFLAVOR=QSBR -DTSO -DMUTANT_R2_WITHOUT_BARRIER
+found grace-period -DFLAVOR=MB -DTSO -DMUTANT_LEAD_PARITY
+found grace-period -DFLAVOR=MB -DTSO -DTWO_PASSES -DMUTANT_G_RAISED_ONCE
+found grace-period -DFLAVOR=MEMB -DTSO -DMUTANT_READ_LOCK_COPIES_WHEN_NESTED
+found grace-period -DFLAVOR=MEMB -DTSO -DMUTANT_REGISTRY_ALONE_WITHOUT_LOCK
+found grace-period -DFLAVOR=MEMB -DTSO -DMUTANT_REGISTRY_REMOVE_LEAVES_AWAITED
+found grace-period -DFLAVOR=MEMB -DMUTANT_R3_RELAXED
+found grace-period -DFLAVOR=MEMB -DOLD_READERS -DMUTANT_F2_WITHOUT_MEMBARRIER
+found grace-period -DFLAVOR=MEMB -DMUTANT_G_BEFORE_F1
+# The wake-up of the leader.
+holds wake-up -DFLAVOR=MEMB
+holds wake-up -DFLAVOR=MB
+holds wake-up -DFLAVOR=QSBR
+holds wake-up -DFLAVOR=MEMB -DLEAVE_IN_SECTION
+holds wake-up -DFLAVOR=QSBR -DLEAVE_IN_SECTION
+found wake-up -DFLAVOR=MEMB -DTSO -DMUTANT_S2_WITHOUT_MEMBARRIER
+found wake-up -DFLAVOR=MEMB -DTSO -DMUTANT_S2_BARRIER_BEFORE_STORE
+found wake-up -DFLAVOR=MEMB -DTSO -DMUTANT_S2_WITHOUT_SECOND_LOOK
+found wake-up -DFLAVOR=QSBR -DMUTANT_S2_WITHOUT_BARRIER
+found wake-up -DFLAVOR=MB -DTSO -DMUTANT_SLEEP_WITHOUT_DEADLINE
+found wake-up -DFLAVOR=QSBR -DTSO -DMUTANT_SLEEP_ASKS_NOBODY
+found wake-up -DFLAVOR=QSBR -DTSO -DMUTANT_R4_WITHOUT_BARRIER
+found wake-up -DFLAVOR=QSBR -DTSO -DMUTANT_R5_WITHOUT_BARRIER
+found wake-up -DFLAVOR=QSBR -DMUTANT_S3_RELAXED
+found wake-up -DFLAVOR=MEMB -DTSO -DMUTANT_WAKE_LEADER_LEAVES_FUTEX
+found wake-up -DFLAVOR=MEMB -DTSO -DLEAVE_IN_SECTION -DMUTANT_UNREGISTER_WAKES_NOBODY
+# Merged waiters.
+holds merged-waiters
+holds merged-waiters -DCOMPLETED_ALONE
+found merged-waiters -DMUTANT_AWAIT_TURN_COUNTS_NOBODY
+found merged-waiters -DMUTANT_CALL_UP_LEAVES_NEXT
+found merged-waiters -DMUTANT_CALL_UP_LEAVES_TURN
+found merged-waiters -DMUTANT_SYNCHRONIZE_JOINS_RUNNING
+found merged-waiters -DMUTANT_TAKE_TURN_LEAVES_RUNNING
+found merged-waiters -DMUTANT_TAKE_TURN_TELLS_NOBODY
+found merged-waiters -DMUTANT_TAKE_TURN_WAKES_NO_NEXT
+# The worker's state word.
+holds worker -DCALLBACKS=1 -DFORKS=3
+holds worker -DBARRIER -DCALLBACKS=1
+holds worker -DEXIT -DCALLBACKS=1 -DFORKS=1
+holds worker -DSTOP -DCALLBACKS=1
+found worker -DMUTANT_ASK_LEAVES_IDLE -DFORKS=1
+found worker -DBARRIER -DMUTANT_AWAIT_SHARD_ASKS_ONCE
+found worker -DBARRIER -DMUTANT_B2_EMPTIES_FIRST
+found worker -DBARRIER -DMUTANT_BECOME_BUSY_IGNORES_PAUSE
+found worker -DBARRIER -DMUTANT_BECOME_FREE_WAKES_NOBODY
+found worker -DMUTANT_DOZE_LOOKS_FIRST -DFORKS=1
+found worker -DBARRIER -DMUTANT_DOZE_IGNORES_URGENT -DFORKS=1
+found worker -DBARRIER -DMUTANT_DO_ROUND_RUNS_WITHOUT_BUSY
+found worker -DBARRIER -DMUTANT_PRESS_ASKS_NOBODY
+found worker -DBARRIER -DMUTANT_RESET_QUEUE_LEAVES_DONE
+found worker -DBARRIER -DMUTANT_RESET_WORKER_LEAVES_STATE
+found worker -DBARRIER -DMUTANT_RESUME_LEAVES_PAUSE
+found worker -DBARRIER -DMUTANT_RESUME_WAKES_NOBODY
+found worker -DSTOP -DMUTANT_STOP_WAKES_NOBODY
+LIST
+plan
