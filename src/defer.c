@@ -93,12 +93,19 @@ static void run_call(struct defer_queue *queue)
 	queue->current((void *)word);
 }
 
-/* With the lock held, which this gives up: run what was queued before head was limit. */
+/*
+ * With the lock held, which this gives up: run what was queued before head was limit. A call may be
+ * a cancellation point; no cancel is to end the thread with the lock.
+ */
 static void run_locked(struct defer_queue *queue, unsigned long limit)
 {
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	while ((long)(limit - queue->tail) > 0)
 		run_call(queue);
 	pthread_mutex_unlock(&queue->lock);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 /* Run what was queued before head was limit. A grace period has passed since. */
