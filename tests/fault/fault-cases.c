@@ -3,8 +3,6 @@
  * What programs do, each once, to its end, whatever fails: a call that may fail says so by the value
  * that its header promises, and is made again; all else has to come out as if nothing had failed.
  */
-#include "../fork/fork-harness.h"
-
 #include <urcu/urcu-poll.h>
 #include <urcu/rculfhash.h>
 
@@ -396,12 +394,23 @@ static void table_in_huge_pages(void)
 #define NAME(scenario) #scenario,
 const char *const fault_scenarios[] = { SCENARIOS(NAME) NULL };
 
+/* The readers' rule, in the flavors that have two. */
+static bool relies_on_membarrier(void)
+{
+#if defined(TEST_BP)
+	return urcu_bp_has_sys_membarrier;
+#elif defined(TEST_QSBR) || defined(RCU_MB)
+	return false;
+#else
+	return urcu_memb_has_sys_membarrier;
+#endif
+}
+
 int run_scenario(const char *name)
 {
-	static struct shared own;
-
-	shared = &own;
+	shared = &fault->shared;
 	STAGE(name);
+	MUST(fault->kind != FAULT_OLDER_MEMBARRIER || !relies_on_membarrier());
 	alarm(child_limit());
 #define RUN(scenario) if (strcmp(name, #scenario) == 0) scenario();
 	SCENARIOS(RUN)

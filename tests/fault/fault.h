@@ -2,6 +2,8 @@
 #ifndef QUIESCE_FAULT_H
 #define QUIESCE_FAULT_H
 
+#include "../fork/fork-harness.h"
+
 /*
  * Calls into the C library that are made to fail. test-fault runs each scenario of fault-cases.c as
  * a process of its own, from exec to exit: once to count what the library calls, then once for each
@@ -17,11 +19,14 @@ enum fault_kind {
 	FAULT_KEY,		/* pthread_key_create, pthread_setspecific */
 	FAULT_ATFORK,		/* pthread_atfork */
 	FAULT_WAIT,		/* FUTEX_WAIT_BITSET */
-	FAULT_WAKE,		/* FUTEX_WAKE */
+	FAULT_WAKE,		/* FUTEX_WAKE, but not of readers */
 	FAULT_MEMBARRIER,	/* each command of membarrier */
 	FAULT_AFFINITY,		/* sched_setaffinity, pthread_setaffinity_np */
 	FAULT_HELP,		/* sched_getaffinity, sched_getcpu, pthread_setname_np, madvise, stat */
-	FAULT_KINDS
+	FAULT_KINDS,
+	/* Plans only. */
+	FAULT_FUTEX,		/* both of them */
+	FAULT_OLDER_MEMBARRIER,	/* knows no MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 };
 
 #define MARKS 600
@@ -37,7 +42,7 @@ struct fault {
 	unsigned long failed;
 	long allocated, mapped;		/* that the library has not given back; bytes are mapped */
 	int marks[MARKS];		/* runs of callbacks that the exit has to see to */
-	char failure[512];
+	struct shared shared;
 };
 
 /* The scenario's process. NULL in the test itself. */

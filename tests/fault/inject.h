@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <link.h>
 #include <pthread.h>
 #include <sched.h>
@@ -100,7 +101,10 @@ static bool fails(enum fault_kind kind, const void *caller)
 	if (!by_library(caller))
 		return false;
 	number = __atomic_add_fetch(&fault->calls[kind], 1, __ATOMIC_RELAXED);
-	if (kind != fault->kind || number < fault->first || number > fault->last)
+	if (kind != fault->kind && !(fault->kind == FAULT_FUTEX &&
+				     (kind == FAULT_WAIT || kind == FAULT_WAKE)))
+		return false;
+	if (number < fault->first || number > fault->last)
 		return false;
 	__atomic_fetch_add(&fault->failed, 1, __ATOMIC_RELAXED);
 	return true;
@@ -276,13 +280,25 @@ int stat(const char *restrict path, struct stat *restrict result)
 
 /* ---- Futexes and membarrier ---- */
 
+/* Not a reader's wake-up, the shared one: it is inlined into programs. */
 static enum fault_kind kind_of(long number, long operation)
 {
 	if (number == SYS_membarrier)
 		return FAULT_MEMBARRIER;
-	if (number != SYS_futex)
+	if (number != SYS_futex || operation == FUTEX_WAKE)
 		return FAULT_KINDS;
 	return (operation & FUTEX_CMD_MASK) == FUTEX_WAKE ? FAULT_WAKE : FAULT_WAIT;
+}
+
+/* As of Linux 4.3: one command, the slow one. */
+static long older_membarrier(long command, long flags)
+{
+	if (command == MEMBARRIER_CMD_QUERY)
+		return MEMBARRIER_CMD_GLOBAL;
+	if (command == MEMBARRIER_CMD_GLOBAL)
+		return real_syscall(SYS_membarrier, command, flags, 0, 0, 0, 0);
+	errno = EINVAL;
+	return -1;
 }
 
 long syscall(long number, ...)
@@ -296,6 +312,8 @@ long syscall(long number, ...)
 		arg[i] = va_arg(list, long);
 	va_end(list);
 	kind = kind_of(number, arg[1]);
+	if (kind == FAULT_MEMBARRIER && fault && fault->kind == FAULT_OLDER_MEMBARRIER)
+		return older_membarrier(arg[0], arg[1]);
 	if (kind != FAULT_KINDS && FAILS(kind))
 		return refused();
 	return real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);

@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Every call that may fail fails once, in turn; then some in a row; then all from there on. */
-#include <check.h>
-#include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+#define TEST_LIMIT	300
+#define CHILD_LIMIT	25
 #include "fault.h"
-
-#if defined(TEST_BP)
-#define FLAVOR "bp"
-#elif defined(TEST_QSBR)
-#define FLAVOR "qsbr"
-#elif defined(RCU_MB)
-#define FLAVOR "mb"
-#else
-#define FLAVOR "memb"
-#endif
 
 /* Of each scenario's calls of a kind at most so many are tried, evenly. */
 #define TRIED 24
@@ -28,7 +10,7 @@
 static int plan_file, report_file;
 static struct fault *plan;
 
-static char *reports(void)
+static char *reported(void)
 {
 	static char text[1024];
 	ssize_t length = pread(report_file, text, sizeof(text) - 1, 0);
@@ -57,6 +39,7 @@ static int run(const char *scenario)
 	memset(plan->calls, 0, sizeof(plan->calls));
 	memset(plan->marks, 0, sizeof(plan->marks));
 	plan->failed = 0;
+	plan->shared.failure[0] = '\0';
 	plan->allocated = plan->mapped = 0;
 	ck_assert_int_eq(ftruncate(report_file, 0), 0);
 	lseek(report_file, 0, SEEK_SET);
@@ -93,17 +76,18 @@ static void check_marks(const char *scenario)
 		return;
 	ck_assert_msg(most <= 1 && (least == 1 || may_stay()), "kind %d, call %lu to %lu, error %d: "
 		      "callbacks ran %d to %d times at exit: %s", plan->kind, plan->first,
-		      plan->last, plan->error, least, most, reports());
+		      plan->last, plan->error, least, most, reported());
 }
 
 static void check(const char *scenario)
 {
 	int status = run(scenario);
 
-	ck_assert_msg(status == 0, "kind %d, call %lu to %lu, error %d: status %#x: %s", plan->kind,
-		      plan->first, plan->last, plan->error, status, reports());
+	ck_assert_msg(status == 0, "kind %d, call %lu to %lu, error %d: status %#x: %s %s", plan->kind,
+		      plan->first, plan->last, plan->error, status, plan->shared.failure,
+		      reported());
 	if (!plan->failed)
-		ck_assert_msg(!*reports(), "reported without cause: %s", reports());
+		ck_assert_msg(!*reported(), "reported without cause: %s", reported());
 	check_marks(scenario);
 	if (may_stay() || (plan->failed && may_keep_memory()))
 		return;
@@ -173,7 +157,42 @@ START_TEST(each_call_may_fail)
 }
 END_TEST
 
-static void set_up(void)
+/* Threads that cannot sleep spin, and come through; that is reported. */
+START_TEST(without_futexes_all_goes_on)
+{
+	plan->kind = FAULT_FUTEX;
+	plan->error = ENOSYS;
+	plan->first = 1;
+	plan->last = ~0UL;
+	check(fault_scenarios[_i]);
+	ck_assert(strstr(reported(), "the kernel refuses futex"));
+}
+END_TEST
+
+/* The readers' rule is that of fences then: the older command takes milliseconds and is not used. */
+START_TEST(an_older_membarrier_is_left_alone)
+{
+	plan->kind = FAULT_OLDER_MEMBARRIER;
+	check(fault_scenarios[_i]);
+	ck_assert(!*reported());
+}
+END_TEST
+
+#ifdef TEST_BP
+START_TEST(bp_says_that_a_registration_waits_for_memory)
+{
+	plan->kind = FAULT_MAP;
+	plan->error = ENOMEM;
+	plan->first = 1;
+	plan->last = 5;
+	check("readers");
+	ck_assert_uint_eq(plan->failed, 5);
+	ck_assert(strstr(reported(), "no memory to register a reader; it waits for some"));
+}
+END_TEST
+#endif
+
+static void set_up_plan(void)
 {
 	plan_file = memfd_create("plan", 0);
 	report_file = memfd_create("reports", 0);
@@ -187,20 +206,20 @@ static int run_tests(void)
 {
 	Suite *suite = suite_create("fault-" FLAVOR);
 	TCase *tcase = tcase_create("faults");
-	SRunner *runner = srunner_create(suite);
-	int scenarios = 0, failed;
+	int scenarios = 0;
 
 	while (fault_scenarios[scenarios])
 		scenarios++;
-	tcase_set_timeout(tcase, 300);
-	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_set_timeout(tcase, TEST_LIMIT);
+	tcase_add_checked_fixture(tcase, set_up_plan, NULL);
 	tcase_add_loop_test(tcase, each_call_may_fail, 0, scenarios);
+	tcase_add_loop_test(tcase, without_futexes_all_goes_on, 0, scenarios);
+	tcase_add_loop_test(tcase, an_older_membarrier_is_left_alone, 0, scenarios);
+#ifdef TEST_BP
+	tcase_add_test(tcase, bp_says_that_a_registration_waits_for_memory);
+#endif
 	suite_add_tcase(suite, tcase);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
 
 int main(int argc, char **argv)
