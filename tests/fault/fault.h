@@ -26,6 +26,7 @@ enum fault_kind {
 	FAULT_KINDS,
 	/* Plans only. */
 	FAULT_FUTEX,		/* both of them */
+	FAULT_BARRIERS,		/* membarrier, and the move to every CPU that takes its place */
 	FAULT_OLDER_MEMBARRIER,	/* knows no MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 };
 

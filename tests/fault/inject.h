@@ -93,6 +93,15 @@ static bool by_library(const void *caller)
 	return false;
 }
 
+/* Whether the plan is for calls of this kind. */
+static bool is_planned(enum fault_kind kind)
+{
+	if (fault->kind == FAULT_FUTEX)
+		return kind == FAULT_WAIT || kind == FAULT_WAKE;
+	return kind == fault->kind ||
+	       (fault->kind == FAULT_BARRIERS && kind == FAULT_MEMBARRIER);
+}
+
 /* Whether this call has to fail. */
 static bool fails(enum fault_kind kind, const void *caller)
 {
@@ -101,10 +110,9 @@ static bool fails(enum fault_kind kind, const void *caller)
 	if (!by_library(caller))
 		return false;
 	number = __atomic_add_fetch(&fault->calls[kind], 1, __ATOMIC_RELAXED);
-	if (kind != fault->kind && !(fault->kind == FAULT_FUTEX &&
-				     (kind == FAULT_WAIT || kind == FAULT_WAKE)))
-		return false;
-	if (number < fault->first || number > fault->last)
+	if (fault->kind == FAULT_BARRIERS && kind == FAULT_AFFINITY)
+		return true;
+	if (!is_planned(kind) || number < fault->first || number > fault->last)
 		return false;
 	__atomic_fetch_add(&fault->failed, 1, __ATOMIC_RELAXED);
 	return true;

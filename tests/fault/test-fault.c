@@ -55,7 +55,8 @@ static int run(const char *scenario)
 /* What is not given back at exit for want of the call that tells or does it. */
 static bool may_keep_memory(void)
 {
-	return plan->kind == FAULT_UNMAP || plan->kind == FAULT_KEY || plan->kind == FAULT_HELP;
+	return plan->kind == FAULT_UNMAP || plan->kind == FAULT_KEY || plan->kind == FAULT_HELP ||
+	       plan->kind == FAULT_BARRIERS;
 }
 
 /* Callbacks of which the exit could make no thread stay. */
@@ -178,7 +179,30 @@ START_TEST(an_older_membarrier_is_left_alone)
 }
 END_TEST
 
+/* Taken away after init, which calls membarrier twice. */
+#if defined(RCU_MB) || defined(TEST_QSBR)
+START_TEST(without_barriers_for_others_readers_with_fences_go_on)
+{
+	plan->kind = FAULT_BARRIERS;
+	plan->error = EPERM;
+	plan->first = 3;
+	plan->last = ~0UL;
+	check(fault_scenarios[_i]);
+}
+END_TEST
+#endif
+
 #ifdef TEST_BP
+START_TEST(bp_says_that_a_thread_stays_registered)
+{
+	plan->kind = FAULT_KEY;
+	plan->error = ENOMEM;
+	plan->first = plan->last = _i + 1;
+	check("readers");
+	ck_assert(strstr(reported(), "threads stay registered after their end"));
+}
+END_TEST
+
 START_TEST(bp_says_that_a_registration_waits_for_memory)
 {
 	plan->kind = FAULT_MAP;
@@ -215,7 +239,12 @@ static int run_tests(void)
 	tcase_add_loop_test(tcase, each_call_may_fail, 0, scenarios);
 	tcase_add_loop_test(tcase, without_futexes_all_goes_on, 0, scenarios);
 	tcase_add_loop_test(tcase, an_older_membarrier_is_left_alone, 0, scenarios);
+#if defined(RCU_MB) || defined(TEST_QSBR)
+	tcase_add_loop_test(tcase, without_barriers_for_others_readers_with_fences_go_on, 0,
+			    scenarios);
+#endif
 #ifdef TEST_BP
+	tcase_add_loop_test(tcase, bp_says_that_a_thread_stays_registered, 0, 3);
 	tcase_add_test(tcase, bp_says_that_a_registration_waits_for_memory);
 #endif
 	suite_add_tcase(suite, tcase);
