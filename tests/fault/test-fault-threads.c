@@ -185,13 +185,17 @@ static void wait_for_worker(void *arg)
 {
 	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
 	unsigned long number = gp_number();
+	int cancel;
 
 	(void)arg;
 	MUST(worker);
 	set_thread_call_rcu_data(worker);
 	queue_all(counted, 100);
 	set_thread_call_rcu_data(NULL);
+	/* The test's own looks are cancellation points. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	await_grace_period_after(number);
+	pthread_setcancelstate(cancel, NULL);
 	call_rcu_data_free(worker);
 }
 
