@@ -93,12 +93,19 @@ static void run_call(struct defer_queue *queue)
 	queue->current((void *)word);
 }
 
-/* With the lock held, which this gives up: run what was queued before head was limit. */
+/*
+ * With the lock held, which this gives up: run what was queued before head was limit. A call may be
+ * a cancellation point; no cancel is to end the thread with the lock.
+ */
 static void run_locked(struct defer_queue *queue, unsigned long limit)
 {
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	while ((long)(limit - queue->tail) > 0)
 		run_call(queue);
 	pthread_mutex_unlock(&queue->lock);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 /* Run what was queued before head was limit. A grace period has passed since. */
@@ -147,17 +154,18 @@ static void queue_around(struct defer_queue *queue)
  * Stop going around: all has run that was queued until head was ran. [D1] The store to rounds comes
  * before the look at head, while the owner's store to head comes before its look at rounds, [D2] in
  * quiesce_defer: one of us sees the other. The owner has no fence for that if a membarrier from
- * here can be one. Returns false if there is something to go on for.
+ * here can be one; if the kernel has come to refuse it, there is no rest any more. Returns false if
+ * there is something to go on for.
  */
 static bool come_to_rest(struct defer_queue *queue, unsigned long ran)
 {
 	enum rounds rest = AT_REST;
+	bool ordered;
 
 	__atomic_store_n(&queue->rounds, AT_REST, __ATOMIC_SEQ_CST);
 	cmm_smp_mb();
-	if (queue->flavor->membarrier_granted)
-		quiesce_order_all_threads();
-	return load_head(queue) == ran ||
+	ordered = !queue->flavor->membarrier_granted || quiesce_try_order_all_threads();
+	return (ordered && load_head(queue) == ran) ||
 	       !__atomic_compare_exchange_n(&queue->rounds, &rest, RUNNING, false,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }

@@ -7,6 +7,7 @@
 
 #include "bp-arena.h"
 #include "flavor-exports.h"
+#include "report.h"
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
 
@@ -49,6 +50,16 @@ struct flavor quiesce_bp = {
 	FLAVOR_STATE_INIT(quiesce_bp),
 };
 
+/* Such a thread's slot is not used again, nor is it in the way of any grace period. */
+static void report_endless(void)
+{
+	static bool reported;	/* set atomically */
+
+	if (!__atomic_exchange_n(&reported, true, __ATOMIC_RELAXED))
+		quiesce_report("urcu_bp_register: no memory for thread-specific data: threads stay "
+			       "registered after their end");
+}
+
 /*
  * A signal handler may enter a section of its own at any instruction. With signals blocked it
  * cannot meet this thread half registered, or holding the arena's or the registry's lock: whoever
@@ -67,8 +78,8 @@ void urcu_bp_register(void)
 
 		reader->tid = pthread_self();
 		quiesce_register(&quiesce_bp, (struct reader *)reader);
-		if (has_thread_end)
-			pthread_setspecific(thread_end, reader);
+		if (has_thread_end && pthread_setspecific(thread_end, reader) != 0)
+			report_endless();
 		urcu_bp_reader = reader;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -149,6 +160,8 @@ static void begin(void)
 {
 	quiesce_init(&quiesce_bp);
 	has_thread_end = pthread_key_create(&thread_end, end_thread) == 0;
+	if (!has_thread_end)
+		report_endless();
 }
 
 /* The exiting thread's own slot goes last: its end_thread would come too late. */

@@ -57,14 +57,20 @@ static unsigned int visit_all_cpus(void)
 	return visited;
 }
 
-void quiesce_order_all_threads(void)
+bool quiesce_try_order_all_threads(void)
 {
 	int saved_errno = errno;
+	bool done = quiesce_membarrier() || visit_all_cpus();
 
-	if (!quiesce_membarrier() && !visit_all_cpus()) {
-		quiesce_report("the kernel took sys_membarrier away and refuses sched_setaffinity: "
-			       "readers cannot be protected");
-		abort();
-	}
 	errno = saved_errno;
+	return done;
+}
+
+void quiesce_order_all_threads(void)
+{
+	if (quiesce_try_order_all_threads())
+		return;
+	quiesce_report("the kernel took sys_membarrier away and refuses sched_setaffinity: "
+		       "readers cannot be protected");
+	abort();
 }

@@ -24,3 +24,6 @@ bool quiesce_membarrier(void);
  * kernel refuses this too: readers would go unprotected.
  */
 void quiesce_order_all_threads(void);
+
+/* The same for who can do without: false if the kernel refuses both. */
+bool quiesce_try_order_all_threads(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 void quiesce_report(const char *format, ...)
 {
 	static const char prefix[] = "liburcu: ";
-	int saved_errno = errno, length;
+	int saved_errno = errno, length, cancel;
 	char line[512];
 	va_list args;
 
@@ -24,8 +25,11 @@ void quiesce_report(const char *format, ...)
 	if (length > (int)sizeof(line) - 1)
 		length = (int)sizeof(line) - 1;
 	line[length++] = '\n';
+	/* write is a cancellation point, and the caller may hold locks. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (write(STDERR_FILENO, line, (size_t)length) < 0) {
 		/* stderr is closed: there is nobody left to tell. */
 	}
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved_errno;
 }

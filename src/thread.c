@@ -34,11 +34,13 @@ static void name_thread(const struct worker *worker)
 	pthread_setname_np(pthread_self(), name);
 }
 
+/* A cancel that comes in a callback, or came before, must not end the thread. */
 static void *serve(void *arg)
 {
 	struct worker *worker = arg;
 	struct flavor *flavor = worker->queue->flavor;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	name_thread(worker);
 	if (worker->queue->cpu >= 0)
 		quiesce_cpu_bind(worker->queue->cpu);
@@ -62,6 +64,16 @@ static struct call_rcu_data *home_of(struct call_rcu_data *queue, const struct w
 	return worker >= all->workers && worker < all->workers + SHARDS_MAX ? &all->standard : queue;
 }
 
+/* pthread_join is a cancellation point, and the caller is in the middle of something. */
+static void join(const struct worker *worker)
+{
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_join(worker->thread, NULL);
+	pthread_setcancelstate(cancel, NULL);
+}
+
 /* Become the one who makes the thread, or stands in for it; false: there is one, or must be none. */
 static bool claim_thread(struct worker *worker, int32_t bits)
 {
@@ -74,7 +86,7 @@ static bool claim_thread(struct worker *worker, int32_t bits)
 					      (state & ~WORKER_LEFT) | WORKER_THREAD | bits, false,
 					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	if (state & WORKER_LEFT)
-		pthread_join(worker->thread, NULL);
+		join(worker);
 	return true;
 }
 
@@ -124,9 +136,11 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	struct thread_state *thread = queue->flavor->thread(), own = *thread;
 	struct worker *before = current;
 	bool stranger = !queue->flavor->self();
+	int cancel;
 
 	if (!claim_thread(worker, WORKER_GUEST))
 		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	worker->queue = home_of(queue, worker);
 	current = worker;
 	thread->worker = worker->queue;
@@ -141,6 +155,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	thread->worker = own.worker;
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST), __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
+	pthread_setcancelstate(cancel, NULL);
 	/* Who queued something meanwhile took us for its thread. */
 	if (!quiesce_queue_empty(queue))
 		quiesce_worker_start(queue, worker);
@@ -157,7 +172,7 @@ bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
 		state = quiesce_worker_state(worker);
 	}
 	if (__atomic_fetch_and(&worker->state, ~WORKER_LEFT, __ATOMIC_SEQ_CST) & WORKER_LEFT)
-		pthread_join(worker->thread, NULL);
+		join(worker);
 	return true;
 }
 

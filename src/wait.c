@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include <urcu/syscall-compat.h>
 
+#include "report.h"
 #include "wait.h"
 
 /* A 32-bit system whose time_t has 64 bits has a call of its own for it. */
@@ -20,6 +24,15 @@ uint64_t quiesce_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * QUIESCE_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void report_refusal(void)
+{
+	static bool reported;	/* set atomically */
+
+	if (!__atomic_exchange_n(&reported, true, __ATOMIC_RELAXED))
+		quiesce_report("the kernel refuses futex (%s): who waits spins, and who sleeps already "
+			       "may sleep for ever", strerror(errno));
 }
 
 /*
@@ -38,17 +51,37 @@ static bool futex_wait(int32_t *word, int32_t value, uint64_t deadline, int scop
 		timeout = &until;
 	}
 	if (syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET | scope, value, timeout, NULL,
-		    FUTEX_BITSET_MATCH_ANY) < 0)
+		    FUTEX_BITSET_MATCH_ANY) < 0) {
 		in_time = errno != ETIMEDOUT;
+		/* Refused: the caller looks again and again, and others have to get on meanwhile. */
+		if (in_time && errno != EAGAIN && errno != EINTR)
+			sched_yield();
+	}
 	errno = saved_errno;
 	return in_time;
 }
 
+/* Whether a call that failed may succeed if it is made again. */
+static bool passes(int error)
+{
+	return error == EINTR || error == EAGAIN || error == ENOMEM;
+}
+
+/*
+ * Of a process's own word the kernel refuses no wake-up, but what answers in its place may
+ * (seccomp(2)). A lost one is lost for ever, so it is tried again.
+ */
 static void futex_wake(int32_t *word, int count, int scope)
 {
 	int saved_errno = errno;
 
-	syscall(FUTEX_CALL, word, FUTEX_WAKE | scope, count, NULL, NULL, 0);
+	while (syscall(FUTEX_CALL, word, FUTEX_WAKE | scope, count, NULL, NULL, 0) < 0) {
+		if (!passes(errno)) {
+			report_refusal();
+			break;
+		}
+		sched_yield();
+	}
 	errno = saved_errno;
 }
 

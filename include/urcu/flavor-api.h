@@ -4,6 +4,13 @@
  * this under its own names (urcu/map/urcu-FLAVOR.h), so synchronize_rcu below stands for
  * urcu_mb_synchronize_rcu, urcu_memb_synchronize_rcu and so on. No include guard, for that reason.
  *
+ * No function of the library is a cancellation point, whether it blocks or not: a pthread_cancel
+ * waits for the program's next one, and callbacks that the calling thread runs put it off. Workers
+ * are not cancelled. While cancelability is asynchronous nothing may be called but rcu_read_lock and
+ * rcu_read_unlock. A thread that ends by pthread_exit or a cancel leaves its section and unregisters
+ * in a cleanup handler (pthread_cleanup_push); only bp does the latter by itself. A callback returns:
+ * it does not end the thread that runs it.
+ *
  * "In a section" below means: between the outermost rcu_read_lock and its rcu_read_unlock.
  */
 #include <urcu/compiler.h>
