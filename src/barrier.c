@@ -5,6 +5,7 @@
  * done reaches the number of the take that it is in, or will be in.
  */
 #include "call-rcu.h"
+#include "delay.h"
 #include "report.h"
 #include "wait.h"
 
@@ -22,6 +23,7 @@ static unsigned long target_of(const struct shard *shard)
 {
 	unsigned long takes = __atomic_load_n(&shard->takes, __ATOMIC_SEQ_CST);
 
+	quiesce_delay();
 	if (__atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST))
 		return takes + 1;
 	return __atomic_load_n(&shard->takes, __ATOMIC_SEQ_CST);
@@ -56,6 +58,7 @@ static bool await_change(struct call_rcu_data *queue, struct worker *worker, int
 {
 	int32_t state = quiesce_worker_state(worker);
 
+	quiesce_delay();
 	if (state & (WORKER_STARTING | WORKER_GUEST))
 		return quiesce_wait(&worker->state, state, deadline);
 	if ((state & (WORKER_THREAD | WORKER_STOP)) || deadline != QUIESCE_FOREVER)
@@ -70,6 +73,7 @@ static bool await_shard(struct call_rcu_data *queue, const struct shard *shard,
 		int32_t progress = __atomic_load_n(&queue->progress, __ATOMIC_SEQ_CST);
 		unsigned long again = target_of(shard);
 
+		quiesce_delay();
 		if ((long)(again - target) < 0)
 			target = again;
 		if (reached(shard, target))
@@ -111,6 +115,7 @@ bool quiesce_barrier_until(struct flavor *flavor, uint64_t deadline)
 	bool in_time = true, suspended = quiesce_suspend(flavor);
 
 	press_all(flavor);
+	quiesce_delay();
 	while (in_time && (queue = quiesce_queue_next(flavor, queue)))
 		in_time = await_queue(queue, deadline);
 	if (!in_time)

@@ -57,6 +57,7 @@
 #include <urcu/flavor.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "gp.h"
 #include "membarrier.h"
 #include "report.h"
@@ -130,6 +131,7 @@ void quiesce_unregister(struct flavor *flavor, struct reader *reader)
 	if (!quiesce_registry_remove(&flavor->registry, reader))
 		quiesce_report("urcu_%s_unregister_thread: the thread is not registered",
 			       flavor->name);
+	quiesce_delay();
 	/* The leader may sleep until this reader wakes it. */
 	if (__atomic_load_n(&flavor->gp->futex, __ATOMIC_RELAXED) == -1)
 		urcu_common_wake_leader(flavor->gp);
@@ -195,6 +197,7 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
+	quiesce_delay();
 	if (flavor->ask_for_wake)
 		quiesce_registry_ask(&flavor->registry, flavor->ask_for_wake);
 	cmm_smp_mb();
@@ -204,9 +207,11 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 		deadline = vigil_deadline(vigil);
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	if (vigil->older) {
+		quiesce_delay();
 		vigil->in_vain = quiesce_wait_shared(futex, -1, deadline);
 		vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	}
+	quiesce_delay();
 	__atomic_store_n(futex, 0, __ATOMIC_RELAXED);
 	vigil->in_vain = vigil->in_vain && vigil->older == older;
 }
@@ -246,15 +251,18 @@ static void lead(struct flavor *flavor)
 	if (quiesce_registry_alone(&flavor->registry, flavor->self()))
 		return;
 	order_readers(flavor);
+	quiesce_delay();
 	for (int pass = 0; pass < flavor->passes; pass++) {
 		struct vigil vigil = { .gp_ctr = gp->ctr + URCU_GP_STEP };
 
 		/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
 		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
+		quiesce_delay();
 		vigil.older = quiesce_registry_scan(&flavor->registry, vigil.gp_ctr);
 		while (vigil.older)
 			keep_vigil(flavor, &vigil);
 	}
+	quiesce_delay();
 	order_past_sections(flavor);
 }
 
@@ -280,6 +288,7 @@ static void take_turn(struct flavor *flavor, unsigned long number)
 	grace->started = number;
 	pthread_mutex_unlock(&grace->lock);
 	lead(flavor);
+	quiesce_delay();
 	pthread_mutex_lock(&grace->lock);
 	grace->running = false;
 	grace->completed = number;
@@ -288,6 +297,7 @@ static void take_turn(struct flavor *flavor, unsigned long number)
 	if (!done && !next)
 		return;
 	pthread_mutex_unlock(&grace->lock);
+	quiesce_delay();
 	if (done)
 		quiesce_wake(&grace->turn[number & 1], INT_MAX);
 	if (next)
@@ -303,6 +313,7 @@ static void await_turn(struct gp_state *grace, unsigned long number)
 
 	grace->sleepers[number & 1]++;
 	pthread_mutex_unlock(&grace->lock);
+	quiesce_delay();
 	quiesce_wait(turn, seen, QUIESCE_FOREVER);
 	pthread_mutex_lock(&grace->lock);
 	grace->sleepers[number & 1]--;
@@ -329,6 +340,7 @@ void quiesce_synchronize(struct flavor *flavor)
 		flavor->attend();
 	suspended = quiesce_suspend(flavor);
 	quiesce_worker_begin_wait();
+	quiesce_delay();
 	pthread_mutex_lock(&grace->lock);
 	number = grace->started + 1;
 	while (!reached(grace, number)) {
@@ -338,6 +350,7 @@ void quiesce_synchronize(struct flavor *flavor)
 			take_turn(flavor, number);
 	}
 	pthread_mutex_unlock(&grace->lock);
+	quiesce_delay();
 	quiesce_worker_end_wait();
 	quiesce_resume(flavor, suspended);
 }

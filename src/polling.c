@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "delay.h"
 #include "gp.h"
 
 static bool reached(const struct gp_state *grace, unsigned long number)
@@ -21,6 +22,7 @@ struct urcu_gp_poll_state quiesce_start_poll(struct flavor *flavor)
 	flavor->poll.wanted = state.grace_period_id;
 	flavor->poll.pending = true;
 	pthread_mutex_unlock(&flavor->grace.lock);
+	quiesce_delay();
 	press(flavor);
 	return state;
 }
@@ -32,6 +34,7 @@ bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state)
 	pthread_mutex_lock(&flavor->grace.lock);
 	over = reached(&flavor->grace, state.grace_period_id);
 	pthread_mutex_unlock(&flavor->grace.lock);
+	quiesce_delay();
 	if (over)
 		return true;
 	if (!(quiesce_worker_state(&flavor->workers.workers[0]) & WORKER_THREAD))
