@@ -144,23 +144,21 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Return whether a thread has taken no step for too long. The first one waits for all others. */
+/* Return whether a thread has taken no step for too long; the first one has only to end. */
 static bool hangs(uint64_t now)
 {
 	static unsigned long steps[POSTS];
 	static uint64_t since[POSTS];
-	bool waits = true, any = false;
+	bool over = get(board->over), any = false;
 
 	for (unsigned int i = get(board->used); i--;) {
 		struct post *post = &board->posts[i];
 		unsigned long seen = get(post->steps);
 
-		if (!since[i] || seen != steps[i])
+		if (!since[i] || seen != steps[i] || (i == 0 && !over))
 			since[i] = now;
 		steps[i] = seen;
-		if (!get(post->taken) || now - since[i] < HANG * 1000 || (!waits && i == 0))
-			continue;
-		if (i == 0 && !get(board->over))
+		if (!get(post->taken) || now - since[i] < HANG * 1000)
 			continue;
 		any = true;
 		printf("# %s hangs: %s\n", i ? names[post->kind] : "the first thread",
