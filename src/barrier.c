@@ -5,6 +5,7 @@
  * done reaches the number of the take that it is in, or will be in.
  */
 #include "call-rcu.h"
+#include "delay.h"
 #include "report.h"
 #include "wait.h"
 
@@ -22,6 +23,7 @@ static unsigned long target_of(const struct shard *shard)
 {
 	unsigned long takes = __atomic_load_n(&shard->takes, __ATOMIC_SEQ_CST);
 
+	quiesce_delay();
 	if (__atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST))
 		return takes + 1;
 	return __atomic_load_n(&shard->takes, __ATOMIC_SEQ_CST);
@@ -56,6 +58,7 @@ static bool await_change(struct call_rcu_data *queue, struct worker *worker, int
 {
 	int32_t state = quiesce_worker_state(worker);
 
+	quiesce_delay();
 	if (state & (WORKER_STARTING | WORKER_GUEST))
 		return quiesce_wait(&worker->state, state, deadline);
 	if ((state & (WORKER_THREAD | WORKER_STOP)) || deadline != QUIESCE_FOREVER)
@@ -77,6 +80,7 @@ static bool await_shard(struct call_rcu_data *queue, const struct shard *shard,
 		int32_t progress = __atomic_load_n(&queue->progress, __ATOMIC_SEQ_CST);
 		unsigned long again = target_of(shard);
 
+		quiesce_delay();
 		if ((long)(again - target) < 0)
 			target = again;
 		if (reached(shard, target))
@@ -103,12 +107,12 @@ static bool await_queue(struct call_rcu_data *queue, uint64_t deadline)
  * Get all servers going before we wait for the first of them. False: there is nothing to wait for in
  * any queue.
  */
-static bool press_all(struct flavor *flavor)
+static bool press_all(struct flavor *flavor, unsigned long last)
 {
 	struct call_rcu_data *queue = NULL;
 	bool any = false;
 
-	while ((queue = quiesce_queue_next(flavor, queue)))
+	while ((queue = quiesce_queue_next(flavor, queue)) && queue->id <= last)
 		for (unsigned int i = 0; i < queue->shard_count; i++) {
 			const struct shard *shard = &queue->shards[i];
 
@@ -117,17 +121,22 @@ static bool press_all(struct flavor *flavor)
 			quiesce_worker_urge(queue, quiesce_queue_server(queue, shard));
 			any = true;
 		}
+	if (queue)
+		quiesce_queue_unpin(queue);
 	return any;
 }
 
+/* Queues that are made after the call hold nothing that was queued before it. */
 bool quiesce_barrier_until(struct flavor *flavor, uint64_t deadline)
 {
+	unsigned long last = __atomic_load_n(&flavor->workers.last_id, __ATOMIC_RELAXED);
 	struct call_rcu_data *queue = NULL;
-	bool suspended = quiesce_suspend(flavor), any = press_all(flavor), in_time = true;
+	bool suspended = quiesce_suspend(flavor), any = press_all(flavor, last), in_time = true;
 
-	while (any && in_time && (queue = quiesce_queue_next(flavor, queue)))
+	quiesce_delay();
+	while (any && in_time && (queue = quiesce_queue_next(flavor, queue)) && queue->id <= last)
 		in_time = await_queue(queue, deadline);
-	if (!in_time)
+	if (queue)
 		quiesce_queue_unpin(queue);
 	quiesce_resume(flavor, suspended);
 	return in_time;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "bp-arena.h"
+#include "delay.h"
 #include "report.h"
 #include "wait.h"
 
@@ -72,6 +73,7 @@ struct urcu_bp_reader *quiesce_bp_arena_get(struct bp_arena *arena)
 		pause = pause < RETRY_MAX ? 2 * pause : RETRY_MAX;
 		reader = try_get(arena);
 	}
+	quiesce_delay();
 	reader->ctr = 0;
 	reader->slot = 0;
 	return reader;

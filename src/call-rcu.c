@@ -8,6 +8,7 @@
 
 #include "call-rcu.h"
 #include "cpu.h"
+#include "delay.h"
 #include "report.h"
 #include "wait.h"
 
@@ -24,6 +25,7 @@ struct call_rcu_data *quiesce_cpu_worker(struct flavor *flavor, int cpu)
 {
 	struct call_rcu_data **table = cpu_table(flavor);
 
+	quiesce_delay();
 	if (!table || cpu < 0 || (unsigned int)cpu >= quiesce_cpu_count())
 		return NULL;
 	return __atomic_load_n(&table[cpu], __ATOMIC_ACQUIRE);
@@ -102,7 +104,8 @@ static void link_queue(struct worker_state *all, struct call_rcu_data *queue)
 	struct call_rcu_data **link = &all->list;
 
 	pthread_mutex_lock(&all->lock);
-	queue->id = ++all->last_id;
+	queue->id = all->last_id + 1;
+	__atomic_store_n(&all->last_id, queue->id, __ATOMIC_RELAXED);
 	if (all->pausing)
 		quiesce_worker_pause(&queue->workers[0]);
 	while (*link)
@@ -134,6 +137,7 @@ struct call_rcu_data *quiesce_create_worker(struct flavor *flavor, unsigned long
 		return NULL;
 	}
 	link_queue(&flavor->workers, queue);
+	quiesce_delay();
 	error = quiesce_worker_start(queue, &queue->workers[0]);
 	if (!error)
 		return queue;
@@ -149,12 +153,15 @@ static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
 
 	pthread_mutex_lock(&all->lock);
 	__atomic_store_n(&queue->workers, all->workers, __ATOMIC_RELEASE);
+	quiesce_delay();
 	queue->next_fostered = all->orphans;
 	__atomic_store_n(&all->orphans, queue, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	/* A barrier that waits for the old server has to press the new one. */
 	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
 	quiesce_wake(&queue->progress, INT_MAX);
 	pthread_mutex_unlock(&all->lock);
+	quiesce_delay();
 	quiesce_worker_urge(&all->standard, &all->workers[0]);
 }
 
@@ -174,6 +181,7 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 	}
 	suspended = quiesce_suspend(flavor);
 	quiesce_worker_stop(worker, QUIESCE_FOREVER);
+	quiesce_delay();
 	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
 	if (quiesce_queue_empty(queue))
 		unlink_queue(&flavor->workers, queue);
@@ -293,6 +301,7 @@ void quiesce_free_cpu_workers(struct flavor *flavor)
 	}
 	if (!taken)
 		return;
+	quiesce_delay();
 	quiesce_synchronize(flavor);
 	while ((queue = taken)) {
 		taken = queue->next_fostered;

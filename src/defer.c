@@ -23,6 +23,7 @@
 #include <urcu/compiler.h>
 
 #include "call-rcu.h"
+#include "delay.h"
 #include "membarrier.h"
 #include "report.h"
 
@@ -90,6 +91,7 @@ static void run_call(struct defer_queue *queue)
 	if (word & 1)
 		word = queue->ring[tail++ & (RING_SIZE - 1)];
 	__atomic_store_n(&queue->tail, tail, __ATOMIC_RELEASE);
+	quiesce_delay();
 	queue->current((void *)word);
 }
 
@@ -163,6 +165,7 @@ static bool come_to_rest(struct defer_queue *queue, unsigned long ran)
 	bool ordered;
 
 	__atomic_store_n(&queue->rounds, AT_REST, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	cmm_smp_mb();
 	ordered = !queue->flavor->membarrier_granted || quiesce_try_order_all_threads();
 	return (ordered && load_head(queue) == ran) ||
@@ -174,6 +177,7 @@ static bool come_to_rest(struct defer_queue *queue, unsigned long ran)
 static void go_on(struct defer_queue *queue)
 {
 	__atomic_store_n(&queue->rounds, QUEUED, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	queue_around(queue);
 }
 
@@ -188,11 +192,13 @@ static void go_around(struct rcu_head *head)
 
 	queue->runner = quiesce_worker_current();
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	if (pthread_mutex_trylock(&queue->lock) != 0) {
 		go_on(queue);
 		return;
 	}
 	run_locked(queue, queue->ripe);
+	quiesce_delay();
 	/* The owner may have run more: then there is nothing to go around for, at exit above all. */
 	ran = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
 	if (load_head(queue) != ran || !come_to_rest(queue, ran)) {
@@ -211,7 +217,9 @@ static void start_rounds(struct defer_queue *queue)
 					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return;
 	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
+	quiesce_delay();
 	queue_around(queue);
+	quiesce_delay();
 	rounds = STARTING;
 	__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false, __ATOMIC_SEQ_CST,
 				    __ATOMIC_RELAXED);
@@ -236,6 +244,7 @@ static void make_room(struct flavor *flavor, struct defer_queue *queue)
 	unsigned long limit = queue->head;
 
 	quiesce_synchronize(flavor);
+	quiesce_delay();
 	run_until(queue, limit);
 }
 
@@ -268,6 +277,7 @@ void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
 		put(queue, &head, odd ? (uintptr_t)fct : (uintptr_t)fct | 1);
 	}
 	put(queue, &head, (uintptr_t)p);
+	quiesce_delay();
 	/* Release: whoever sees the head sees the words. */
 	__atomic_store_n(&queue->head, head, __ATOMIC_RELEASE);
 	/* [D2] The store to head comes before this look; pairs with [D1] in come_to_rest. */
@@ -275,6 +285,7 @@ void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	else
 		cmm_smp_mb();
+	quiesce_delay();
 	if (caa_unlikely(!__atomic_load_n(&queue->rounds, __ATOMIC_RELAXED)))
 		start_rounds(queue);
 }
@@ -311,6 +322,7 @@ void quiesce_defer_unregister(struct flavor *flavor)
 	if (!queue)
 		return;
 	quiesce_defer_barrier_thread(flavor);
+	quiesce_delay();
 	flavor->thread()->defer = NULL;
 	pthread_mutex_lock(&flavor->defer.lock);
 	for (link = &flavor->defer.list; *link != queue; link = &(*link)->next)
@@ -374,6 +386,7 @@ void quiesce_defer_barrier(struct flavor *flavor)
 		quiesce_synchronize(flavor);
 		while ((queue = next_noted(all))) {
 			quiesce_resume(flavor, suspended);
+			quiesce_delay();
 			run_until(queue, queue->barrier);
 			suspended = quiesce_suspend(flavor);
 			bury(queue);

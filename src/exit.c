@@ -10,6 +10,7 @@
 
 #include "call-rcu.h"
 #include "cpu.h"
+#include "delay.h"
 #include "wait.h"
 
 /* In milliseconds, from the environment; 0: do nothing at exit. */
@@ -152,7 +153,9 @@ void quiesce_exit(struct flavor *flavor, bool at_end)
 		return;
 	}
 	quiesce_barrier_until(flavor, deadline);
+	quiesce_delay();
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_RELAXED);
+	quiesce_delay();
 	if (stop_workers(flavor, deadline) && all_empty(flavor) &&
 	    quiesce_registry_alone(&flavor->registry, flavor->self())) {
 		free_queues(flavor, program_is_over(at_end));

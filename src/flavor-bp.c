@@ -6,6 +6,7 @@
 #include <urcu/urcu-bp.h>
 
 #include "bp-arena.h"
+#include "delay.h"
 #include "flavor-exports.h"
 #include "report.h"
 
@@ -78,6 +79,7 @@ void urcu_bp_register(void)
 
 		reader->tid = pthread_self();
 		quiesce_register(&quiesce_bp, (struct reader *)reader);
+		quiesce_delay();
 		if (has_thread_end && pthread_setspecific(thread_end, reader) != 0)
 			report_endless();
 		urcu_bp_reader = reader;
@@ -94,7 +96,9 @@ static void end_thread(void *arg)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	urcu_bp_reader = NULL;
+	quiesce_delay();
 	quiesce_unregister(&quiesce_bp, (struct reader *)reader);
+	quiesce_delay();
 	quiesce_bp_arena_put(&arena, reader);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <urcu/urcu-qsbr.h>
 
+#include "delay.h"
 #include "flavor-exports.h"
 
 FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
@@ -79,6 +80,7 @@ void urcu_qsbr_register_thread(void)
 	urcu_qsbr_reader.tid = pthread_self();
 	urcu_qsbr_reader.registered = 1;
 	quiesce_register(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
+	quiesce_delay();
 	_urcu_qsbr_thread_online();
 }
 
@@ -86,6 +88,7 @@ void urcu_qsbr_unregister_thread(void)
 {
 	_urcu_qsbr_thread_offline();
 	quiesce_unregister(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
+	quiesce_delay();
 	urcu_qsbr_reader.registered = 0;
 }
 

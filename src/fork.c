@@ -16,6 +16,7 @@
 
 #include "call-rcu.h"
 #include "cpu.h"
+#include "delay.h"
 #include "wait.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
@@ -47,6 +48,7 @@ static void await_turn(struct flavor *flavor)
 		for_each_worker(flavor, quiesce_worker_set_aside);
 		pthread_mutex_unlock(&flavor->workers.lock);
 	}
+	quiesce_delay();
 	pthread_mutex_lock(&fork->lock);
 	if (reading)
 		__atomic_fetch_sub(&fork->readers, 1, __ATOMIC_SEQ_CST);
@@ -71,6 +73,7 @@ static void enter(struct flavor *flavor)
 			quiesce_worker_step_back();
 		}
 		quiesce_resume(flavor, suspended);
+		quiesce_delay();
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
 	}
 	fork->depth++;
@@ -84,6 +87,7 @@ static void leave(struct fork_state *fork, bool child)
 	if (--fork->depth)
 		return;
 	__atomic_store_n(&fork->owner, NULL, __ATOMIC_RELAXED);
+	quiesce_delay();
 	if (child)
 		pthread_mutex_init(&fork->lock, NULL);
 	else
@@ -141,9 +145,11 @@ static void pause_workers(struct flavor *flavor)
 	all->pausing = true;
 	for_each_worker(flavor, quiesce_worker_pause);
 	pthread_mutex_unlock(&all->lock);
+	quiesce_delay();
 	while ((queue = quiesce_queue_next(flavor, queue)))
 		for (unsigned int i = 0; i < queue->worker_count; i++)
 			quiesce_worker_await_pause(&queue->workers[i], readers);
+	quiesce_delay();
 	__atomic_fetch_sub(readers, reading, __ATOMIC_SEQ_CST);
 	quiesce_resume(flavor, suspended);
 	pthread_mutex_lock(&all->lock);
@@ -152,6 +158,7 @@ static void pause_workers(struct flavor *flavor)
 static void resume_workers(struct flavor *flavor)
 {
 	flavor->workers.pausing = false;
+	quiesce_delay();
 	for_each_worker(flavor, quiesce_worker_resume);
 	pthread_mutex_unlock(&flavor->workers.lock);
 }
@@ -268,6 +275,7 @@ void quiesce_before_fork(struct flavor *flavor)
 	fork->called_hooks = table_hooks(flavor);
 	if (fork->called_hooks)
 		fork->called_hooks->before_fork(fork->called_hooks->priv);
+	quiesce_delay();
 	pause_workers(flavor);
 }
 

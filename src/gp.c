@@ -57,6 +57,7 @@
 #include <urcu/flavor.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "gp.h"
 #include "membarrier.h"
 #include "report.h"
@@ -135,6 +136,7 @@ void quiesce_unregister(struct flavor *flavor, struct reader *reader)
 	if (!quiesce_registry_remove(&flavor->registry, reader))
 		quiesce_report("urcu_%s_unregister_thread: the thread is not registered",
 			       flavor->name);
+	quiesce_delay();
 	/* The leader may sleep until this reader wakes it. */
 	if (__atomic_load_n(&flavor->gp->futex, __ATOMIC_RELAXED) == -1)
 		urcu_common_wake_leader(flavor->gp);
@@ -205,6 +207,7 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
+	quiesce_delay();
 	if (flavor->ask_for_wake)
 		quiesce_registry_ask(&flavor->registry, flavor->ask_for_wake);
 	cmm_smp_mb();
@@ -214,9 +217,11 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 		deadline = vigil_deadline(vigil);
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	if (vigil->older) {
+		quiesce_delay();
 		vigil->in_vain = quiesce_wait_shared(futex, -1, deadline);
 		vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	}
+	quiesce_delay();
 	__atomic_store_n(futex, 0, __ATOMIC_RELAXED);
 	vigil->in_vain = vigil->in_vain && vigil->older == older;
 }
@@ -278,6 +283,7 @@ static void lead(struct flavor *flavor)
 	if (quiesce_registry_alone(&flavor->registry, flavor->self()))
 		return;
 	order_readers(flavor);
+	quiesce_delay();
 	for (int pass = 0; pass < flavor->passes; pass++) {
 		struct vigil vigil = {
 			.gp_ctr = gp->ctr + URCU_GP_STEP,
@@ -286,11 +292,13 @@ static void lead(struct flavor *flavor)
 
 		/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
 		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
+		quiesce_delay();
 		vigil.older = quiesce_registry_scan(&flavor->registry, vigil.gp_ctr);
 		while (vigil.older)
 			keep_vigil(flavor, &vigil);
 		learn(&flavor->grace, &vigil);
 	}
+	quiesce_delay();
 	order_past_sections(flavor);
 }
 
@@ -338,8 +346,11 @@ static void take_turn(struct flavor *flavor, unsigned long sequence)
 	struct gp_state *grace = &flavor->grace;
 
 	lead(flavor);
+	quiesce_delay();
 	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	call_up(grace, sequence, INT_MAX);
+	quiesce_delay();
 	call_up(grace, sequence + 2, 1);
 }
 
@@ -357,8 +368,10 @@ static void await_turn(struct gp_state *grace, unsigned long ticket)
 	__atomic_fetch_add(&grace->sleepers[which], 1, __ATOMIC_SEQ_CST);
 	seen = __atomic_load_n(&grace->turn[which], __ATOMIC_SEQ_CST);
 	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	if ((sequence & 1) && !reached(sequence, ticket))
 		quiesce_wait(&grace->turn[which], seen, QUIESCE_FOREVER);
+	quiesce_delay();
 	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
 }
 
@@ -394,7 +407,9 @@ void quiesce_synchronize(struct flavor *flavor)
 		flavor->attend();
 	suspended = quiesce_suspend(flavor);
 	quiesce_worker_begin_wait();
+	quiesce_delay();
 	await_grace_period(flavor);
+	quiesce_delay();
 	quiesce_worker_end_wait();
 	quiesce_resume(flavor, suspended);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "delay.h"
 #include "gp.h"
 
 /* Have the worker begin now, not when it has lingered; and in a fork's child, begin at all. */
@@ -22,7 +23,9 @@ struct urcu_gp_poll_state quiesce_start_poll(struct flavor *flavor)
 {
 	struct urcu_gp_poll_state state = { .grace_period_id = quiesce_gp_ticket(&flavor->grace) };
 
+	quiesce_delay();
 	want(&flavor->poll, state.grace_period_id | 1);
+	quiesce_delay();
 	press(flavor);
 	return state;
 }

@@ -6,6 +6,7 @@
 #include <urcu/compiler.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "gp.h"
 
 struct worker *quiesce_queue_server(const struct call_rcu_data *queue, const struct shard *shard)
@@ -81,6 +82,7 @@ struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_
 		note_pin(NULL, queue);
 	}
 	pthread_mutex_unlock(&all->lock);
+	quiesce_delay();
 	quiesce_queue_unpin(before);
 	return queue;
 }
@@ -154,6 +156,7 @@ static struct shard *push(struct call_rcu_data *queue, struct cds_wfcq_node *nod
 	struct shard *shard = &queue->shards[thread_number() & (queue->shard_count - 1)];
 
 	node->next = __atomic_load_n(&shard->newest, __ATOMIC_RELAXED);
+	quiesce_delay();
 	while (!__atomic_compare_exchange_n(&shard->newest, &node->next, node, true,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
@@ -180,6 +183,7 @@ static void note_backlog(struct shard *shard, unsigned long count)
 static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
 		unsigned long count)
 {
+	quiesce_delay();
 	if (!(state & WORKER_THREAD))
 		quiesce_worker_start(queue, worker);
 	else if (state & WORKER_IDLE)
@@ -204,7 +208,9 @@ void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 	__atomic_store_n(&shard->count, count, __ATOMIC_RELAXED);
 	if (caa_unlikely(count % QUIESCE_BACKLOG == 0))
 		note_backlog(shard, count);
+	quiesce_delay();
 	worker = quiesce_queue_server(queue, shard);
+	quiesce_delay();
 	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
 	if (caa_unlikely((state & (WORKER_THREAD | WORKER_IDLE | WORKER_LINGER)) != WORKER_THREAD))
 		nudge(queue, worker, state, count);

@@ -5,6 +5,7 @@
 
 #include <urcu/static/urcu-common.h>
 
+#include "delay.h"
 #include "registry.h"
 
 /* How many readers ahead a scan asks for: about a memory latency's worth of work. */
@@ -50,6 +51,7 @@ static void grow(struct registry *registry)
 	smaller = registry->readers;
 	smaller_size = array_size(registry->capacity);
 	__atomic_store_n(&registry->readers, larger, __ATOMIC_RELAXED);
+	quiesce_delay();
 	__atomic_store_n(&registry->capacity, size / sizeof(*larger), __ATOMIC_RELEASE);
 	/* The child of a fork that comes before this finds either array mapped. */
 	if (smaller != registry->room)
@@ -65,6 +67,7 @@ bool quiesce_registry_add(struct registry *registry, struct reader *reader)
 		if (registry->count == registry->capacity)
 			grow(registry);
 		if (registry->count < registry->capacity) {
+			quiesce_delay();
 			place(registry, registry->count++, reader);
 		} else {
 			cds_list_add(&reader->node, &registry->beyond);
@@ -97,6 +100,7 @@ bool quiesce_registry_remove(struct registry *registry, struct reader *reader)
 			swap(registry, slot - 1, registry->awaited);
 			slot = registry->awaited + 1;
 		}
+		quiesce_delay();
 		registry->count--;
 		swap(registry, slot - 1, registry->count);
 	}
@@ -105,6 +109,7 @@ bool quiesce_registry_remove(struct registry *registry, struct reader *reader)
 	if (slot)
 		__atomic_store_n(&registry->registered, registry->registered - 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&registry->lock);
+	quiesce_delay();
 	return slot != 0;
 }
 
@@ -143,6 +148,7 @@ unsigned long quiesce_registry_scan(struct registry *registry, unsigned long gp_
 	for (i = 0; i < registry->count; i++) {
 		if (i + PREFETCH_AHEAD < registry->count)
 			__builtin_prefetch(&registry->readers[i + PREFETCH_AHEAD]->ctr);
+		quiesce_delay();
 		if (in_older_section(registry->readers[i], gp_ctr))
 			swap(registry, i, registry->awaited++);
 	}
@@ -157,6 +163,7 @@ unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long g
 
 	pthread_mutex_lock(&registry->lock);
 	while (i < registry->awaited) {
+		quiesce_delay();
 		if (in_older_section(registry->readers[i], gp_ctr))
 			i++;
 		else

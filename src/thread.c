@@ -10,6 +10,7 @@
 #include <urcu/flavor.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "gp.h"
 #include "report.h"
 #include "wait.h"
@@ -50,6 +51,7 @@ static void *serve(void *arg)
 	quiesce_suspend(flavor);
 	quiesce_worker_run(worker);
 	flavor->api->unregister_thread();
+	quiesce_delay();
 	/* LEFT comes as THREAD goes: nobody makes another thread without joining this one. */
 	__atomic_fetch_xor(&worker->state, WORKER_THREAD | WORKER_LEFT, __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
@@ -111,9 +113,11 @@ int quiesce_worker_start(struct call_rcu_data *queue, struct worker *worker)
 		return ECANCELED;
 	if (!claim_thread(worker, WORKER_STARTING))
 		return 0;
+	quiesce_delay();
 	worker->queue = home_of(queue, worker);
 	__atomic_store_n(&queue->flavor->pid, getpid(), __ATOMIC_RELAXED);
 	error = make_thread(worker);
+	quiesce_delay();
 	__atomic_fetch_and(&worker->state,
 			   error ? ~(WORKER_STARTING | WORKER_THREAD) : ~WORKER_STARTING,
 			   __ATOMIC_SEQ_CST);
@@ -149,6 +153,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 		quiesce_suspend(queue->flavor);
 	}
 	quiesce_worker_run_once(worker);
+	quiesce_delay();
 	if (stranger)
 		api->unregister_thread();
 	current = before;
@@ -156,6 +161,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST), __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
 	pthread_setcancelstate(cancel, NULL);
+	quiesce_delay();
 	/* Who queued something meanwhile took us for its thread. */
 	if (!quiesce_queue_empty(queue))
 		quiesce_worker_start(queue, worker);
@@ -167,6 +173,7 @@ bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
 
 	quiesce_wake(&worker->state, INT_MAX);
 	while (state & (WORKER_THREAD | WORKER_STARTING)) {
+		quiesce_delay();
 		if (!quiesce_wait(&worker->state, state, deadline))
 			return false;
 		state = quiesce_worker_state(worker);
@@ -222,6 +229,7 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 
 	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
 				     WORKER_BUSY)) {
+		quiesce_delay();
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
 		else if (!quiesce_wait(&worker->state, state, deadline))
@@ -255,6 +263,7 @@ void quiesce_worker_end_wait(void)
 	int32_t state = current ? quiesce_worker_state(current) : 0;
 
 	while (state & WORKER_WAITING) {
+		quiesce_delay();
 		if ((state & WORKER_ASIDE) && (state & WORKER_PAUSE))
 			quiesce_wait(&current->state, state, QUIESCE_FOREVER);
 		else if (__atomic_compare_exchange_n(&current->state, &state,

@@ -6,6 +6,7 @@
 #include <urcu/flavor.h>
 
 #include "cpu.h"
+#include "delay.h"
 #include "gp.h"
 #include "wait.h"
 
@@ -57,6 +58,7 @@ static bool become_busy(struct worker *worker)
 	for (;;) {
 		int32_t state = quiesce_worker_state(worker);
 
+		quiesce_delay();
 		if (state & WORKER_STOP)
 			return false;
 		if (state & WORKER_PAUSE)
@@ -70,6 +72,7 @@ static bool become_busy(struct worker *worker)
 /* Release: whoever finds us not busy finds the shards whole. */
 static void become_free(struct worker *worker)
 {
+	quiesce_delay();
 	if (__atomic_fetch_and(&worker->state, ~WORKER_BUSY, __ATOMIC_RELEASE) & WORKER_PAUSE)
 		quiesce_wake(&worker->state, INT_MAX);
 }
@@ -144,6 +147,7 @@ static void take(struct worker *worker, struct call_rcu_data *queue)
 			__atomic_store_n(&shard->count, 0, __ATOMIC_RELAXED);
 			/* [B2] pairs with [B1] in src/barrier.c. */
 			__atomic_store_n(&shard->takes, shard->takes + 1, __ATOMIC_SEQ_CST);
+			quiesce_delay();
 			shard->taken = __atomic_exchange_n(&shard->newest, NULL, __ATOMIC_SEQ_CST);
 		}
 		shard->queue = queue;
@@ -159,6 +163,7 @@ static bool turn_around(struct worker *worker, struct shard *shard)
 		struct cds_wfcq_node *node = shard->taken;
 
 		shard->taken = node->next;
+		quiesce_delay();
 		node->next = shard->batch;
 		shard->batch = node;
 		if (i % TURN_STRIDE == 0 && !take_breath(worker))
@@ -178,6 +183,7 @@ static bool run_shard(struct worker *worker, struct shard *shard)
 		shard->batch = head->next.next;
 		if (shard->batch)
 			__builtin_prefetch(shard->batch);
+		quiesce_delay();
 		head->func(head);
 		if (!take_breath(worker))
 			return false;
@@ -194,6 +200,7 @@ static void tell_done(struct shard *shard)
 	struct call_rcu_data *queue = shard->queue;
 
 	__atomic_store_n(&shard->done, shard->takes, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	if (!__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
@@ -208,6 +215,7 @@ static bool run_ripe(struct worker *worker)
 	while ((shard = worker->ripe)) {
 		bool busy = run_shard(worker, shard);
 
+		quiesce_delay();
 		worker->ripe = shard->next_ripe;
 		if (!shard->batch && !shard->taken)
 			tell_done(shard);
@@ -237,6 +245,7 @@ static void do_round(struct worker *worker)
 	become_free(worker);
 
 	quiesce_synchronize(flavor);
+	quiesce_delay();
 
 	if (!become_busy(worker))
 		return;
@@ -260,6 +269,7 @@ static void adopt_orphans(struct worker *worker)
 	pthread_mutex_lock(&all->lock);
 	while ((queue = all->orphans)) {
 		__atomic_store_n(&all->orphans, queue->next_fostered, __ATOMIC_RELAXED);
+		quiesce_delay();
 		queue->next_fostered = worker->fostered;
 		worker->fostered = queue;
 	}
@@ -276,6 +286,7 @@ static void bury_orphans(struct worker *worker)
 			link = &queue->next_fostered;
 			continue;
 		}
+		quiesce_delay();
 		pthread_mutex_lock(&all->lock);
 		*link = queue->next_fostered;
 		queue = quiesce_queue_retire(queue);
@@ -357,9 +368,11 @@ static void hand_back(struct call_rcu_data *queue, const struct worker *helper)
 			continue;
 		work |= shard->batch || shard->taken;
 		__atomic_store_n(&shard->server, 0, __ATOMIC_SEQ_CST);
+		quiesce_delay();
 		work |= __atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST) != NULL;
 	}
 	pthread_mutex_unlock(&queue->flavor->workers.lock);
+	quiesce_delay();
 	if (work)
 		quiesce_worker_ask(&queue->workers[0], WORKER_URGENT);
 }
@@ -370,6 +383,7 @@ static void call_for_help(struct worker *worker, int kept)
 
 	if (!helper || !share(worker, helper, kept))
 		return;
+	quiesce_delay();
 	quiesce_worker_start(worker->queue, helper);
 	if (!(quiesce_worker_state(helper) & (WORKER_THREAD | WORKER_STARTING)))
 		hand_back(worker->queue, helper);
@@ -398,8 +412,10 @@ static void doze(struct worker *worker, int32_t bit, uint64_t deadline)
 	int32_t state = __atomic_or_fetch(&worker->state, bit, __ATOMIC_SEQ_CST);
 	bool called = bit == WORKER_IDLE ? worker_has_work(worker) : state & WORKER_URGENT;
 
+	quiesce_delay();
 	if (!called && !(state & WORKER_STOP))
 		quiesce_wait(&worker->state, state, deadline);
+	quiesce_delay();
 	__atomic_fetch_and(&worker->state, ~bit, __ATOMIC_SEQ_CST);
 }
 

@@ -114,7 +114,7 @@ struct worker_state {
 	struct call_rcu_data *list;	/* all but the standard one, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
-	unsigned long last_id;
+	unsigned long last_id;		/* read by anybody */
 	bool pausing;			/* fork: new workers begin paused */
 	bool closing;			/* exit: no new threads; set atomically */
 	bool reported;			/* that a thread could not be made; set atomically */

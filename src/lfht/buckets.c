@@ -4,6 +4,7 @@
  * and marks it ready. A claim whose owner a fork has left behind stays one: the bucket's stretch
  * remains part of its parent's, until a shrinking takes it away like any other.
  */
+#include "../delay.h"
 #include "lfht.h"
 
 /* Buckets that share a cache line are made together. */
@@ -36,8 +37,10 @@ static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfh
 					 quiesce_match_any, NULL, &place) == FOUND_NO_START)
 			;
 		quiesce_word_set(bucket, quiesce_word_link(place.word));
+		quiesce_delay();
 	} while (!quiesce_word_swap(place.holder, place.word, quiesce_word_to(bucket) | WORD_BUCKET |
 				    (place.word & WORD_HOLDER)));
+	quiesce_delay();
 	quiesce_word_flag(bucket, WORD_READY);
 }
 
@@ -51,6 +54,7 @@ static bool make(struct cds_lfht *ht, unsigned long index)
 	make(ht, parent_of(index));
 	if (!quiesce_word_swap(bucket, WORD_MISSING, WORD_CLAIMED))
 		return false;
+	quiesce_delay();
 	link_bucket(ht, index, bucket);
 	return true;
 }
@@ -132,7 +136,9 @@ bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned lo
 		return false;
 	if (word == WORD_MISSING)
 		return true;
+	quiesce_delay();
 	quiesce_word_flag(bucket, WORD_REMOVED);
+	quiesce_delay();
 	while (!quiesce_list_unlink(quiesce_ancestor(ht, parent_of(index)), bucket))
 		;
 	return true;

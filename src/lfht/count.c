@@ -7,6 +7,7 @@
  */
 #include <unistd.h>
 
+#include "../delay.h"
 #include "lfht.h"
 
 #define COUNT_STEP	64L
@@ -76,7 +77,9 @@ bool quiesce_count(struct cds_lfht *ht, long delta)
 	count = __atomic_add_fetch(&own->count, delta, __ATOMIC_RELAXED);
 	if (count * delta < COUNT_STEP)
 		return false;
+	quiesce_delay();
 	__atomic_sub_fetch(&own->count, carry, __ATOMIC_RELAXED);
+	quiesce_delay();
 	__atomic_add_fetch(&ht->count, carry, __ATOMIC_RELAXED);
 	return true;
 }

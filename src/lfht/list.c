@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../delay.h"
 #include "lfht.h"
 
 unsigned long quiesce_lfht_tag = WORD_TAG;
@@ -95,6 +96,7 @@ again:
 			return FOUND_PLACE;
 		after = quiesce_word(next);
 		if (after & WORD_REMOVED) {
+			quiesce_delay();
 			if (unlink_next(place, after)) {
 				if (next == target)
 					return FOUND_PLACE;

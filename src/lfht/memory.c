@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../delay.h"
 #include "lfht.h"
 
 /* From this size on pieces are mapped on their own, in huge pages if the system has any. */
@@ -103,6 +104,7 @@ static bool piece_provide(struct cds_lfht *ht, unsigned long entry, unsigned lon
 	piece = piece_alloc(ht, buckets);
 	if (!piece)
 		return false;
+	quiesce_delay();
 	if (!__atomic_compare_exchange_n(&ht->pieces[entry], &none, piece, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		piece_free(ht, piece, buckets);
@@ -211,6 +213,7 @@ static bool mmap_provide(struct cds_lfht *ht, unsigned int order)
 		return true;
 	if (mprotect(piece, first * sizeof(*piece), PROT_READ | PROT_WRITE) != 0)
 		return false;
+	quiesce_delay();
 	__atomic_store_n(&ht->pieces[order], piece, __ATOMIC_RELEASE);
 	return true;
 }
@@ -229,6 +232,7 @@ static void mmap_free(struct cds_lfht *ht, unsigned int order)
 	if (mmap(piece, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
 		 -1, 0) == MAP_FAILED)
 		memset(piece, 0, size);
+	quiesce_delay();
 	piece_take(ht, order);
 }
 

@@ -16,6 +16,7 @@
  */
 #include <unistd.h>
 
+#include "../delay.h"
 #include "lfht.h"
 
 /* What a callback does at most: buckets to make or to take out, and to look at. About 1 ms. */
@@ -110,7 +111,9 @@ static bool request_start(struct cds_lfht *ht, uintptr_t *old)
 			ht->alloc->free(ht->alloc->state, request);
 		return false;
 	}
+	quiesce_delay();
 	ht->flavor->update_call_rcu(&request->head, request_run);
+	quiesce_delay();
 	__atomic_store_n(&request->queued, true, __ATOMIC_RELEASE);
 	return true;
 }
@@ -121,6 +124,7 @@ static void request(struct cds_lfht *ht)
 	uintptr_t word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
 
 	for (;;) {
+		quiesce_delay();
 		if (!(word & REQUEST_QUEUED) || give_up(request_of(word))) {
 			if (request_start(ht, &word))
 				return;
@@ -171,11 +175,13 @@ static bool grow(struct cds_lfht *ht, unsigned int wanted)
 		grown = provide(ht, order, wanted);
 		if (grown == order)
 			return true;
+		quiesce_delay();
 		if (phase == PHASE_UNLINKING)
 			phase = PHASE_REVIVING;
 		if (shape_swap(ht, shape, shape_change(shape, grown, phase)))
 			break;
 	}
+	quiesce_delay();
 	quiesce_count_split(ht);
 	request(ht);
 	return true;
@@ -257,6 +263,7 @@ static bool adjust(struct cds_lfht *ht, unsigned long shape)
 	unsigned long size = 1UL << order, look = 0, made = 0;
 
 	if (smaller < order) {
+		quiesce_delay();
 		shape_swap(ht, shape, shape_change(shape, smaller, PHASE_RETIRING));
 		return true;
 	}
@@ -280,10 +287,12 @@ static bool retire(struct cds_lfht *ht, unsigned long shape)
 	quiesce_count_join(ht);
 	while (quiesce_memory_provided(ht, top + 1))
 		top++;
+	quiesce_delay();
 	ht->drained = false;
 	ht->shrink_first = 1UL << order;
 	ht->shrink_next = ht->shrink_top = 1UL << top;
 	make_again_from(ht, ht->shrink_first);
+	quiesce_delay();
 	shape_swap(ht, shape, shape_change(shape, order, PHASE_UNLINKING));
 	return true;
 }
@@ -303,8 +312,11 @@ static bool unlink_some(struct cds_lfht *ht, unsigned long shape)
 	if (ht->drained) {
 		unsigned long freeing = shape_change(shape, order, PHASE_FREEING);
 
+		quiesce_delay();
 		if (shape_swap(ht, shape, freeing)) {
+			quiesce_delay();
 			free_above(ht, order);
+			quiesce_delay();
 			shape_swap(ht, freeing, shape_change(freeing, order, PHASE_NONE));
 		}
 		return true;
@@ -322,6 +334,7 @@ static bool revive(struct cds_lfht *ht, unsigned long shape)
 
 	while (ht->shrink_next < stop)
 		quiesce_bucket_forget(ht, ht->shrink_next++);
+	quiesce_delay();
 	if (stop == ht->shrink_top) {
 		make_again_from(ht, ht->shrink_first);
 		shape_swap(ht, shape, shape_change(shape, quiesce_shape_order(shape), PHASE_RETIRING));
@@ -353,6 +366,7 @@ static bool request_finish(struct request *request)
 	uintptr_t word = (uintptr_t)request | REQUEST_QUEUED;
 
 	__atomic_store_n(&request->queued, false, __ATOMIC_RELAXED);
+	quiesce_delay();
 	if (request_swap(request->ht, &word, (uintptr_t)request))
 		return true;
 	__atomic_store_n(&request->queued, true, __ATOMIC_RELAXED);
@@ -368,6 +382,7 @@ static void request_run(struct rcu_head *head)
 	if (!claim(request))
 		return;
 	word = __atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_WANTED, __ATOMIC_SEQ_CST);
+	quiesce_delay();
 	if (!(word & REQUEST_HELD)) {
 		bool more;
 
@@ -377,6 +392,7 @@ static void request_run(struct rcu_head *head)
 		if (!more && request_finish(request))
 			return;
 	}
+	quiesce_delay();
 	/* At once, so that one rcu_barrier after destroy is enough. */
 	if (__atomic_load_n(&ht->destroyed, __ATOMIC_ACQUIRE))
 		quiesce_table_free(ht);
@@ -393,6 +409,7 @@ void quiesce_resize_to(struct cds_lfht *ht, unsigned int order)
 
 	ht->flavor->read_lock();
 	done = order >= quiesce_shape_order(quiesce_shape(ht)) && grow(ht, order);
+	quiesce_delay();
 	__atomic_store_n(&ht->order_wanted, done ? 0 : order + 1, __ATOMIC_RELAXED);
 	if (!done)
 		request(ht);
@@ -413,6 +430,7 @@ bool quiesce_resize_hold(struct cds_lfht *ht)
 {
 	uintptr_t word = __atomic_fetch_or(&ht->request, REQUEST_HELD, __ATOMIC_SEQ_CST);
 
+	quiesce_delay();
 	if (word & REQUEST_QUEUED && give_up(request_of(word))) {
 		__atomic_store_n(&ht->request, 0, __ATOMIC_RELAXED);
 		return false;

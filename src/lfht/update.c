@@ -5,6 +5,7 @@
 
 #include <urcu/uatomic.h>
 
+#include "../delay.h"
 #include "../report.h"
 #include "lfht.h"
 
@@ -16,6 +17,7 @@ static bool commit(struct cds_lfht_node *holder, unsigned long old, unsigned lon
 {
 	bool done;
 
+	quiesce_delay();
 	cmm_smp_mb__before_uatomic_add();
 	done = quiesce_word_swap(holder, old, word);
 	cmm_smp_mb__after_uatomic_add();
@@ -74,6 +76,7 @@ static void count(struct cds_lfht *ht, long delta)
 
 static void added(struct cds_lfht *ht)
 {
+	quiesce_delay();
 	count(ht, 1);
 	quiesce_buckets_make_more(ht, 1UL << quiesce_shape_order(quiesce_shape(ht)), MAKE_MORE);
 }
@@ -127,6 +130,7 @@ static bool replace(struct cds_lfht *ht, struct cds_lfht_node *old, struct cds_l
 			return false;
 		quiesce_word_set(node, word);
 	} while (!commit(old, word, quiesce_word_to(node) | WORD_REMOVED));
+	quiesce_delay();
 	unlink_node(ht, old);
 	return true;
 }
@@ -177,6 +181,7 @@ int cds_lfht_del(struct cds_lfht *ht, struct cds_lfht_node *node)
 		if (word & WORD_REMOVED)
 			return -ENOENT;
 	} while (!commit(node, word, word | WORD_REMOVED));
+	quiesce_delay();
 	unlink_node(ht, node);
 	count(ht, -1);
 	return 0;
