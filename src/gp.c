@@ -142,16 +142,11 @@ void quiesce_unregister(struct flavor *flavor, struct reader *reader)
 		urcu_common_wake_leader(flavor->gp);
 }
 
-/*
- * [F1] A full barrier between what the writer did and what the readers' next loads see. Pairs with
- * [R2] in urcu/static/urcu-common.h; without it (1) above fails.
- */
+/* Where readers have no barrier of their own, make them have one now. */
 static void order_readers(struct flavor *flavor)
 {
 	if (flavor->has_membarrier && __atomic_load_n(flavor->has_membarrier, __ATOMIC_RELAXED))
 		quiesce_order_all_threads();
-	else
-		cmm_smp_mb();
 }
 
 /*
@@ -275,9 +270,11 @@ static void lead(struct flavor *flavor)
 	struct urcu_gp *gp = flavor->gp;
 
 	/*
-	 * [A1] Between the writers' stores and the look at who is registered; pairs with [A2] in
-	 * src/registry.c: a reader that we miss sees those stores. And after the sequence was made
-	 * odd; pairs with [T1] in src/gp.c.
+	 * [F1] A full barrier between what the writers did and what the readers' next loads see;
+	 * pairs with [R2] in urcu/static/urcu-common.h, without it (1) above fails. And before the
+	 * look at who is registered; pairs with [A1] in src/registry.c: who registers too late for
+	 * that look sees what the writers did. And after the sequence was made odd; pairs with [T1]
+	 * in src/gp.c.
 	 */
 	cmm_smp_mb();
 	if (quiesce_registry_alone(&flavor->registry, flavor->self()))
@@ -305,7 +302,7 @@ static void lead(struct flavor *flavor)
 /* ---- Who leads, and who waits ---- */
 
 /*
- * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [A1] in
+ * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [F1] in
  * src/gp.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
  * did not see, before it. Without it a grace period could begin before the caller's stores do.
  */

@@ -76,8 +76,8 @@ bool quiesce_registry_add(struct registry *registry, struct reader *reader)
 		added = true;
 		__atomic_store_n(&registry->registered, registry->registered + 1, __ATOMIC_RELAXED);
 		/*
-		 * [A2] Between the store above and the loads of the reader's sections; pairs with
-		 * [A1] in src/gp.c: a leader who misses the one has stored what the others see.
+		 * [A1] Between the store above and the loads of the reader's sections; pairs with
+		 * [F1] in src/gp.c: a leader who misses the one has stored what the others see.
 		 */
 		cmm_smp_mb();
 	}

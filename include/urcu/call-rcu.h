@@ -43,7 +43,8 @@ _URCU_EXTERN_C_BEGIN
  * else its CPU's (set_cpu_call_rcu_data), else the default one. Callbacks that one thread queues on
  * one worker run in that order, one at a time. What the caller did before happens before func.
  *
- * Never blocks and takes no lock; it may wake the worker, or start its thread: if no thread can be
+ * Never blocks and takes no lock; it may wake the worker, or start its thread, and in a flood that the
+ * worker is behind with it yields the processor now and then (sched_yield). If no thread can be
  * made (EAGAIN), that is reported once, the callback stays queued and the next call tries again.
  * May be called in a section, from a callback, from a destructor, after a fork. The thread should
  * be registered; it must be if workers come and go (free_all_cpu_call_rcu_data) at the same time.

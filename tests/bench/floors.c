@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "bench.h"
@@ -163,6 +164,30 @@ static void cache_lines(void)
 	free(lines);
 }
 
+/*
+ * The same for lines that lie like threads' own data: each in a mapping of a stack's size, at the same
+ * place in its page, so that all share a few sets of a cache.
+ */
+static void stack_lines(void)
+{
+	static const volatile char *lines[LINES];
+	const size_t size = (8UL << 20) + 4096;
+	char *stacks = mmap(NULL, LINES * size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (stacks == MAP_FAILED)
+		return;
+	for (int i = 0; i < LINES; i++) {
+		stacks[i * size + 1792] = 1;
+		lines[i] = &stacks[i * size + 1792];
+	}
+	BENCH_COST("1000 cache lines", "read, each in its own stack", {
+		for (int i = 0; i < LINES; i++)
+			(void)*lines[i];
+	});
+	munmap(stacks, LINES * size);
+}
+
 /* One step along a ring of words that no cache foresees: each waits for the one before. */
 static void miss_in(const char *name, unsigned long bytes)
 {
@@ -189,6 +214,7 @@ int main(int argc, char **argv)
 	free_in_threads(1);
 	free_in_threads(2);
 	cache_lines();
+	stack_lines();
 	miss_in("32 MB", 32UL << 20);
 	if (bench_long)
 		miss_in("512 MB", 512UL << 20);

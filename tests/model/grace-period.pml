@@ -47,8 +47,9 @@
 #define POINTER 1		/* to the object in use: its index */
 #define OBJECT 2		/* a section's store to the object it uses; the value says which */
 #define LOCK 3			/* registry.lock */
-#define CTR(r) (4 + (r))	/* reader.ctr */
-#define WORDS (4 + READERS)
+#define REGISTERED 4		/* registry.registered */
+#define CTR(r) (5 + (r))	/* reader.ctr */
+#define WORDS (5 + READERS)
 
 /* URCU_GP_COUNT, URCU_GP_STEP, URCU_GP_NEST_MASK. */
 #define COUNT 1
@@ -213,10 +214,23 @@ proctype reader(byte r)
 
 	lock(r);
 	registered[r] = 1;
+	load(r, REGISTERED, number);
+	store(r, REGISTERED, number + 1, RELAXED);
+	number = 0;
+#ifndef MUTANT_A1_WITHOUT_BARRIER
+	full_barrier(r);
+#endif
 	unlock(r);
 	use_sections();
 	lock(r);
 	registered[r] = 0;
+	load(r, REGISTERED, number);
+#ifdef MUTANT_REGISTRY_REMOVE_RELAXED
+	store(r, REGISTERED, number - 1, RELAXED);
+#else
+	store(r, REGISTERED, number - 1, RELEASE);
+#endif
+	number = 0;
 #ifndef MUTANT_REGISTRY_REMOVE_LEAVES_AWAITED
 	awaited[r] = 0;
 #endif
@@ -235,12 +249,17 @@ inline membarrier()
 	full_barrier(UPDATER)
 }
 
-/* order_readers: F1. */
-inline order_readers()
+/* The first barrier of lead. */
+inline barrier_of_lead()
 {
 #ifndef MUTANT_F1_WITHOUT_BARRIER
 	full_barrier(UPDATER);
 #endif
+	skip
+}
+
+inline order_readers()
+{
 #if FLAVOR == MEMB && !defined MUTANT_F1_WITHOUT_MEMBARRIER
 	membarrier();
 #endif
@@ -301,20 +320,17 @@ inline await_all()
 
 inline lead()
 {
-#ifndef MUTANT_REGISTRY_ALONE_WITHOUT_LOCK
-	lock(UPDATER);
+#ifndef MUTANT_F1_AFTER_REGISTRY_ALONE
+	barrier_of_lead();
 #endif
-#if READERS > 1
-	alone = !registered[0] && !registered[1];
-#else
-	alone = !registered[0];
-#endif
-#ifndef MUTANT_REGISTRY_ALONE_WITHOUT_LOCK
-	unlock(UPDATER);
-#endif
+	load(UPDATER, REGISTERED, alone);
+	alone = !alone;
 	if
 	:: alone
 	:: else ->
+#ifdef MUTANT_F1_AFTER_REGISTRY_ALONE
+		barrier_of_lead();
+#endif
 #ifdef MUTANT_G_BEFORE_F1
 		raise_number();
 		order_readers();
@@ -339,8 +355,8 @@ inline lead()
 
 proctype updater()
 {
-	byte gp = COUNT, ctr, object;
-	bit alone, looking = 1;
+	byte gp = COUNT, ctr, object, alone;
+	bit looking = 1;
 
 	do
 	:: object < GRACE_PERIODS ->

@@ -1,36 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Callers of synchronize_rcu share grace periods: quiesce_synchronize, take_turn, await_turn and
- * call_up of src/gp.c. CALLERS threads call CALLS times each. COMPLETED_ALONE is the form in which
- * who was woken looks at completed, by an acquire load, and does not take the lock to return.
+ * Callers of synchronize_rcu share grace periods: quiesce_gp_ticket, await_grace_period, take_turn,
+ * await_turn and call_up of src/gp.c. CALLERS threads call CALLS times in all.
  *
  * Claim: a caller returns only when a grace period that began after its call is over, only one is
  * led at a time, and every call returns (else: invalid end state).
  *
- * gp.lock orders all but the look of COMPLETED_ALONE, so memory is sequentially consistent here;
- * that look, an acquire load of what the leader stored with release, needs no more. A wake-up of one
- * takes any of the sleepers. No sleeper wakes without cause, which could hide one that is lost.
+ * All of these loads and stores are sequentially consistent, or a ticket's look after a full barrier
+ * [T1], and so is memory here. What the leader freed for is ordered by its store and the followers'
+ * acquire. A wake-up of one takes any of the sleepers. No sleeper wakes without cause, which could
+ * hide one that is lost.
  */
 #ifndef CALLERS
 #define CALLERS 3
 #endif
 #ifndef CALLS
-#define CALLS 2
+#define CALLS 4
 #endif
 
-byte owner;			/* of gp.lock: pid, or 0 */
-bit running;
-byte started, completed;
-byte turn[2];			/* far from wrapping */
+byte sequence;			/* far from wrapping, as is turn */
+byte turn[2];
 byte sleepers[2];
 
 /* Of the kernel: what each thread sleeps on, turn's index plus one, or 0. */
 byte bed[CALLERS + 1];
-/* Of the model alone: how many grace periods have begun, and which was the last that ended. */
-byte begun, ended;
+/* Of the model alone: how many calls are still to come; how many grace periods have begun, and which was the last that ended. */
+byte left = CALLS, begun, ended;
 
-inline acquire() { atomic { owner == 0 -> owner = _pid } }
-#define release() owner = 0
+#define WHICH(ticket) ((ticket) / 2 % 2)
 
 inline wake_all(index)
 {
@@ -54,107 +51,134 @@ inline wake_one(index)
 	}
 }
 
+#ifdef MUTANT_CALL_UP_LEAVES_TURN
+#define CHANGE_TURN(index) skip
+#else
+#define CHANGE_TURN(index) turn[index]++
+#endif
+
+inline call_up_all(index)
+{
+	if
+	:: sleepers[index] -> CHANGE_TURN(index); wake_all(index)
+	:: else
+	fi
+}
+
+inline call_up_one(index)
+{
+	if
+	:: sleepers[index] -> CHANGE_TURN(index); wake_one(index)
+	:: else
+	fi
+}
+
 inline lead()
 {
 	atomic { assert(begun == ended); begun++; mine = begun };
 	ended = mine
 }
 
-inline call_up()
-{
-#ifndef MUTANT_CALL_UP_LEAVES_TURN
-	turn[number % 2]++;
-#endif
-#ifndef MUTANT_CALL_UP_LEAVES_NEXT
-	turn[(number + 1) % 2]++;
-#endif
-	done = sleepers[number % 2];
-	next = sleepers[(number + 1) % 2]
-}
-
-/* Wakes the sleepers after unlocking; a look and a wake-up of nobody are one. */
+/* The sequence is odd; seen is what it was before. */
 inline take_turn()
 {
-#ifndef MUTANT_TAKE_TURN_TELLS_NOBODY
-	running = 1;
-#endif
-	started = number;
-	release();
 	lead();
-	acquire();
-#ifndef MUTANT_TAKE_TURN_LEAVES_RUNNING
-	running = 0;
+#ifndef MUTANT_W1_AFTER_LOOK
+	sequence = seen + 2;
 #endif
-	completed = number;
-	call_up();
-	release();
-	if :: done -> wake_all(number % 2) :: else fi;
+#ifdef MUTANT_TAKE_TURN_WAKES_ONE
+	call_up_one(WHICH(seen + 2));
+#else
+	call_up_all(WHICH(seen + 2));
+#endif
 #ifndef MUTANT_TAKE_TURN_WAKES_NO_NEXT
-	if :: next -> wake_one((number + 1) % 2) :: else fi;
+	call_up_one(WHICH(seen + 4));
 #endif
-	done = 0; next = 0;
-	acquire()
+#ifdef MUTANT_W1_AFTER_LOOK
+	sequence = seen + 2;
+#endif
+	mine = 0
 }
+
+#ifdef MUTANT_AWAIT_TURN_COUNTS_NOBODY
+#define COUNT(by) skip
+#else
+#define COUNT(by) sleepers[WHICH(ticket)] = sleepers[WHICH(ticket)] + by
+#endif
 
 inline await_turn()
 {
-	seen = turn[number % 2];
-#ifndef MUTANT_AWAIT_TURN_COUNTS_NOBODY
-	sleepers[number % 2]++;
+#ifndef MUTANT_W2_COUNTS_LATE
+	COUNT(1);
 #endif
-	release();
-	d_step {
-		if
-		:: turn[number % 2] == seen -> bed[_pid] = number % 2 + 1
-		:: else
-		fi;
-		seen = 0
-	};
-	bed[_pid] == 0;
-#ifdef COMPLETED_ALONE
-	atomic { sleepers[number % 2]--; over = completed >= number };
-	if :: !over -> acquire() :: else fi;
-#else
-	acquire();
-#ifndef MUTANT_AWAIT_TURN_COUNTS_NOBODY
-	sleepers[number % 2]--
+#ifndef MUTANT_W2_READS_TURN_LATE
+	turned = turn[WHICH(ticket)];
 #endif
+	seen = sequence;
+#ifdef MUTANT_W2_COUNTS_LATE
+	COUNT(1);
 #endif
+#ifdef MUTANT_W2_READS_TURN_LATE
+	turned = turn[WHICH(ticket)];
+#endif
+	if
+	:: seen % 2 && seen < ticket ->
+		d_step {
+			if
+			:: turn[WHICH(ticket)] == turned -> bed[_pid] = WHICH(ticket) + 1
+			:: else
+			fi
+		};
+		bed[_pid] == 0
+	:: else
+	fi;
+	turned = 0;
+	COUNT(-1)
 }
 
 active [CALLERS + 1] proctype caller()
 {
-	byte number, seen, done, next, calls, before, mine, i;
-	bit over;
+	byte ticket, seen, turned, before, mine, i;
 
 	if
 	:: _pid == 0 -> goto end	/* no thread has the number 0 */
 	:: else
 	fi;
 	do
-	:: calls < CALLS ->
-		before = begun;
-		acquire();
-#ifdef MUTANT_SYNCHRONIZE_JOINS_RUNNING
-		number = (running -> started : started + 1);
+	:: atomic { left > 0 -> left--; before = begun };
+#ifdef MUTANT_T1_JOINS_RUNNING
+		ticket = (sequence + 2) / 2 * 2;
 #else
-		number = started + 1;
+		ticket = (sequence + 3) / 2 * 2;
 #endif
 		do
-		:: over || completed >= number -> break
-		:: else ->
+		:: seen = sequence;
 			if
-			:: running -> await_turn()
-			:: else -> take_turn()
+			:: seen >= ticket -> break
+			:: seen < ticket && seen % 2 -> await_turn()
+			:: seen < ticket && seen % 2 == 0 ->
+#ifdef MUTANT_LEADS_WITHOUT_EXCHANGE
+				sequence = seen + 1;
+				take_turn()
+#else
+				atomic {
+					if
+					:: sequence == seen -> sequence = seen + 1
+					:: else -> seen = 1
+					fi
+				};
+				if
+				:: seen % 2 == 0 -> take_turn()
+				:: else
+				fi
+#endif
 			fi
 		od;
 		atomic {
-			if :: over -> over = 0 :: else -> release() fi;
 			assert(ended > before);
-			calls++;
-			number = 0; before = 0; mine = 0
+			ticket = 0; before = 0; seen = 0
 		}
-	:: else -> break
+	:: left == 0 -> break
 	od;
 end:
 	skip
