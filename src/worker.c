@@ -11,7 +11,7 @@
 #include "wait.h"
 
 /* At most this long from the end of a round to the start of the next, to gather callbacks. */
-#define LINGER_TIME	(20 * QUIESCE_NS_PER_MS)
+#define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
 /* A helper leaves after so long without work. */
 #define HELPER_TIME	(50 * QUIESCE_NS_PER_MS)
 /* Links turned around between two looks for a pause. */
