@@ -75,6 +75,7 @@ __attribute__((destructor))
 static void end(void)
 {
 	quiesce_exit(&quiesce_mb, true);
+	quiesce_ignore_ends(&quiesce_mb);
 }
 
 FLAVOR_EXPORTS(mb, quiesce_mb)

@@ -77,6 +77,7 @@ __attribute__((destructor))
 static void end(void)
 {
 	quiesce_exit(&quiesce_memb, true);
+	quiesce_ignore_ends(&quiesce_memb);
 }
 
 FLAVOR_EXPORTS(memb, quiesce_memb)

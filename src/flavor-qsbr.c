@@ -107,6 +107,7 @@ __attribute__((destructor))
 static void end(void)
 {
 	quiesce_exit(&quiesce_qsbr, true);
+	quiesce_ignore_ends(&quiesce_qsbr);
 }
 
 FLAVOR_EXPORTS(qsbr, quiesce_qsbr)

@@ -90,6 +90,7 @@ void quiesce_init(struct flavor *flavor)
 	flavor->spin = quiesce_cpu_usable() > 1;
 	flavor->membarrier_granted = quiesce_membarrier_init();
 	quiesce_workers_init(flavor);
+	quiesce_watch_ends(flavor);
 	if (flavor->has_membarrier)
 		__atomic_store_n(flavor->has_membarrier, flavor->membarrier_granted,
 				 __ATOMIC_RELAXED);
@@ -126,6 +127,8 @@ void quiesce_register(struct flavor *flavor, struct reader *reader)
 	if (!quiesce_registry_add(&flavor->registry, reader))
 		quiesce_report("urcu_%s_register_thread: the thread is registered already",
 			       flavor->name);
+	else if (!flavor->attend)
+		quiesce_watch_thread(flavor);
 }
 
 void quiesce_unregister(struct flavor *flavor, struct reader *reader)

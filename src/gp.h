@@ -18,6 +18,7 @@
  *	thread.c	the threads that do it, and their pause and stop
  *	call-rcu.c	the call_rcu interface		barrier.c	rcu_barrier
  *	defer.c		defer_rcu			polling.c	grace periods asked about
+ *	ended.c		threads that forgot to unregister
  *	fork.c		fork hooks			exit.c		the end of the process
  *	wait.c, membarrier.c, cpu.c, report.c	what is asked of the system
  *
@@ -93,6 +94,7 @@ struct fork_state {
 struct thread_state {
 	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
+	int destructors;		/* how often ended.c was called as it ends */
 };
 
 struct flavor {
@@ -124,6 +126,8 @@ struct flavor {
 
 	bool membarrier_granted;	/* by the kernel; written by init */
 	bool spin;			/* there is another CPU for the reader; written by init */
+	bool has_thread_end;		/* written by init, and at exit */
+	pthread_key_t thread_end;	/* of ended.c */
 	pid_t pid;			/* the process that readers and workers are of */
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));
@@ -161,6 +165,11 @@ void quiesce_init(struct flavor *flavor);
 /* rcu_register_thread and rcu_unregister_thread for a reader that the caller owns. */
 void quiesce_register(struct flavor *flavor, struct reader *reader);
 void quiesce_unregister(struct flavor *flavor, struct reader *reader);
+
+/* Be told of threads that end registered: from init on; the calling thread; not after exit. */
+void quiesce_watch_ends(struct flavor *flavor);
+void quiesce_watch_thread(struct flavor *flavor);
+void quiesce_ignore_ends(struct flavor *flavor);
 
 /* synchronize_rcu. */
 void quiesce_synchronize(struct flavor *flavor);

@@ -35,6 +35,25 @@ static void name_thread(const struct worker *worker)
 	pthread_setname_np(pthread_self(), name);
 }
 
+/*
+ * A callback has ended the thread (pthread_exit), though it must return. Nobody shall wait for that
+ * thread: another one goes on with what is left.
+ */
+static void give_up(void *arg)
+{
+	struct worker *worker = arg;
+	struct flavor *flavor = worker->queue->flavor;
+
+	quiesce_report("urcu_%s_call_rcu: a callback called pthread_exit", flavor->name);
+	quiesce_worker_abandon(worker);
+	flavor->api->unregister_thread();
+	current = NULL;
+	pthread_detach(pthread_self());
+	__atomic_fetch_and(&worker->state, ~WORKER_THREAD, __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
+	quiesce_worker_start(worker->queue, worker);
+}
+
 /* A cancel that comes in a callback, or came before, must not end the thread. */
 static void *serve(void *arg)
 {
@@ -49,7 +68,9 @@ static void *serve(void *arg)
 	flavor->thread()->worker = worker->queue;
 	flavor->api->register_thread();
 	quiesce_suspend(flavor);
+	pthread_cleanup_push(give_up, worker);
 	quiesce_worker_run(worker);
+	pthread_cleanup_pop(0);
 	flavor->api->unregister_thread();
 	quiesce_delay();
 	/* LEFT comes as THREAD goes: nobody makes another thread without joining this one. */

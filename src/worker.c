@@ -475,6 +475,17 @@ void quiesce_worker_run_once(struct worker *worker)
 	work(worker);
 }
 
+/* The callback that ended the thread was out of its shard, which is the first that is ripe. */
+void quiesce_worker_abandon(struct worker *worker)
+{
+	struct shard *shard = worker->ripe;
+
+	if (shard && !shard->batch && !shard->taken)
+		tell_done(shard);
+	worker->ripe = NULL;
+	become_free(worker);
+}
+
 /* ---- In a fork hook, while another thread forks ---- */
 
 void quiesce_worker_step_aside(void)

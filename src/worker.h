@@ -166,6 +166,9 @@ void quiesce_worker_run(struct worker *worker);
 /* Serve one round. */
 void quiesce_worker_run_once(struct worker *worker);
 
+/* For a thread that ends in the middle of a round: leave all whole and count as not busy. */
+void quiesce_worker_abandon(struct worker *worker);
+
 /* Set bits in a worker's state and wake it if it sleeps. */
 void quiesce_worker_ask(struct worker *worker, int32_t bits);
 

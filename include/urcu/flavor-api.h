@@ -8,8 +8,9 @@
  * waits for the program's next one, and callbacks that the calling thread runs put it off. Workers
  * are not cancelled. While cancelability is asynchronous nothing may be called but rcu_read_lock and
  * rcu_read_unlock. A thread that ends by pthread_exit or a cancel leaves its section and unregisters
- * in a cleanup handler (pthread_cleanup_push); only bp does the latter by itself. A callback returns:
- * it does not end the thread that runs it.
+ * in a cleanup handler (pthread_cleanup_push) or a destructor of thread-specific data; only bp does
+ * the latter by itself. One that forgets is reported, and unregistered as it ends. A callback returns:
+ * one that ends the thread which runs it (pthread_exit) is reported, and the others run on another.
  *
  * "In a section" below means: between the outermost rcu_read_lock and its rcu_read_unlock.
  */

@@ -384,6 +384,82 @@ START_TEST(bp_reports_a_thread_that_ends_in_a_section)
 END_TEST
 #endif
 
+#ifndef TEST_BP
+static void *end_registered(void *in_section)
+{
+	rcu_register_thread();
+	if (in_section)
+		rcu_read_lock();
+	return NULL;
+}
+
+START_TEST(a_thread_that_ends_registered_is_reported_and_forgotten)
+{
+	join(start_thread(end_registered, _i ? &_i : NULL));
+	MUST(has_reported("_unregister_thread: not called by a thread that ended registered"));
+	forget_reports();
+	synchronize_rcu();
+	all_is_well();
+}
+END_TEST
+
+static void unregister(void *arg)
+{
+	(void)arg;
+	rcu_unregister_thread();
+}
+
+static void *unregister_late(void *key)
+{
+	rcu_register_thread();
+	MUST(pthread_setspecific(*(pthread_key_t *)key, key) == 0);
+	return NULL;
+}
+
+/* The library's destructor runs before this one, which is younger, in each round. */
+START_TEST(a_thread_may_unregister_in_a_destructor)
+{
+	pthread_key_t key;
+
+	MUST(pthread_key_create(&key, unregister) == 0);
+	join(start_thread(unregister_late, &key));
+	MUST(pthread_key_delete(key) == 0);
+	all_is_well();
+}
+END_TEST
+#endif
+
+/* ---- Callbacks that do not return ---- */
+
+static void end_the_worker(struct rcu_head *head)
+{
+	(void)head;
+	pthread_exit(NULL);
+}
+
+/* In the middle of a batch, as the last of it, and on a worker that was made for it. */
+START_TEST(callbacks_outlive_one_that_ends_its_thread)
+{
+	struct call_rcu_data *worker = _i == 2 ? create_call_rcu_data(0, -1) : NULL;
+	static struct rcu_head end;
+
+	set_thread_call_rcu_data(worker);
+	queue_all(counted, 1000);
+	call_rcu(&end, end_the_worker);
+	if (_i != 1)
+		queue_all(counted + 1000, 1000);
+	/* Without anybody's asking. */
+	if (_i != 1)
+		await_value(&counted[1999].runs, 1);
+	finish(counted, _i == 1 ? 1000 : 2000);
+	MUST(has_reported("_call_rcu: a callback called pthread_exit"));
+	forget_reports();
+	set_thread_call_rcu_data(NULL);
+	call_rcu_data_free(worker);
+	all_is_well();
+}
+END_TEST
+
 /* ---- Deferred calls ---- */
 
 static void *end_with_deferred_calls(void *arg)
@@ -428,7 +504,11 @@ int main(void)
 	tcase_add_loop_test(tcase, a_cleanup_handler_leaves_the_section_of_a_thread_that_ends, 0, 3);
 #ifdef TEST_BP
 	tcase_add_test(tcase, bp_reports_a_thread_that_ends_in_a_section);
+#else
+	tcase_add_loop_test(tcase, a_thread_that_ends_registered_is_reported_and_forgotten, 0, 2);
+	tcase_add_test(tcase, a_thread_may_unregister_in_a_destructor);
 #endif
+	tcase_add_loop_test(tcase, callbacks_outlive_one_that_ends_its_thread, 0, 3);
 	tcase_add_loop_test(tcase, deferred_calls_of_a_thread_that_ended_run_and_are_reported, 0, 2);
 	return run_suite(suite);
 }

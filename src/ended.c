@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that end registered. Their readers lie in memory of the thread, which goes away, so each is
+ * reported and taken out of the registry. bp's threads never unregister; flavor-bp.c has its own way.
+ */
+#include <limits.h>
+
+#include <urcu/flavor.h>
+
+#include "gp.h"
+#include "report.h"
+
+/*
+ * The last round of destructors: in the ones before it the program may unregister the thread in a
+ * destructor of its own (pthread_key_create(3)).
+ */
+static void end_thread(void *arg)
+{
+	struct flavor *flavor = arg;
+	struct thread_state *thread = flavor->thread();
+
+	if (!flavor->self())
+		return;
+	if (++thread->destructors < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	    pthread_setspecific(flavor->thread_end, flavor) == 0)
+		return;
+	quiesce_report("urcu_%s_unregister_thread: not called by a thread that ended registered",
+		       flavor->name);
+	flavor->api->unregister_thread();
+}
+
+void quiesce_watch_ends(struct flavor *flavor)
+{
+	if (!flavor->attend && !flavor->has_thread_end)
+		flavor->has_thread_end = pthread_key_create(&flavor->thread_end, end_thread) == 0;
+}
+
+/* Without memory for it nobody watches this thread: nothing that it does is any different. */
+void quiesce_watch_thread(struct flavor *flavor)
+{
+	flavor->thread()->destructors = 0;
+	if (flavor->has_thread_end)
+		pthread_setspecific(flavor->thread_end, flavor);
+}
+
+void quiesce_ignore_ends(struct flavor *flavor)
+{
+	if (flavor->has_thread_end)
+		pthread_key_delete(flavor->thread_end);
+	flavor->has_thread_end = false;
+}
