@@ -184,7 +184,7 @@ run_port() {
 	slowness=1
 	case $runner in qemu*) slowness=10 ;; esac
 	CK_TIMEOUT_MULTIPLIER=$slowness make -k -s -j"$(nproc)" -C "$work/build" check V=0 \
-		TESTS="$tests" T_LOG_COMPILER="timeout -k 5 $((slowness * 120)) $runner" \
+		TESTS="$tests" T_LOG_COMPILER="timeout -k 5 1800 $runner" \
 		> "$work/check.log" 2>&1
 	# shellcheck disable=SC2086 # a list of words
 	results $tests
