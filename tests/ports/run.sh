@@ -113,7 +113,7 @@ judge() {
 		}
 		function excuse(text,    name) {
 			for (name in may)
-				if (text ~ ":" name ":")
+				if (text ~ ":" name)
 					return may[name]
 			return ""
 		}
@@ -130,11 +130,13 @@ judge() {
 	' "$here/left-out.tsv" "$3"
 }
 
+# All of Makefile.inc.
 tests_of_build() {
 	# shellcheck disable=SC2016 # a make variable
 	make -s -C "$work/build" --eval='list-tests: ; @printf "%s\n" $(BUILT_TESTS)' list-tests
 }
 
+# results TEST...
 results() {
 	for test in "$@"; do
 		name=${test#tests/bin/}
@@ -149,7 +151,8 @@ results() {
 # There is no port without thread-local storage, and configure says so.
 refuses_no_tls() {
 	mkdir -p "$work/build" && cd "$work/build" || return 1
-	! "$top/configure" -q CC=gcc CFLAGS="$(field "$port" 5)" && grep -q 'no thread-local storage' config.log
+	! "$top/configure" -q CC=gcc CFLAGS="$(field "$port" 5)" &&
+		grep -q 'no thread-local storage' config.log
 }
 
 run_port() {
