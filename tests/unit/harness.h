@@ -448,7 +448,8 @@ static inline int usable_cpu(unsigned int number)
 static inline void refuse(int number, int arg, unsigned int value, int error, unsigned int flags)
 {
 	unsigned int low = offsetof(struct seccomp_data, args) +
-			   8u * (unsigned int)(arg < 0 ? 0 : arg);
+			   8u * (unsigned int)(arg < 0 ? 0 : arg) +
+			   4u * (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 3),
@@ -463,13 +464,18 @@ static inline void refuse(int number, int arg, unsigned int value, int error, un
 	want(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0);
 }
 
+/* What mmap calls on 32-bit machines. */
+#ifndef SYS_mmap2
+#define SYS_mmap2 SYS_mmap
+#endif
+
 /* No mapping of a page, so that a registry cannot grow. False: sanitizers cannot live so. */
 static inline bool refuse_pages(void)
 {
 #if SLOW_BUILD
 	return false;
 #else
-	refuse(SYS_mmap, 1, (unsigned int)sysconf(_SC_PAGESIZE), ENOMEM, 0);
+	refuse(SYS_mmap2, 1, (unsigned int)sysconf(_SC_PAGESIZE), ENOMEM, 0);
 	return true;
 #endif
 }

@@ -28,11 +28,13 @@ static inline int match_key(struct cds_lfht_node *node, const void *key)
 
 static inline unsigned long spread(unsigned long key)
 {
-	key ^= key >> 33;
-	key *= (unsigned long)0xff51afd7ed558ccdULL;
-	key ^= key >> 33;
-	key *= (unsigned long)0xc4ceb9fe1a85ec53ULL;
-	return key ^ key >> 33;
+	uint64_t wide = key;
+
+	wide ^= wide >> 33;
+	wide *= 0xff51afd7ed558ccdULL;
+	wide ^= wide >> 33;
+	wide *= 0xc4ceb9fe1a85ec53ULL;
+	return (unsigned long)(wide ^ wide >> 33);
 }
 
 static inline struct item *item_new(unsigned long key)

@@ -240,7 +240,7 @@ struct flood {
 	struct watched w;
 	struct tally tally;
 	pthread_barrier_t full;
-	unsigned int servers;
+	unsigned int servers, pouring;
 };
 
 static struct flood flood;
@@ -259,6 +259,7 @@ static void run_in_flood(struct rcu_head *head)
 static void *pour(void *arg)
 {
 	(void)arg;
+	pin_to(usable_cpu(raise_by(flood.pouring, 1)));
 	raise_by(flood.tally.queued, FLOODING);
 	for (int i = 0; i < FLOODING; i++) {
 		struct job *job = malloc(sizeof(*job));
@@ -271,13 +272,16 @@ static void *pour(void *arg)
 	return NULL;
 }
 
-/* While a reader holds the first grace period up, enough gathers for a helper to be called. */
+/*
+ * While a reader holds the first grace period up, enough gathers for a helper to be called, from
+ * more than one CPU.
+ */
 START_TEST(helpers_serve_a_flood_and_leave_again)
 {
 	unsigned long before = gp_number();
 	static struct team team;
 
-	if (sysconf(_SC_NPROCESSORS_CONF) < 2)
+	if (usable_cpu(0) == usable_cpu(1))
 		return;
 	watched_init(&flood.w);
 	pthread_barrier_init(&flood.full, NULL, LINES + 1);

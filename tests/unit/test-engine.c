@@ -182,6 +182,12 @@ static void choose_form(int number)
 	want(gp_number() % URCU_GP_STEP == URCU_GP_COUNT);
 }
 
+START_TEST(short_numbers_take_two_passes)
+{
+	want(flavor->passes == (CAA_BITS_PER_LONG >= 64 ? 1 : 2));
+}
+END_TEST
+
 START_TEST(either_form_protects_readers)
 {
 	static struct stress s;
@@ -571,6 +577,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, registry_awaits_exactly_the_older_readers, 0, 2);
 	tcase_add_test(tc, registry_knows_who_is_alone_and_can_start_anew);
+	tcase_add_test(tc, short_numbers_take_two_passes);
 	tcase_add_loop_test(tc, either_form_protects_readers, 0, 2);
 	tcase_add_loop_test(tc, number_may_wrap_while_readers_are_in_sections, 0, 2);
 	tcase_add_loop_test(tc, number_may_wrap_under_load, 0, 2);

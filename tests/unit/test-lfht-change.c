@@ -121,7 +121,7 @@ START_TEST(replace_returns_whether_it_did_and_why_not)
 	cds_lfht_lookup(ht, 5, match_key, &key, &iter);
 	stale = iter;
 	want(cds_lfht_replace(ht, &iter, 6, match_key, &key, &items[1].node) == -EINVAL);
-	want(cds_lfht_replace(ht, &iter, 5 | 1UL << 63, match_key, &key, &items[1].node) == -EINVAL);
+	want(cds_lfht_replace(ht, &iter, 5 | ~(~0UL >> 1), match_key, &key, &items[1].node) == -EINVAL);
 	want(cds_lfht_replace(ht, &iter, 5, match_key, &none, &items[1].node) == -EINVAL);
 	want(cds_lfht_replace(ht, &iter, 5, match_none, &key, &items[1].node) == -EINVAL);
 	want(find(ht, 5, 1) == &items[0] && count_all(ht) == 1);
@@ -241,9 +241,9 @@ static unsigned long model_hash(const struct model *model, unsigned long key)
 	case 0:
 		return spread(key);
 	case 1:		/* few values, in the upper bits alone */
-		return key % 5 << 61;
+		return key % 5 << (CAA_BITS_PER_LONG - 3);
 	default:	/* many, in both halves */
-		return (key % 7) << 48 | key % 11;
+		return (key % 7) << 3 * CAA_BITS_PER_LONG / 4 | key % 11;
 	}
 }
 

@@ -200,12 +200,13 @@ END_TEST
 
 START_TEST(hashes_that_differ_in_any_bits_are_told_apart)
 {
-	static const unsigned long corner[] = {
-		0, ~0UL, 1, 1UL << 63, ~0UL >> 1, ~1UL, 1UL << 16, 1UL << 32, 1UL << 48,
-		1UL << 16 | 5, 1UL << 32 | 5, 1UL << 48 | 5, 5, 0xffffUL, 0xffffUL << 16,
-		0xffffUL << 32, 0xffffUL << 48, (0xffffUL << 48) + 5, 0x5555555555555555UL,
+	enum { BITS = CAA_BITS_PER_LONG, Q = BITS / 4 };
+	const unsigned long low = (1UL << Q) - 1, corner[] = {
+		0, ~0UL, 1, ~(~0UL >> 1), ~0UL >> 1, ~1UL, 1UL << Q, 1UL << 2 * Q, 1UL << 3 * Q,
+		1UL << Q | 5, 1UL << 2 * Q | 5, 1UL << 3 * Q | 5, 5, low, low << Q,
+		low << 2 * Q, low << 3 * Q, (low << 3 * Q) + 5, ~0UL / 3,
 	};
-	enum { CORNERS = sizeof(corner) / sizeof(corner[0]), BITS = 64, ALL = CORNERS + 3 * BITS };
+	enum { CORNERS = sizeof(corner) / sizeof(corner[0]), ALL = CORNERS + 3 * BITS };
 	static struct item items[ALL];
 	unsigned long met[ALL];
 
@@ -310,7 +311,7 @@ static void check_runs(struct cds_lfht *ht)
 
 START_TEST(duplicates_are_all_found_with_others_of_their_hash_between)
 {
-	static const unsigned long hashes[] = { 0, ~0UL, 1UL << 63, 0x123456789abcdefUL };
+	static const unsigned long hashes[] = { 0, ~0UL, ~(~0UL >> 1), ~0UL / 7 };
 	static struct item items[200];
 
 	for (unsigned int s = 0; s < SCHEMES; s++)

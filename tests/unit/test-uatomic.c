@@ -333,14 +333,23 @@ START_TEST(test_other_sizes)
 }
 END_TEST
 
+/* The largest that the machine has atomic operations for. */
+#if __SIZEOF_LONG__ == 8
+typedef double floating;
+typedef int half;
+#else
+typedef float floating;
+typedef short half;
+#endif
+
 /* What is no number can be read, set, exchanged and compared, bit by bit. */
 START_TEST(test_float_and_structure)
 {
-	struct pair { int a, b; } __attribute__((__aligned__(sizeof(long)))) pair = { 1, 2 };
+	struct pair { half a, b; } __attribute__((__aligned__(sizeof(long)))) pair = { 1, 2 };
 	struct small { unsigned char a, b; } small[2] = { { 3, 4 }, { 5, 6 } };
 	const struct small *cp = &small[1];
 	volatile float f = 0.5f;
-	double d = 1.5;
+	floating d = 1.5;
 
 	uatomic_set(&f, 2.5f);
 	ck_assert(uatomic_read(&f) == 2.5f && CMM_LOAD_SHARED(f) == 2.5f);
@@ -351,7 +360,7 @@ START_TEST(test_float_and_structure)
 	ck_assert(uatomic_cmpxchg(&d, 4.25, 2.0) == 4.25 && d == 2.0);
 	ck_assert(CMM_STORE_SHARED(d, 7.5) == 7.5 && d == 7.5);
 	assert_type(uatomic_read(&f), float);
-	assert_type(uatomic_xchg(&d, 0), double);
+	assert_type(uatomic_xchg(&d, 0), floating);
 
 	pair = uatomic_xchg(&pair, ((struct pair) { 8, 9 }));
 	ck_assert(pair.a == 1 && pair.b == 2);

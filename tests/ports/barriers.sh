@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Disassemble what orders readers and writers, for each machine in barriers.tsv whose compiler is
+# here, and check that it holds the instruction that its order needs. TAP.
+# Usage: barriers.sh [OUT]: the table is written to OUT/barriers.md.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+if [ $# = 0 ]; then
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+else
+	mkdir -p "$1"
+	work=$(cd "$1" && pwd)
+fi
+# shellcheck source=tests/tap.inc
+. "$top/tests/tap.inc"
+
+# Function, and what its order needs: release, acquire, a full barrier; or one more of these than
+# memb_read_lock has, which leaves it to membarrier: where a release is the full barrier, that tells.
+cat > "$work/functions" <<'TXT'
+mb_read_lock added
+mb_read_unlock release
+memb_read_lock release
+memb_read_lock_refused added
+qsbr_quiescent_state added
+in_older_section acquire
+order_readers full
+lead full
+sleep_until_woken full
+quiesce_gp_ticket full
+quiesce_registry_add full
+smp_mb full
+xchg full
+add_return full
+TXT
+
+# instructions COMPILER OBJDUMP: "FUNCTION<tab>INSTRUCTION" a line, in order. The engine is compiled
+# without inlining, so that its parts stay apart.
+instructions() {
+	for source in "$here/barriers.c" "-fno-inline $top/src/gp.c" "-fno-inline $top/src/registry.c"; do
+		# shellcheck disable=SC2086 # lists of words
+		$1 -std=gnu11 -O2 -D_GNU_SOURCE -I"$top/include" -I"$top/src" -c $source \
+			-o "$work/object.o" && $2 -d --no-show-raw-insn "$work/object.o" || return 1
+	done | awk '
+		/^[0-9a-f]+ <[^.].*>:$/ { name = $2; gsub(/[<>:]|\.(isra|part|constprop).*/, "", name) }
+		/^ *[0-9a-f]+:\t/ {
+			sub(/^ *[0-9a-f]+:[\t ]+/, "")
+			gsub(/[\t ]+/, " ")
+			sub(/ *(#|\/\/|;).*/, "")
+			sub(/ $/, "")
+			print name "\t" $0
+		}'
+}
+
+# of FUNCTION PATTERN: how many of its instructions match.
+of() {
+	awk -F '\t' -v name="$1" -v pattern="$2" '$1 == name && $2 ~ pattern { count++ }
+		END { print count + 0 }' "$work/instructions"
+}
+
+# holds MACHINE FUNCTION NEED PATTERN
+holds() {
+	least=1
+	[ "$3" != added ] || least=$(($(of memb_read_lock "$4") + 1))
+	[ "$(of "$2" "$4")" -ge $least ]
+	result $? "$1: $2: $3"
+}
+
+# The instructions that order, as a cell of the table.
+cell() {
+	awk -F '\t' -v name="$1" -v shown="$2" '
+		$1 != name || $2 !~ shown || / %ax,%ax/ { next }
+		{ split($2, words, " "); text = words[1] (words[1] ~ /^(dmb|fence|lock|bcr)/ ? " " words[2] : "") }
+		{ sub(/ $/, "", text); cell = cell (cell ? "; " : "") text }
+		END { print cell ? "`" cell "`" : "-" }' "$work/instructions"
+}
+
+machine() {
+	set -- "$1" "$2" "$3" "$4" "$5" "$6" "$7"
+	command -v "${2%% *}" >/dev/null || { skip "$1" "no ${2%% *}"; return; }
+	instructions "$2" "$3" > "$work/instructions" 2> "$work/log"
+	result $? "$1: compiles" || return
+	machines="$machines $1"
+	while read -r function need; do
+		case $need in
+		full|added) pattern=$4 ;;
+		release) pattern=$5 ;;
+		acquire) pattern=$6 ;;
+		esac
+		holds "$1" "$function" "$need" "$pattern"
+		cell "$function" "$7" > "$work/cell-$1-$function"
+	done < "$work/functions"
+}
+
+table() {
+	printf '| |'
+	# shellcheck disable=SC2086 # a list of words
+	printf ' %s |' $machines
+	printf '\n| --- |'
+	for name in $machines; do printf ' --- |'; done
+	echo
+	while read -r function need; do
+		# shellcheck disable=SC2016 # quotes of Markdown
+		printf '| `%s` (%s) |' "$function" "$need"
+		for name in $machines; do printf ' %s |' "$(cat "$work/cell-$name-$function")"; done
+		echo
+	done < "$work/functions"
+}
+
+machines=
+tab=$(printf '\t')
+grep -v '^#' "$here/barriers.tsv" > "$work/machines"
+while IFS=$tab read -r name compiler objdump full release acquire shown <&3; do
+	machine "$name" "$compiler" "$objdump" "$full" "$release" "$acquire" "$shown"
+done 3< "$work/machines"
+table > "$work/barriers.md"
+plan
