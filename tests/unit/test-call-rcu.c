@@ -240,7 +240,7 @@ struct flood {
 	struct watched w;
 	struct tally tally;
 	pthread_barrier_t full;
-	unsigned int servers;
+	unsigned int servers, producers;
 };
 
 static struct flood flood;
@@ -256,9 +256,11 @@ static void run_in_flood(struct rcu_head *head)
 	job_run(head);
 }
 
+/* On its own processor: a helper serves the producers of others. */
 static void *pour(void *arg)
 {
 	(void)arg;
+	pin_to(usable_cpu(raise_by(flood.producers, 1)));
 	raise_by(flood.tally.queued, FLOODING);
 	for (int i = 0; i < FLOODING; i++) {
 		struct job *job = malloc(sizeof(*job));
