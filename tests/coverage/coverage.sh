@@ -18,6 +18,7 @@ cd "$directory"
 flags="-O0 -g --coverage -fprofile-update=atomic -include $source/tests/coverage/dump.h"
 [ -f Makefile ] || "$source/configure" -q --prefix="$directory/root" CC="$CC" CFLAGS="$flags"
 make -s -j"$jobs" V=0
+rm -f ./*conftest.gc*
 find . -name '*.gcda' -delete
 
 # Preloaded to what is tested alone, not to make.
