@@ -155,6 +155,15 @@ int quiesce_worker_urge(struct call_rcu_data *queue, struct worker *worker)
 	return quiesce_worker_state(worker) & WORKER_THREAD ? 0 : quiesce_worker_start(queue, worker);
 }
 
+/* For anybody, where quiesce_queue_empty is for the server. */
+static bool was_pushed_to(const struct call_rcu_data *queue)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (__atomic_load_n(&queue->shards[i].newest, __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
 void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 {
 	const struct rcu_flavor_struct *api = queue->flavor->api;
@@ -183,8 +192,11 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	quiesce_wake(&worker->state, INT_MAX);
 	pthread_setcancelstate(cancel, NULL);
 	quiesce_delay();
-	/* Who queued something meanwhile took us for its thread. */
-	if (!quiesce_queue_empty(queue))
+	/*
+	 * Who queued something meanwhile took us for its thread. What was taken is none of our concern:
+	 * it is the next server's, or that of the one who stopped us.
+	 */
+	if (was_pushed_to(queue))
 		quiesce_worker_start(queue, worker);
 }
 

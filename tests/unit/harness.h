@@ -46,6 +46,7 @@
 
 #include "../sections.h"
 
+/* With clang, tests/sanitize/sanitize.sh defines them. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define SLOW_BUILD 1
 #else

@@ -256,6 +256,7 @@ static void run_in_flood(struct rcu_head *head)
 	job_run(head);
 }
 
+/* On its own processor: a helper serves the producers of others. */
 static void *pour(void *arg)
 {
 	(void)arg;

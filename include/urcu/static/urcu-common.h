@@ -79,7 +79,7 @@ static inline void urcu_common_open(unsigned long *ctr, const struct urcu_gp *gp
  */
 static inline void urcu_common_open_fenced(unsigned long *ctr, const struct urcu_gp *gp)
 {
-#if defined(__x86_64__) || defined(__i386__) || defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) || defined(__i386__) || defined(CMM_SANITIZE_THREAD)
 	__atomic_exchange_n(ctr, __atomic_load_n(&gp->ctr, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 #else
 	urcu_common_open(ctr, gp);

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# usage: sanitize.sh SOURCES DIRECTORY [thread|address|undefined] [gcc|clang] [TEST ...]
+# Builds the library and the C tests with each sanitizer and compiler, or those named, in
+# DIRECTORY/sanitize-SANITIZER-COMPILER, and runs them, or those named (tests/bin/readers-mb.t).
+# Nothing is suppressed. The last line is "N passed, N failed", of test cases.
+set -u
+source=$1 out=$2
+shift 2
+sanitizers="thread address undefined" compilers="gcc clang"
+while [ $# -gt 0 ]; do
+	case $1 in
+	thread|address|undefined) sanitizers=$1 ;;
+	gcc|clang) compilers=$1 ;;
+	*) break ;;
+	esac
+	shift
+done
+passed=0
+failed=0
+
+# What cannot run with a sanitizer, as patterns of make.
+left_out() {
+	case $1 in
+	thread|address)
+		# They put a malloc of their own in place of the sanitizer's.
+		printf "tests/bin/fault-%% "
+		;;
+	esac
+	case $1 in
+	thread)
+		# Signals are put off until the thread calls something that blocks; readers never do.
+		printf "tests/bin/signals-%% "
+		# In the child of a process with threads, ThreadSanitizer still knows those as alive, and
+		# locks as held by them: it takes a new thread for one of the old ("dup thread with used
+		# id"), and a new lock for the old one.
+		printf "tests/bin/fork-%% tests/bin/lfht-fork-%%"
+		;;
+	esac
+}
+
+count() {
+	sed -n "s/^# $1: *//p" "$directory/test-suite.log" | tail -n 1
+}
+
+# list VARIABLE PATTERNS: those of the C tests.
+list() {
+	make -s -C "$directory" list-built-tests "$1=$2"
+}
+
+# run OPTION TEST...: with an option of the sanitizers.
+run() {
+	options=$1
+	shift
+	# A test's own process is forked by Check and may have threads all the same (die_after_fork).
+	TSAN_OPTIONS=die_after_fork=0 ASAN_OPTIONS=$options UBSAN_OPTIONS=print_stacktrace=1 \
+		$fixed make -s -k -j"$(nproc)" -C "$directory" V=0 check TESTS="$*" \
+		> "$directory/check.log" 2>&1
+	grep -E '^(FAIL|ERROR): ' "$directory/check.log"
+	ours=$(($(count FAIL) + $(count XPASS) + $(count ERROR)))
+	echo "# $sanitizer, $compiler: $(count PASS) passed, $ours failed, $(count SKIP) skipped"
+	passed=$((passed + $(count PASS)))
+	failed=$((failed + ours))
+}
+
+# sanitize SANITIZER COMPILER [TEST ...]
+sanitize() {
+	sanitizer=$1 compiler=$2
+	directory=$out/sanitize-$1-$2
+	shift 2
+	flags="-O1 -g -fno-omit-frame-pointer -fsanitize=$sanitizer"
+	# ThreadSanitizer cannot live with every layout of a process; setarch -R gives the plain one.
+	fixed=
+	case $sanitizer in
+	thread) setarch -R true 2> /dev/null && fixed="setarch -R" ;;
+	undefined) flags="$flags -fno-sanitize-recover=all" ;;
+	esac
+	# As gcc tells the program.
+	case $sanitizer-$compiler in
+	thread-clang) flags="$flags -D__SANITIZE_THREAD__" ;;
+	address-clang) flags="$flags -D__SANITIZE_ADDRESS__" ;;
+	esac
+	mkdir -p "$directory"
+	(
+		cd "$directory" || exit
+		[ -f Makefile ] || "$source/configure" -q CC="$compiler" CFLAGS="$flags" || exit
+		make -s -j"$(nproc)" V=0
+	) || { failed=$((failed + 1)); return; }
+	forks="tests/bin/fork-% tests/bin/lfht-fork-% tests/bin/exit-%"
+	if [ $# -gt 0 ]; then
+		run detect_leaks=1 "$@"
+	elif [ "$sanitizer" = address ]; then
+		# In a fork's child LeakSanitizer takes the parent's threads for running ones, and says so
+		# where tests want to hear nothing. tests/fork/leaks.sh has it look at such children.
+		run detect_leaks=1 "$(list LEFT_OUT "$(left_out address) $forks")"
+		run detect_leaks=0 "$(list CHOSEN "$forks")"
+	else
+		run detect_leaks=1 "$(list LEFT_OUT "$(left_out "$sanitizer")")"
+	fi
+}
+
+for sanitizer in $sanitizers; do
+	for compiler in $compilers; do
+		sanitize "$sanitizer" "$compiler" "$@"
+	done
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
