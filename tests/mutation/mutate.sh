@@ -85,7 +85,16 @@ program_of() {
 	echo "tests/bin/${1#sanitized:}.t"
 }
 
+# parts-FLAVOR is tests/sanitize/parts.c.
+make_parts() {
+	make -s -j"$jobs" V=0 -C "$work/sanitized" && (cd "$work/sanitized" && mkdir -p tests/bin &&
+		gcc -std=gnu11 -O1 -g -fsanitize=thread -I"$tree/include" -pthread \
+			-o "tests/bin/parts-$1.t" "$tree/tests/sanitize/parts.c" -L.libs \
+			-Wl,-rpath,"$PWD/.libs" "-lurcu-$1" -lurcu-cds -lurcu-common) 2> "$work/make.log"
+}
+
 make_test() {
+	case $1 in sanitized:parts-*) make_parts "${1#sanitized:parts-}"; return ;; esac
 	make -s -j"$jobs" V=0 -C "$work/$(directory_of "$1")" "$(program_of "$1")" > "$work/make.log" 2>&1
 }
 
