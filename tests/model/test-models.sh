@@ -106,6 +106,16 @@ found merged-waiters -DMUTANT_SYNCHRONIZE_JOINS_RUNNING
 found merged-waiters -DMUTANT_TAKE_TURN_LEAVES_RUNNING
 found merged-waiters -DMUTANT_TAKE_TURN_TELLS_NOBODY
 found merged-waiters -DMUTANT_TAKE_TURN_WAKES_NO_NEXT
+# The number of grace periods, on machines with store buffers.
+holds sequence
+holds sequence -DTSO
+found sequence -DMUTANT_A2_WITHOUT_BARRIER
+found sequence -DMUTANT_CALL_UP_LEAVES_TURN
+found sequence -DMUTANT_TAKE_TURN_WAKES_NO_NEXT
+found sequence -DMUTANT_TICKET_JOINS_RUNNING
+found sequence -DTSO -DMUTANT_T1_WITHOUT_BARRIER
+found sequence -DTSO -DMUTANT_W1_RELAXED
+found sequence -DMUTANT_W2_READS_TURN_LATE
 # The worker's state word.
 holds worker -DCALLBACKS=1 -DFORKS=3
 holds worker -DBARRIER -DCALLBACKS=1
