@@ -116,6 +116,12 @@ found sequence -DMUTANT_TICKET_JOINS_RUNNING
 found sequence -DTSO -DMUTANT_T1_WITHOUT_BARRIER
 found sequence -DTSO -DMUTANT_W1_RELAXED
 found sequence -DMUTANT_W2_READS_TURN_LATE
+# A deferred call and the callback that comes to rest.
+holds defer
+holds defer -DMEMBARRIER
+found defer -DTSO -DMUTANT_D1_WITHOUT_BARRIER
+found defer -DTSO -DMEMBARRIER -DMUTANT_D1_WITHOUT_MEMBARRIER
+found defer -DTSO -DMUTANT_D2_WITHOUT_BARRIER
 # The worker's state word.
 holds worker -DCALLBACKS=1 -DFORKS=3
 holds worker -DBARRIER -DCALLBACKS=1

@@ -287,6 +287,50 @@ START_TEST(helper_that_has_left_is_joined_before_the_next)
 }
 END_TEST
 
+#ifdef TEST_QSBR
+/* ---- A leader that sleeps until an announcement wakes it ---- */
+
+static pid_t leader;
+
+static void *lead(void *arg)
+{
+	put(leader, gettid());
+	synchronize_rcu();
+	return arg;
+}
+
+/* Whether a thread of this process sleeps, as the kernel says. */
+static bool sleeps(pid_t thread)
+{
+	char path[64], text[256] = "", *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	file = fopen(path, "r");
+	want(file && fgets(text, sizeof(text), file) && (end = strrchr(text, ')')));
+	fclose(file);
+	return end[2] == 'S';
+}
+
+START_TEST(every_announcement_wakes_the_leader)
+{
+	static void (*const announce[])(void) = {
+		rcu_quiescent_state, rcu_thread_offline, rcu_thread_online,
+	};
+	pthread_t thread;
+
+	rcu_register_thread();
+	rcu_thread_online();
+	thread = start(lead, NULL);
+	await_that(get(rcu_gp.futex) == -1 && sleeps(get(leader)) && get(rcu_gp.futex) == -1);
+	announce[_i]();
+	pthread_join(thread, NULL);
+	rcu_thread_offline();
+	rcu_unregister_thread();
+}
+END_TEST
+#endif
+
 int main(void)
 {
 	Suite *suite = suite_create("asked-" FLAVOR);
@@ -299,6 +343,9 @@ int main(void)
 	tcase_add_test(tc, producer_of_a_backlog_says_where_it_is_and_of_a_flood_gives_way);
 	tcase_add_test(tc, grace_period_is_over_between_two_callbacks_of_a_batch);
 	tcase_add_test(tc, queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before);
+#ifdef TEST_QSBR
+	tcase_add_loop_test(tc, every_announcement_wakes_the_leader, 0, 3);
+#endif
 	tcase_add_test(tc, helper_that_has_left_is_joined_before_the_next);
 	return run_suite(suite);
 }
