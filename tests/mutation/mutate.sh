@@ -4,12 +4,12 @@
 # notices. Writes a table; fails if a mutation does not apply or build, or if no test notices one
 # that is not listed as equivalent.
 # Usage: mutate.sh DIRECTORY [NAME...]: everything is made below DIRECTORY; the table is
-# DIRECTORY/mutations.md.
+# DIRECTORY/mutations.md. LIST names another list.
 set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
 work=$1
 shift
-list=$source/tests/mutation/list
+list=${LIST:-$source/tests/mutation/list}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 tree=$work/tree

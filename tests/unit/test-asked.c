@@ -93,7 +93,7 @@ static void post(struct rcu_head *head)
 	sem_post(&errand->done);
 }
 
-/* A barrier makes the worker's thread, and asks it to hurry; nobody else ever does. */
+/* It is asked to hurry between two callbacks, and forgets it with the next. */
 START_TEST(idle_worker_is_woken_by_a_callback_and_need_not_hurry)
 {
 	struct worker *worker = &standard_queue()->workers[0];
@@ -103,7 +103,8 @@ START_TEST(idle_worker_is_woken_by_a_callback_and_need_not_hurry)
 	for (int i = 0; i < 3; i++) {
 		call_rcu(&errand.head, post);
 		await(&errand.done);
-		rcu_barrier();
+		await_that(get(worker->state) & WORKER_IDLE);
+		want(quiesce_worker_urge(standard_queue(), worker) == 0);
 		await_that(get(worker->state) & WORKER_IDLE);
 	}
 }

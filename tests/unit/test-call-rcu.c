@@ -256,9 +256,13 @@ static void run_in_flood(struct rcu_head *head)
 	job_run(head);
 }
 
+/* On all CPUs in turn: a helper is called for producers of another CPU. */
 static void *pour(void *arg)
 {
+	static unsigned int number;
+
 	(void)arg;
+	pin_to(usable_cpu(raise_by(number, 1)));
 	raise_by(flood.tally.queued, FLOODING);
 	for (int i = 0; i < FLOODING; i++) {
 		struct job *job = malloc(sizeof(*job));
