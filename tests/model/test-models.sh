@@ -109,6 +109,22 @@ found merged-waiters -DMUTANT_AWAIT_TURN_COUNTS_NOBODY
 found merged-waiters -DMUTANT_CALL_UP_LEAVES_TURN
 found merged-waiters -DMUTANT_TAKE_TURN_WAKES_NO_NEXT
 found merged-waiters -DMUTANT_TAKE_TURN_WAKES_ONE
+# The number of grace periods, on machines with store buffers.
+holds sequence
+holds sequence -DTSO
+found sequence -DMUTANT_A1_WITHOUT_BARRIER
+found sequence -DMUTANT_CALL_UP_LEAVES_TURN
+found sequence -DMUTANT_TAKE_TURN_WAKES_NO_NEXT
+found sequence -DMUTANT_TICKET_JOINS_RUNNING
+found sequence -DTSO -DMUTANT_T1_WITHOUT_BARRIER
+found sequence -DTSO -DMUTANT_W1_RELAXED
+found sequence -DMUTANT_W2_READS_TURN_LATE
+# A deferred call and the callback that comes to rest.
+holds defer
+holds defer -DMEMBARRIER
+found defer -DTSO -DMUTANT_D1_WITHOUT_BARRIER
+found defer -DTSO -DMEMBARRIER -DMUTANT_D1_WITHOUT_MEMBARRIER
+found defer -DTSO -DMUTANT_D2_WITHOUT_BARRIER
 # The worker's state word.
 holds worker -DCALLBACKS=1 -DFORKS=3
 holds worker -DBARRIER -DCALLBACKS=1

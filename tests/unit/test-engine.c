@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Inside the library: registry, both forms of the engine, the number's wrap, sleeping, sharing. */
-#include "harness.h"
+#include "inside.h"
 
 #include <sys/time.h>
 
-#include "gp.h"
 #include "wait.h"
-
-#if defined(TEST_BP)
-extern struct flavor quiesce_bp;
-static struct flavor *const flavor = &quiesce_bp;
-#elif defined(TEST_QSBR)
-extern struct flavor quiesce_qsbr;
-static struct flavor *const flavor = &quiesce_qsbr;
-#elif defined(RCU_MB)
-extern struct flavor quiesce_mb;
-static struct flavor *const flavor = &quiesce_mb;
-#else
-extern struct flavor quiesce_memb;
-static struct flavor *const flavor = &quiesce_memb;
-#endif
 
 /* ---- The registry, with readers that are no threads ---- */
 

@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Inside the library: grace periods are counted by numbers that come around. */
-#include "harness.h"
-
-#include "gp.h"
-
-#if defined(TEST_BP)
-extern struct flavor quiesce_bp;
-static struct flavor *const flavor = &quiesce_bp;
-#elif defined(TEST_QSBR)
-extern struct flavor quiesce_qsbr;
-static struct flavor *const flavor = &quiesce_qsbr;
-#elif defined(RCU_MB)
-extern struct flavor quiesce_mb;
-static struct flavor *const flavor = &quiesce_mb;
-#else
-extern struct flavor quiesce_memb;
-static struct flavor *const flavor = &quiesce_memb;
-#endif
+#include "inside.h"
 
 /* Before anybody uses them. The signed numbers' edge, then the unsigned ones'. */
 static unsigned long edge(int number)

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the library: what workers, barriers and leaders are asked for, by which bit or wake-up, one
+ * at a time. Most of these a busy program would not miss: somebody else wakes who was forgotten.
+ */
+#include "inside.h"
+
+#include <dlfcn.h>
+
+#include "wait.h"
+
+static __thread unsigned int yields, joins;
+
+/* In the place of the C library's, for us and for the flavor. */
+int sched_yield(void)
+{
+	yields++;
+	return (int)syscall(SYS_sched_yield);
+}
+
+static int (*real_join)(pthread_t, void **);
+
+static struct call_rcu_data *standard_queue(void)
+{
+	return get_default_call_rcu_data();
+}
+
+static void *barrier(void *arg)
+{
+	rcu_barrier();
+	put(*(bool *)arg, true);
+	return NULL;
+}
+
+/* ---- A callback that stays until it is let go, and holds up no grace period ---- */
+
+struct plug {
+	struct rcu_head head;
+	sem_t in, out;
+};
+
+static void plug_run(struct rcu_head *head)
+{
+	struct plug *plug = caa_container_of(head, struct plug, head);
+
+	rcu_thread_offline();
+	sem_post(&plug->in);
+	await(&plug->out);
+	rcu_thread_online();
+}
+
+static void plug_in(struct plug *plug, struct call_rcu_data *queue)
+{
+	sem_init(&plug->in, 0, 0);
+	sem_init(&plug->out, 0, 0);
+	set_thread_call_rcu_data(queue);
+	call_rcu(&plug->head, plug_run);
+	set_thread_call_rcu_data(NULL);
+	await(&plug->in);
+}
+
+/* ---- Barriers ---- */
+
+START_TEST(barrier_does_not_wait_for_workers_made_after_its_call)
+{
+	struct call_rcu_data *first = create_call_rcu_data(0, -1), *second;
+	struct plug older, younger;
+	bool returned = false;
+	pthread_t waiter;
+
+	plug_in(&older, first);
+	waiter = start(barrier, &returned);
+	/* It knows by now which was the last worker. */
+	await_that(get(first->barriers) == 1);
+	second = create_call_rcu_data(0, -1);
+	plug_in(&younger, second);
+	want(!get(returned));
+	sem_post(&older.out);
+	pthread_join(waiter, NULL);
+	sem_post(&younger.out);
+	call_rcu_data_free(first);
+	call_rcu_data_free(second);
+}
+END_TEST
+
+/* ---- Workers, asleep and at work ---- */
+
+static void post(struct rcu_head *head)
+{
+	struct errand *errand = caa_container_of(head, struct errand, head);
+
+	want(!(get(standard_queue()->workers[0].state) & WORKER_URGENT));
+	sem_post(&errand->done);
+}
+
+/* It is asked to hurry between two callbacks, and forgets it with the next. */
+START_TEST(idle_worker_is_woken_by_a_callback_and_need_not_hurry)
+{
+	struct worker *worker = &standard_queue()->workers[0];
+	struct errand errand;
+
+	sem_init(&errand.done, 0, 0);
+	for (int i = 0; i < 3; i++) {
+		call_rcu(&errand.head, post);
+		await(&errand.done);
+		await_that(get(worker->state) & WORKER_IDLE);
+		want(quiesce_worker_urge(standard_queue(), worker) == 0);
+		await_that(get(worker->state) & WORKER_IDLE);
+	}
+}
+END_TEST
+
+static void push(struct tally *tally, unsigned int count)
+{
+	while (count--)
+		queue_jobs(tally, 1);
+}
+
+/* The test is the worker. */
+START_TEST(lingering_worker_is_called_by_a_backlog_alone)
+{
+	struct worker *worker = &standard_queue()->workers[0];
+	struct tally tally = { 0, 0 };
+
+	put(worker->state, WORKER_THREAD | WORKER_LINGER);
+	push(&tally, QUIESCE_BACKLOG - 1);
+	want(get(worker->state) == (WORKER_THREAD | WORKER_LINGER));
+	push(&tally, 1);
+	want(get(worker->state) == (WORKER_THREAD | WORKER_URGENT));
+	put(worker->state, 0);
+	rcu_barrier();
+	all_ran_once(&tally);
+}
+END_TEST
+
+static bool has_backlog_from(int cpu)
+{
+	struct call_rcu_data *queue = standard_queue();
+
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		if (get(queue->shards[i].count) >= QUIESCE_BACKLOG)
+			return get(queue->shards[i].cpu) == cpu;
+	return false;
+}
+
+START_TEST(producer_of_a_backlog_says_where_it_is_and_of_a_flood_gives_way)
+{
+	struct worker *worker = &standard_queue()->workers[0];
+	struct tally tally = { 0, 0 };
+	unsigned int before;
+	int cpu = usable_cpu(1);
+
+	pin_to(cpu);
+	put(worker->state, WORKER_THREAD);
+	before = yields;
+	push(&tally, QUIESCE_FLOOD - 1);
+	want(has_backlog_from(cpu));
+	want(yields == before);
+	push(&tally, 1);
+	want(yields == before + 1);
+	push(&tally, QUIESCE_BACKLOG);
+	want(yields == before + 2);
+	put(worker->state, 0);
+	rcu_barrier();
+	all_ran_once(&tally);
+}
+END_TEST
+
+struct waiting {
+	struct rcu_head head;
+	pthread_t thread;
+	bool returned;
+};
+
+static void *synchronize(void *arg)
+{
+	struct waiting *waiting = arg;
+
+	synchronize_rcu();
+	put(waiting->returned, true);
+	return NULL;
+}
+
+static struct waiting waiting;
+
+static void begin_grace_period(struct rcu_head *head)
+{
+	unsigned long before = gp_number();
+
+	(void)head;
+	waiting.thread = start(synchronize, &waiting);
+	await_gp_since(before);
+}
+
+static void await_grace_period(struct rcu_head *head)
+{
+	(void)head;
+	await_that(get(waiting.returned));
+}
+
+/* A reader sees to it that the grace period has somebody to wait for in every flavor. */
+static void *stay_registered(void *arg)
+{
+	struct plug *plug = arg;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_read_unlock();
+	rcu_thread_offline();
+	sem_post(&plug->in);
+	await(&plug->out);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+START_TEST(grace_period_is_over_between_two_callbacks_of_a_batch)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+	struct rcu_head begin, end;
+	struct plug reader, plug;
+	pthread_t other;
+
+	sem_init(&reader.in, 0, 0);
+	sem_init(&reader.out, 0, 0);
+	other = start(stay_registered, &reader);
+	await(&reader.in);
+	plug_in(&plug, queue);
+	set_thread_call_rcu_data(queue);
+	call_rcu(&begin, begin_grace_period);
+	call_rcu(&end, await_grace_period);
+	set_thread_call_rcu_data(NULL);
+	sem_post(&plug.out);
+	rcu_barrier();
+	pthread_join(waiting.thread, NULL);
+	sem_post(&reader.out);
+	pthread_join(other, NULL);
+	call_rcu_data_free(queue);
+}
+END_TEST
+
+/* ---- Workers that end ---- */
+
+static void stay_until_stopped(struct rcu_head *head)
+{
+	sem_post(&caa_container_of(head, struct plug, head)->in);
+	await_that(get(quiesce_worker_current()->state) & WORKER_STOP);
+}
+
+START_TEST(queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before)
+{
+	for (int i = 0; i < 20; i++) {
+		struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+		struct tally tally = { 0, 0 };
+		struct plug stay;
+
+		sem_init(&stay.in, 0, 0);
+		set_thread_call_rcu_data(queue);
+		call_rcu(&stay.head, stay_until_stopped);
+		await(&stay.in);
+		queue_jobs(&tally, 50);
+		set_thread_call_rcu_data(NULL);
+		call_rcu_data_free(queue);
+		rcu_barrier();
+		all_ran_once(&tally);
+		await_that(!get(flavor->workers.list));
+	}
+}
+END_TEST
+
+int pthread_join(pthread_t thread, void **result)
+{
+	joins++;
+	return real_join(thread, result);
+}
+
+START_TEST(helper_that_has_left_is_joined_before_the_next)
+{
+	struct call_rcu_data *queue = standard_queue();
+	struct worker *helper = &queue->workers[1];
+	unsigned int before = joins;
+
+	for (int i = 0; i < 3; i++) {
+		want(quiesce_worker_start(queue, helper) == 0);
+		want(joins == before + (unsigned int)i);
+		await_that(get(helper->state) & WORKER_LEFT);
+	}
+	want(quiesce_worker_stop(helper, QUIESCE_FOREVER) && joins == before + 3);
+}
+END_TEST
+
+#ifdef TEST_QSBR
+/* ---- A leader that sleeps until an announcement wakes it ---- */
+
+static pid_t leader;
+
+static void *lead(void *arg)
+{
+	put(leader, gettid());
+	synchronize_rcu();
+	return arg;
+}
+
+/* Whether a thread of this process sleeps, as the kernel says. */
+static bool sleeps(pid_t thread)
+{
+	char path[64], text[256] = "", *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	file = fopen(path, "r");
+	want(file && fgets(text, sizeof(text), file) && (end = strrchr(text, ')')));
+	fclose(file);
+	return end[2] == 'S';
+}
+
+START_TEST(every_announcement_wakes_the_leader)
+{
+	static void (*const announce[])(void) = {
+		rcu_quiescent_state, rcu_thread_offline, rcu_thread_online,
+	};
+	pthread_t thread;
+
+	rcu_register_thread();
+	rcu_thread_online();
+	thread = start(lead, NULL);
+	await_that(get(rcu_gp.futex) == -1 && sleeps(get(leader)) && get(rcu_gp.futex) == -1);
+	announce[_i]();
+	pthread_join(thread, NULL);
+	rcu_thread_offline();
+	rcu_unregister_thread();
+}
+END_TEST
+#endif
+
+int main(void)
+{
+	Suite *suite = suite_create("asked-" FLAVOR);
+	TCase *tc = add_case(suite, "asked", 20);
+
+	*(void **)&real_join = dlsym(RTLD_NEXT, "pthread_join");
+	tcase_add_test(tc, barrier_does_not_wait_for_workers_made_after_its_call);
+	tcase_add_test(tc, idle_worker_is_woken_by_a_callback_and_need_not_hurry);
+	tcase_add_test(tc, lingering_worker_is_called_by_a_backlog_alone);
+	tcase_add_test(tc, producer_of_a_backlog_says_where_it_is_and_of_a_flood_gives_way);
+	tcase_add_test(tc, grace_period_is_over_between_two_callbacks_of_a_batch);
+	tcase_add_test(tc, queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before);
+#ifdef TEST_QSBR
+	tcase_add_loop_test(tc, every_announcement_wakes_the_leader, 0, 3);
+#endif
+	tcase_add_test(tc, helper_that_has_left_is_joined_before_the_next);
+	return run_suite(suite);
+}
