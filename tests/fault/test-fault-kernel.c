@@ -5,6 +5,13 @@
 #include <linux/futex.h>
 #include <urcu/futex.h>
 
+/* The call that programs make where time_t is wider than long. */
+#ifdef SYS_futex_time64
+#define FUTEX_CALL (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define FUTEX_CALL SYS_futex
+#endif
+
 static const int passing[] = { EINTR, EAGAIN };
 
 /* Nobody sleeps any more, in the middle of everything. */
@@ -16,7 +23,7 @@ START_TEST(waits_that_return_at_once_are_repeated)
 	stress_begin(&s, 3, 2);
 	queue_jobs(&tally, 1000);
 	for (unsigned int scope = 0; scope <= FUTEX_PRIVATE_FLAG; scope += FUTEX_PRIVATE_FLAG)
-		refuse(SYS_futex, 1, FUTEX_WAIT_BITSET | scope, passing[_i],
+		refuse(FUTEX_CALL, 1, FUTEX_WAIT_BITSET | scope, passing[_i],
 		       SECCOMP_FILTER_FLAG_TSYNC);
 	stress_go_on(200);
 	for (int i = 0; i < 100; i++) {
@@ -65,8 +72,8 @@ START_TEST(programs_futexes_work_with_the_call_and_without_it)
 	pthread_t other;
 
 	if (_i & 2) {
-		refuse(SYS_futex, 1, FUTEX_WAIT, ENOSYS, 0);
-		refuse(SYS_futex, 1, FUTEX_WAKE, ENOSYS, 0);
+		refuse(FUTEX_CALL, 1, FUTEX_WAIT, ENOSYS, 0);
+		refuse(FUTEX_CALL, 1, FUTEX_WAKE, ENOSYS, 0);
 		want(futex(&exchange.word, FUTEX_WAKE, 1, NULL, NULL, 0) < 0 && errno == ENOSYS);
 	}
 	other = start(take_other_turns, &exchange);
@@ -81,7 +88,7 @@ START_TEST(the_fallback_refuses_what_it_cannot_do)
 	struct timespec limit = { .tv_nsec = 1 };
 	int32_t word = 0;
 
-	refuse(SYS_futex, 1, FUTEX_WAIT, ENOSYS, 0);
+	refuse(FUTEX_CALL, 1, FUTEX_WAIT, ENOSYS, 0);
 	errno = 0;
 	want(calls[_i](&word, FUTEX_WAIT, 0, &limit, NULL, 0) == -1 && errno == EINVAL);
 	errno = 0;
