@@ -58,8 +58,8 @@ void cmm_seq_cst_fence_after_atomic(enum cmm_memorder mo)
 		cmm_smp_mb();
 }
 
-/* The same after a read-modify-write, which some machines order by itself. */
-static inline __attribute__((__always_inline__)) void _uatomic_fence_after_rmw(int mo)
+/* The same before and after a read-modify-write, which some machines order by itself. */
+static inline __attribute__((__always_inline__)) void _uatomic_fence_at_rmw(int mo)
 {
 	if (mo == CMM_SEQ_CST_FENCE)
 		_cmm_smp_mb_at_rmw();
@@ -172,9 +172,10 @@ void _uatomic_xchg(volatile void *addr, void *value, size_t size, int mo)
 {
 	unsigned long v = _uatomic_sized(_uatomic_get, size, value, );
 
+	_uatomic_fence_at_rmw(mo);
 	v = _uatomic_sized(_uatomic_op_xchg, size, addr, v, cmm_to_c11(mo));
 	_uatomic_sized(_uatomic_put, size, value, v);
-	_uatomic_fence_after_rmw(mo);
+	_uatomic_fence_at_rmw(mo);
 }
 
 /* If *addr is *old it becomes *_new; *old becomes what *addr was. */
@@ -184,32 +185,37 @@ void _uatomic_cmpxchg(volatile void *addr, void *old, const void *_new, size_t s
 {
 	unsigned long v = _uatomic_sized(_uatomic_get, size, _new, );
 
+	_uatomic_fence_at_rmw(mos);
 	_uatomic_sized(_uatomic_op_cmpxchg, size, addr, _uatomic_hide(old), v,
 			cmm_to_c11(mos), cmm_to_c11(mof));
-	_uatomic_fence_after_rmw(mos);
+	_uatomic_fence_at_rmw(mos);
 }
 
 static inline __attribute__((__always_inline__))
 unsigned long _uatomic_add_return(volatile void *addr, unsigned long v, size_t size, int mo)
 {
-	unsigned long ret = _uatomic_sized(_uatomic_op_add, size, addr, v, cmm_to_c11(mo));
+	unsigned long ret;
 
-	_uatomic_fence_after_rmw(mo);
+	_uatomic_fence_at_rmw(mo);
+	ret = _uatomic_sized(_uatomic_op_add, size, addr, v, cmm_to_c11(mo));
+	_uatomic_fence_at_rmw(mo);
 	return ret;
 }
 
 static inline __attribute__((__always_inline__))
 void _uatomic_and(volatile void *addr, unsigned long mask, size_t size, int mo)
 {
+	_uatomic_fence_at_rmw(mo);
 	(void) _uatomic_sized(_uatomic_op_and, size, addr, mask, cmm_to_c11(mo));
-	_uatomic_fence_after_rmw(mo);
+	_uatomic_fence_at_rmw(mo);
 }
 
 static inline __attribute__((__always_inline__))
 void _uatomic_or(volatile void *addr, unsigned long mask, size_t size, int mo)
 {
+	_uatomic_fence_at_rmw(mo);
 	(void) _uatomic_sized(_uatomic_op_or, size, addr, mask, cmm_to_c11(mo));
-	_uatomic_fence_after_rmw(mo);
+	_uatomic_fence_at_rmw(mo);
 }
 
 /* What C11 gives a comparison that fails if it is told one order: mos without its store half. */
