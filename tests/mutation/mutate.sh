@@ -171,6 +171,7 @@ attempt() {
 	name=$1
 	record "$name"
 	file=$(field in)
+	[ -n "$file" ] || { say stale "there is none of that name"; return; }
 	reason=$(field equivalent)
 	cp -p "$tree/$file" "$work/original"
 	if ! replace "$file"; then
