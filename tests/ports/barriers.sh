@@ -25,7 +25,6 @@ memb_read_lock release
 memb_read_lock_refused added
 qsbr_quiescent_state added
 in_older_section acquire
-order_readers full
 lead full
 sleep_until_woken full
 quiesce_gp_ticket full
