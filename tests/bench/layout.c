@@ -25,7 +25,7 @@ int main(void)
 	printf("| structure | read by all | line | written often | line | |\n");
 	printf("| --- | --- | --- | --- | --- | --- |\n");
 	ROW(flavor, thread, registry.lock);
-	ROW(flavor, thread, grace.lock);
+	ROW(flavor, thread, grace.sequence);
 	ROW(flavor, gp, registry.lock);
 	ROW(worker_state, per_cpu, lock);
 	ROW(call_rcu_data, shards, progress);
