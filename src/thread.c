@@ -35,6 +35,38 @@ static void name_thread(const struct worker *worker)
 	pthread_setname_np(pthread_self(), name);
 }
 
+static void *serve(void *arg);
+
+static int make_thread(struct worker *worker)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&worker->thread, NULL, serve, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+/* With WORKER_STARTING and WORKER_THREAD set; without the former the worker may be freed. */
+static int start_thread(struct flavor *flavor, struct worker *worker)
+{
+	struct worker_state *all = &flavor->workers;
+	int error = __atomic_load_n(&all->closing, __ATOMIC_RELAXED) ? ECANCELED : make_thread(worker);
+
+	quiesce_delay();
+	__atomic_fetch_and(&worker->state,
+			   error ? ~(WORKER_STARTING | WORKER_THREAD) : ~WORKER_STARTING,
+			   __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
+	if (error && error != ECANCELED &&
+	    !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED))
+		quiesce_report("cannot make a thread for call_rcu (%s): callbacks stay queued and "
+			       "the next call tries again", strerror(error));
+	return error;
+}
+
 /*
  * A callback has ended the thread (pthread_exit), though it must return. Nobody shall wait for that
  * thread: another one goes on with what is left.
@@ -49,9 +81,7 @@ static void give_up(void *arg)
 	flavor->api->unregister_thread();
 	current = NULL;
 	pthread_detach(pthread_self());
-	__atomic_fetch_and(&worker->state, ~WORKER_THREAD, __ATOMIC_SEQ_CST);
-	quiesce_wake(&worker->state, INT_MAX);
-	quiesce_worker_start(worker->queue, worker);
+	start_thread(flavor, worker);
 }
 
 /* A cancel that comes in a callback, or came before, must not end the thread. */
@@ -113,40 +143,18 @@ static bool claim_thread(struct worker *worker, int32_t bits)
 	return true;
 }
 
-static int make_thread(struct worker *worker)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&worker->thread, NULL, serve, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 int quiesce_worker_start(struct call_rcu_data *queue, struct worker *worker)
 {
-	struct worker_state *all = &queue->flavor->workers;
-	int error;
+	struct flavor *flavor = queue->flavor;
 
-	if (__atomic_load_n(&all->closing, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&flavor->workers.closing, __ATOMIC_RELAXED))
 		return ECANCELED;
 	if (!claim_thread(worker, WORKER_STARTING))
 		return 0;
 	quiesce_delay();
 	worker->queue = home_of(queue, worker);
-	__atomic_store_n(&queue->flavor->pid, getpid(), __ATOMIC_RELAXED);
-	error = make_thread(worker);
-	quiesce_delay();
-	__atomic_fetch_and(&worker->state,
-			   error ? ~(WORKER_STARTING | WORKER_THREAD) : ~WORKER_STARTING,
-			   __ATOMIC_SEQ_CST);
-	quiesce_wake(&worker->state, INT_MAX);
-	if (error && !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED))
-		quiesce_report("cannot make a thread for call_rcu (%s): callbacks stay queued and "
-			       "the next call tries again", strerror(error));
-	return error;
+	__atomic_store_n(&flavor->pid, getpid(), __ATOMIC_RELAXED);
+	return start_thread(flavor, worker);
 }
 
 int quiesce_worker_urge(struct call_rcu_data *queue, struct worker *worker)

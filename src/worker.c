@@ -475,14 +475,28 @@ void quiesce_worker_run_once(struct worker *worker)
 	work(worker);
 }
 
-/* The callback that ended the thread was out of its shard, which is the first that is ripe. */
+static void change_progress(struct call_rcu_data *queue)
+{
+	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
+	quiesce_wake(&queue->progress, INT_MAX);
+}
+
+/*
+ * The callback that ended the thread was out of its shard, which is the first that is ripe. Barriers
+ * that sleep until there is progress look again, and wait for STARTING to go.
+ */
 void quiesce_worker_abandon(struct worker *worker)
 {
 	struct shard *shard = worker->ripe;
+	struct call_rcu_data *queue;
 
 	if (shard && !shard->batch && !shard->taken)
 		tell_done(shard);
 	worker->ripe = NULL;
+	__atomic_fetch_or(&worker->state, WORKER_STARTING, __ATOMIC_SEQ_CST);
+	change_progress(worker->queue);
+	for (queue = worker->fostered; queue; queue = queue->next_fostered)
+		change_progress(queue);
 	become_free(worker);
 }
 

@@ -98,7 +98,8 @@ struct call_rcu_data {
 	unsigned int worker_count;
 	/* Changes when a batch is done; the futex of barriers. */
 	int32_t progress __attribute__((aligned(QUIESCE_APART)));
-	unsigned int barriers;		/* how many may sleep on it; atomically */
+	/* How many may sleep on it; atomically. In a fork's child those who are gone stay counted. */
+	unsigned int barriers;
 	/* Below: written under workers.lock. */
 	unsigned long id;		/* rising along the list */
 	struct call_rcu_data *next;
@@ -166,7 +167,10 @@ void quiesce_worker_run(struct worker *worker);
 /* Serve one round. */
 void quiesce_worker_run_once(struct worker *worker);
 
-/* For a thread that ends in the middle of a round: leave all whole and count as not busy. */
+/*
+ * For a thread that ends in the middle of a round: leave all whole, and the worker not busy but with
+ * WORKER_STARTING set, to be given another thread.
+ */
 void quiesce_worker_abandon(struct worker *worker);
 
 /* Set bits in a worker's state and wake it if it sleeps. */

@@ -437,15 +437,20 @@ static void end_the_worker(struct rcu_head *head)
 	pthread_exit(NULL);
 }
 
-/* In the middle of a batch, as the last of it, and on a worker that was made for it. */
+/* In the middle of a batch, as the last of it, on a worker that was made, and on one being freed. */
 START_TEST(callbacks_outlive_one_that_ends_its_thread)
 {
-	struct call_rcu_data *worker = _i == 2 ? create_call_rcu_data(0, -1) : NULL;
+	struct call_rcu_data *worker = _i >= 2 ? create_call_rcu_data(0, -1) : NULL;
 	static struct rcu_head end;
 
 	set_thread_call_rcu_data(worker);
 	queue_all(counted, 1000);
 	call_rcu(&end, end_the_worker);
+	if (_i == 3) {
+		set_thread_call_rcu_data(NULL);
+		call_rcu_data_free(worker);
+		worker = NULL;
+	}
 	if (_i != 1)
 		queue_all(counted + 1000, 1000);
 	/* Without anybody's asking. */
@@ -508,7 +513,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_thread_that_ends_registered_is_reported_and_forgotten, 0, 2);
 	tcase_add_test(tcase, a_thread_may_unregister_in_a_destructor);
 #endif
-	tcase_add_loop_test(tcase, callbacks_outlive_one_that_ends_its_thread, 0, 3);
+	tcase_add_loop_test(tcase, callbacks_outlive_one_that_ends_its_thread, 0, 4);
 	tcase_add_loop_test(tcase, deferred_calls_of_a_thread_that_ended_run_and_are_reported, 0, 2);
 	return run_suite(suite);
 }
