@@ -49,22 +49,28 @@ static int make_thread(struct worker *worker)
 	return error;
 }
 
-/* With WORKER_STARTING and WORKER_THREAD set; without the former the worker may be freed. */
-static int start_thread(struct flavor *flavor, struct worker *worker)
+int quiesce_worker_make(struct worker *worker)
 {
-	struct worker_state *all = &flavor->workers;
+	struct worker_state *all = &worker->queue->flavor->workers;
 	int error = __atomic_load_n(&all->closing, __ATOMIC_RELAXED) ? ECANCELED : make_thread(worker);
 
 	quiesce_delay();
-	__atomic_fetch_and(&worker->state,
-			   error ? ~(WORKER_STARTING | WORKER_THREAD) : ~WORKER_STARTING,
-			   __ATOMIC_SEQ_CST);
-	quiesce_wake(&worker->state, INT_MAX);
-	if (error && error != ECANCELED &&
-	    !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED))
+	if (!error) {
+		__atomic_fetch_and(&worker->state, ~WORKER_STARTING, __ATOMIC_SEQ_CST);
+		quiesce_wake(&worker->state, INT_MAX);
+	} else if (error != ECANCELED &&
+		   !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED)) {
 		quiesce_report("cannot make a thread for call_rcu (%s): callbacks stay queued and "
 			       "the next call tries again", strerror(error));
+	}
 	return error;
+}
+
+/* Without WORKER_STARTING the worker may be freed. */
+void quiesce_worker_renounce(struct worker *worker)
+{
+	__atomic_fetch_and(&worker->state, ~(WORKER_STARTING | WORKER_THREAD), __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
 }
 
 /*
@@ -81,7 +87,8 @@ static void give_up(void *arg)
 	flavor->api->unregister_thread();
 	current = NULL;
 	pthread_detach(pthread_self());
-	start_thread(flavor, worker);
+	if (quiesce_worker_make(worker) != 0)
+		quiesce_worker_renounce(worker);
 }
 
 /* A cancel that comes in a callback, or came before, must not end the thread. */
@@ -143,18 +150,28 @@ static bool claim_thread(struct worker *worker, int32_t bits)
 	return true;
 }
 
-int quiesce_worker_start(struct call_rcu_data *queue, struct worker *worker)
+bool quiesce_worker_claim(struct call_rcu_data *queue, struct worker *worker)
 {
-	struct flavor *flavor = queue->flavor;
-
-	if (__atomic_load_n(&flavor->workers.closing, __ATOMIC_RELAXED))
-		return ECANCELED;
 	if (!claim_thread(worker, WORKER_STARTING))
-		return 0;
+		return false;
 	quiesce_delay();
 	worker->queue = home_of(queue, worker);
-	__atomic_store_n(&flavor->pid, getpid(), __ATOMIC_RELAXED);
-	return start_thread(flavor, worker);
+	__atomic_store_n(&queue->flavor->pid, getpid(), __ATOMIC_RELAXED);
+	return true;
+}
+
+int quiesce_worker_start(struct call_rcu_data *queue, struct worker *worker)
+{
+	int error;
+
+	if (__atomic_load_n(&queue->flavor->workers.closing, __ATOMIC_RELAXED))
+		return ECANCELED;
+	if (!quiesce_worker_claim(queue, worker))
+		return 0;
+	error = quiesce_worker_make(worker);
+	if (error)
+		quiesce_worker_renounce(worker);
+	return error;
 }
 
 int quiesce_worker_urge(struct call_rcu_data *queue, struct worker *worker)

@@ -377,16 +377,20 @@ static void hand_back(struct call_rcu_data *queue, const struct worker *helper)
 		quiesce_worker_ask(&queue->workers[0], WORKER_URGENT);
 }
 
+/*
+ * Claimed from before it gets a shard until it has a thread, or has none: a producer who made one in
+ * between could serve what we hand back, or have left before it is shared and never look.
+ */
 static void call_for_help(struct worker *worker, int kept)
 {
 	struct worker *helper = idle_helper(worker->queue);
 
-	if (!helper || !share(worker, helper, kept))
+	if (!helper || !quiesce_worker_claim(worker->queue, helper))
 		return;
-	quiesce_delay();
-	quiesce_worker_start(worker->queue, helper);
-	if (!(quiesce_worker_state(helper) & (WORKER_THREAD | WORKER_STARTING)))
-		hand_back(worker->queue, helper);
+	if (share(worker, helper, kept) && quiesce_worker_make(helper) == 0)
+		return;
+	hand_back(worker->queue, helper);
+	quiesce_worker_renounce(helper);
 }
 
 /*

@@ -197,6 +197,14 @@ bool quiesce_worker_stop(struct worker *worker, uint64_t deadline);
 /* Make a queue's thread; as quiesce_worker_urge, without the urgency. */
 int quiesce_worker_start(struct call_rcu_data *queue, struct worker *worker);
 
+/*
+ * The same in steps, for whoever does something before and, if it fails, after: become the one who
+ * makes the thread, until it is made or renounced. False: there is one, or must be none.
+ */
+bool quiesce_worker_claim(struct call_rcu_data *queue, struct worker *worker);
+int quiesce_worker_make(struct worker *worker);
+void quiesce_worker_renounce(struct worker *worker);
+
 /* Whether no callback is in the queue, in whatever state. For those who know it stands still. */
 bool quiesce_queue_empty(const struct call_rcu_data *queue);
 

@@ -23,7 +23,7 @@ search() {
 	optimisation=$1 model=$2 ends=
 	shift 2
 	# Their own process watch judges how they end.
-	case $model in worker|aside) ends=-E ;; esac
+	case $model in worker|aside|hand-over) ends=-E ;; esac
 	(cd "$work" && rm -f pan* ./*.trail && spin -a "$@" "$source/tests/model/$model.pml" &&
 		$CC "$optimisation" -w -DSAFETY -DCOLLAPSE -DMEMLIM=$MEGABYTES -o pan pan.c &&
 		timeout $SECONDS_EACH ./pan $ends -m$DEPTH) > "$work/log" 2>&1
@@ -172,5 +172,18 @@ found aside -DFORKS=1 -DMUTANT_SET_ASIDE_IGNORES_WAITING
 found aside -DASKS -DCALLBACKS=1 -DFORKS=1 -DMUTANT_SET_ASIDE_TRIES_ONCE
 found aside -DFORKS=1 -DMUTANT_SET_ASIDE_WAKES_NOBODY
 found aside -DFORKS=1 -DMUTANT_STEP_ASIDE_STAYS_BUSY
+# Shards passed to a helper and handed back.
+holds hand-over -DPRODUCERS=2 -DPUSHES=1
+holds hand-over -DCALLS=2
+holds hand-over -DSTOP -DPUSHES=1
+holds hand-over -DFORKS=1 -DPUSHES=1
+found hand-over -DMUTANT_CALL_FOR_HELP_CLAIMS_NOTHING
+found hand-over -DMUTANT_CALL_FOR_HELP_LEAVES_SHARDS
+found hand-over -DMUTANT_CALL_FOR_HELP_RENOUNCES_FIRST
+found hand-over -DMUTANT_H1_LOOKS_FIRST
+found hand-over -DMUTANT_H2_LOOKS_FIRST
+found hand-over -DMUTANT_HAND_BACK_ASKS_NOBODY
+found hand-over -DFORKS=1 -DMUTANT_RESET_QUEUE_LEAVES_SERVER
+found hand-over -DMUTANT_WORKER_RUN_HANDS_NOTHING_BACK
 LIST
 plan
