@@ -180,7 +180,9 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 		return;
 	}
 	suspended = quiesce_suspend(flavor);
+	quiesce_worker_step_out();
 	quiesce_worker_stop(worker, QUIESCE_FOREVER);
+	quiesce_worker_end_wait();
 	quiesce_delay();
 	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
 	if (quiesce_queue_empty(queue))

@@ -110,12 +110,26 @@ static void run_locked(struct defer_queue *queue, unsigned long limit)
 	pthread_setcancelstate(cancel, NULL);
 }
 
+/*
+ * Lock what somebody may hold while he waits: turn, or a queue's lock, in a call that waits. In a
+ * callback no fork waits for us meanwhile, so it must not find us with the lock.
+ */
+static void lock_patiently(pthread_mutex_t *mutex)
+{
+	while (pthread_mutex_trylock(mutex) != 0) {
+		quiesce_worker_step_out();
+		pthread_mutex_lock(mutex);
+		pthread_mutex_unlock(mutex);
+		quiesce_worker_end_wait();
+	}
+}
+
 /* Run what was queued before head was limit. A grace period has passed since. */
 static void run_until(struct defer_queue *queue, unsigned long limit)
 {
 	bool suspended = quiesce_suspend(queue->flavor);
 
-	pthread_mutex_lock(&queue->lock);
+	lock_patiently(&queue->lock);
 	quiesce_resume(queue->flavor, suspended);
 	run_locked(queue, limit);
 }
@@ -381,7 +395,7 @@ void quiesce_defer_barrier(struct flavor *flavor)
 	bool suspended = quiesce_suspend(flavor);
 	struct defer_queue *queue;
 
-	pthread_mutex_lock(&all->turn);
+	lock_patiently(&all->turn);
 	if (note_heads(all)) {
 		quiesce_synchronize(flavor);
 		while ((queue = next_noted(all))) {

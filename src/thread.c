@@ -302,7 +302,15 @@ void quiesce_worker_resume(struct worker *worker)
 		quiesce_wake(&worker->state, INT_MAX);
 }
 
-/* ---- A callback that waits for a grace period ---- */
+/* ---- A callback that waits ---- */
+
+static void change_bits(int32_t bits)
+{
+	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
+		return;
+	if (__atomic_fetch_xor(&current->state, bits, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
+		quiesce_wake(&current->state, INT_MAX);
+}
 
 /*
  * A thread that forks in a section holds up the grace period, so neither it nor the thread whose
@@ -311,10 +319,13 @@ void quiesce_worker_resume(struct worker *worker)
  */
 void quiesce_worker_begin_wait(void)
 {
-	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
-		return;
-	if (__atomic_fetch_or(&current->state, WORKER_WAITING, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
-		quiesce_wake(&current->state, INT_MAX);
+	change_bits(WORKER_WAITING);
+}
+
+/* Whom it waits for may wait for any fork to be over, so it gives BUSY away at once. */
+void quiesce_worker_step_out(void)
+{
+	change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
 }
 
 void quiesce_worker_end_wait(void)

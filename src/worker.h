@@ -72,8 +72,8 @@ enum worker_bits {
 	WORKER_STOP	= 1 << 7,	/* leave as soon as you are not busy */
 	WORKER_LEFT	= 1 << 8,	/* the thread is past all of this and can be joined */
 	WORKER_GUEST	= 1 << 9,	/* the thread is a caller of rcu_barrier, standing in */
-	WORKER_WAITING	= 1 << 10,	/* its callback waits for a grace period */
-	WORKER_ASIDE	= 1 << 11,	/* ...and a reader before a fork took BUSY away meanwhile */
+	WORKER_WAITING	= 1 << 10,	/* its callback waits for a grace period, or for a thread */
+	WORKER_ASIDE	= 1 << 11,	/* ...and BUSY was taken away meanwhile */
 };
 
 struct worker {
@@ -242,8 +242,12 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 void quiesce_worker_set_aside(struct worker *worker);
 void quiesce_worker_resume(struct worker *worker);
 
-/* Around a callback's wait for a grace period. Nothing in a thread that runs none. */
+/*
+ * Around a callback's wait: for a grace period (begin_wait), or for another thread, which may be in a
+ * callback of its own (step_out). Not nested. Nothing in a thread that runs none.
+ */
 void quiesce_worker_begin_wait(void);
+void quiesce_worker_step_out(void);
 void quiesce_worker_end_wait(void);
 
 /* While the current worker waits in a hook for another thread's fork, it counts as paused. */

@@ -123,8 +123,9 @@ extern void free_all_cpu_call_rcu_data(void);
  * forking thread is the only reader, registered if it was; every callback still queued at the fork
  * is there too and runs once, when RCU is next used or at exit; CPUs and the thread have no worker
  * of their own any more. A callback that was in the middle of synchronize_rcu, when the forking
- * thread was in a section, or of forking itself, ends there in the child. May be called in a section
- * and in a callback; not async-signal-safe.
+ * thread was in a section, or of forking itself, or waited in call_rcu_data_free or rcu_defer_barrier
+ * for another thread, ends there in the child. May be called in a section and in a callback; not
+ * async-signal-safe.
  */
 extern void call_rcu_before_fork(void);
 extern void call_rcu_after_fork_parent(void);

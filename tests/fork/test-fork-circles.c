@@ -129,6 +129,107 @@ static void set(void *done)
 	put(done, 1);
 }
 
+/* ---- Callbacks that wait for another thread, which waits for a grace period ---- */
+
+static struct following {
+	struct rcu_head head;
+	struct call_rcu_data *queue;	/* freed; NULL: all deferred calls are waited for */
+	sem_t inside, go_on;
+	pid_t tid;
+	int done;
+} following;
+
+static void follow(struct rcu_head *head)
+{
+	struct following *call = caa_container_of(head, struct following, head);
+
+	call->tid = thread_id();
+	sem_post(&call->inside);
+	await(&call->go_on);
+	if (call->queue)
+		call_rcu_data_free(call->queue);
+	else
+		rcu_defer_barrier();
+	put(&call->done, 1);
+}
+
+static void begin_following(struct call_rcu_data *queue, struct call_rcu_data *freed)
+{
+	sem_init(&following.inside, 0, 0);
+	sem_init(&following.go_on, 0, 0);
+	following.queue = freed;
+	put(&following.done, 0);
+	set_thread_call_rcu_data(queue);
+	call_rcu(&following.head, follow);
+	set_thread_call_rcu_data(NULL);
+	await(&following.inside);
+}
+
+static void leave_section_and_use(void *arg)
+{
+	rcu_read_unlock();
+	use_everything_in_child(arg);
+}
+
+/* The section holds up what waits already, and with it what follows. */
+static void fork_in_section_and_finish(void)
+{
+	rcu_read_lock();
+	sem_post(&waiting.go_on);
+	await_asleep(waiting.tid);
+	sem_post(&following.go_on);
+	await_asleep(following.tid);
+	run_child(leave_section_and_use, NULL);
+	rcu_read_unlock();
+	rcu_barrier();
+	MUST(get(&waiting.done) && get(&following.done));
+	rcu_unregister_thread();
+}
+
+START_TEST(a_callback_that_frees_a_worker_does_not_hold_up_the_fork_that_holds_up_the_worker)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+
+	prepare();
+	rcu_register_thread();
+	set_thread_call_rcu_data(queue);
+	call_rcu(&waiting.head, wait_in_callback);
+	await(&waiting.inside);
+	begin_following(NULL, queue);
+	fork_in_section_and_finish();
+}
+END_TEST
+
+static void *run_deferred(void *arg)
+{
+	struct waiting *call = arg;
+
+	rcu_register_thread();
+	call->tid = thread_id();
+	sem_post(&call->inside);
+	await(&call->go_on);
+	MUST(rcu_defer_register_thread() == 0);
+	defer_rcu(set, &call->done);
+	rcu_defer_barrier();
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+	return NULL;
+}
+
+START_TEST(a_callback_in_rcu_defer_barrier_does_not_hold_up_the_fork_that_holds_up_another)
+{
+	pthread_t thread;
+
+	prepare();
+	rcu_register_thread();
+	thread = start_thread(run_deferred, &waiting);
+	await(&waiting.inside);
+	begin_following(NULL, NULL);
+	fork_in_section_and_finish();
+	join(thread);
+}
+END_TEST
+
 /* The callback that runs deferred calls was in one at the fork; more of them come. */
 static void defer_more(void *arg)
 {
@@ -177,6 +278,10 @@ int main(void)
 	tcase_add_test(tcase,
 		the_worker_does_not_wait_for_deferred_calls_that_another_thread_runs);
 #ifndef TEST_QSBR
+	tcase_add_test(tcase,
+		a_callback_that_frees_a_worker_does_not_hold_up_the_fork_that_holds_up_the_worker);
+	tcase_add_test(tcase,
+		a_callback_in_rcu_defer_barrier_does_not_hold_up_the_fork_that_holds_up_another);
 	tcase_add_test(tcase,
 		deferred_calls_go_on_in_a_child_forked_while_one_waited_for_the_forker);
 #endif

@@ -6,6 +6,8 @@
  * section.
  *
  *	CHILD		all of it in a fork's child, which finds the words and readers as they may be
+ *	FOLLOWS		the first worker's callbacks may wait for the second's to end instead
+ *			(call_rcu_data_free; the locks of rcu_defer_barrier are of that kind)
  *	ASKS		somebody asks the first worker for something (quiesce_worker_ask), and may stop
  *			it then (quiesce_worker_stop)
  *
@@ -50,6 +52,7 @@ byte section;			/* who is in a section: a bit each */
 #define NOBODY PEOPLE
 byte bed[PEOPLE];		/* what each sleeps on: a worker's word, from 1 */
 byte hooks;			/* who is in before_fork: a bit each */
+bool within[2];			/* a callback runs, or waits */
 bool code[2];			/* code of the worker's callback runs */
 bool taken[2];			/* BUSY was, and was not given back */
 byte forking = NOBODY;		/* who is between pause and resume */
@@ -356,17 +359,41 @@ inline become_busy(w)
 	seen = 0
 }
 
+/* quiesce_worker_step_out. */
+inline step_out(w)
+{
+	d_step {
+		seen = state[w];
+		state[w] = state[w] ^ (WAITING | ASIDE | BUSY);
+		taken[w] = true
+	};
+	if :: seen & PAUSE -> wake(w) :: else fi;
+	seen = 0
+}
+
+#if defined MUTANT_FREE_WORKER_STAYS_BUSY
+#define leave_to_wait(w) skip
+#elif defined MUTANT_FREE_WORKER_BEGINS_WAIT
+#define leave_to_wait(w) begin_wait(w)
+#else
+#define leave_to_wait(w) step_out(w)
+#endif
+
 /* Any callback. */
 inline callback(w)
 {
+	within[w] = true;
 	go_on(w);
 	if
 	:: code[w] = false; begin_wait(w); await_grace_period(); end_wait(w); go_on(w)
 	:: if :: section = section | HIS(me) :: true fi;
 		fork_once();
 		leave_section()
+#ifdef FOLLOWS
+	:: w == 0 -> code[w] = false; leave_to_wait(w); !within[1]; end_wait(w); go_on(w)
+#endif
 	fi;
-	d_step { assert(!(state[w] & (WAITING | ASIDE))); code[w] = false }
+	d_step { assert(!(state[w] & (WAITING | ASIDE))); code[w] = false; within[w] = false }
 }
 
 /* Rounds of one callback. Its own grace period is nothing here: the worker is not BUSY meanwhile. */
