@@ -32,33 +32,6 @@ static void *barrier(void *arg)
 	return NULL;
 }
 
-/* ---- A callback that stays until it is let go, and holds up no grace period ---- */
-
-struct plug {
-	struct rcu_head head;
-	sem_t in, out;
-};
-
-static void plug_run(struct rcu_head *head)
-{
-	struct plug *plug = caa_container_of(head, struct plug, head);
-
-	rcu_thread_offline();
-	sem_post(&plug->in);
-	await(&plug->out);
-	rcu_thread_online();
-}
-
-static void plug_in(struct plug *plug, struct call_rcu_data *queue)
-{
-	sem_init(&plug->in, 0, 0);
-	sem_init(&plug->out, 0, 0);
-	set_thread_call_rcu_data(queue);
-	call_rcu(&plug->head, plug_run);
-	set_thread_call_rcu_data(NULL);
-	await(&plug->in);
-}
-
 /* ---- Barriers ---- */
 
 START_TEST(barrier_does_not_wait_for_workers_made_after_its_call)
@@ -262,7 +235,7 @@ START_TEST(queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before)
 		call_rcu_data_free(queue);
 		rcu_barrier();
 		all_ran_once(&tally);
-		await_that(!get(flavor->workers.list));
+		await_that(!first_made());
 	}
 }
 END_TEST
