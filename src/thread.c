@@ -235,7 +235,8 @@ void quiesce_worker_pause(struct worker *worker)
 void quiesce_worker_set_aside(struct worker *worker)
 {
 	const int32_t all = WORKER_PAUSE | WORKER_BUSY | WORKER_WAITING;
-	int32_t state = quiesce_worker_state(worker);
+	/* Sequentially consistent, not acquire: the raise of readers [K2] comes before it. */
+	int32_t state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
 
 	while ((state & all) == all)
 		if (__atomic_compare_exchange_n(&worker->state, &state,

@@ -22,8 +22,8 @@ fi
 search() {
 	optimisation=$1 model=$2 ends=
 	shift 2
-	# Its own process watch judges how it ends.
-	[ "$model" != worker ] || ends=-E
+	# Their own process watch judges how they end.
+	case $model in worker|aside) ends=-E ;; esac
 	(cd "$work" && rm -f pan* ./*.trail && spin -a "$@" "$source/tests/model/$model.pml" &&
 		$CC "$optimisation" -w -DSAFETY -DCOLLAPSE -DMEMLIM=$MEGABYTES -o pan pan.c &&
 		timeout $SECONDS_EACH ./pan $ends -m$DEPTH) > "$work/log" 2>&1
@@ -145,5 +145,33 @@ found worker -DBARRIER -DMUTANT_RESET_WORKER_LEAVES_STATE
 found worker -DBARRIER -DMUTANT_RESUME_LEAVES_PAUSE
 found worker -DBARRIER -DMUTANT_RESUME_WAKES_NOBODY
 found worker -DSTOP -DMUTANT_STOP_WAKES_NOBODY
+# A callback that waits for a grace period during a fork.
+holds aside
+holds aside -DWORKERS=2 -DCALLBACKS=1 -DFORKERS=1
+holds aside -DCHILD -DCALLBACKS=1 -DFORKS=1
+holds aside -DASKS -DCALLBACKS=1 -DFORKS=1
+found aside -DFORKS=1 -DMUTANT_BEGIN_WAIT_IGNORES_BUSY
+found aside -DFORKS=1 -DMUTANT_BEGIN_WAIT_WAKES_NOBODY
+found aside -DFORKS=1 -DMUTANT_END_WAIT_IGNORES_ASIDE
+found aside -DFORKS=1 -DMUTANT_END_WAIT_IGNORES_RESUME
+found aside -DFORKS=1 -DMUTANT_END_WAIT_IN_ANY_PAUSE
+found aside -DFORKS=1 -DMUTANT_END_WAIT_LEAVES_ASIDE
+found aside -DFORKS=1 -DMUTANT_END_WAIT_LEAVES_FREE
+found aside -DFORKS=1 -DMUTANT_END_WAIT_STORES
+found aside -DFORKS=1 -DMUTANT_K1_IGNORES_READERS
+found aside -DFORKS=1 -DMUTANT_K1_READERS_FIRST
+found aside -DFORKS=1 -DMUTANT_K2_COUNTS_NOBODY
+found aside -DFORKS=1 -DMUTANT_K2_LOOKS_AT_NOBODY
+found aside -DFORKS=1 -DMUTANT_K2_LOOKS_FIRST
+found aside -DFORKS=1 -DMUTANT_PAUSE_WORKERS_COUNTS_NOBODY
+found aside -DCHILD -DCALLBACKS=1 -DFORKS=1 -DMUTANT_RESET_WORKER_LEAVES_STATE
+found aside -DCHILD -DCALLBACKS=1 -DFORKS=1 -DMUTANT_RESTART_REGISTRY_LEAVES_READERS
+found aside -DFORKS=1 -DMUTANT_RESUME_LEAVES_PAUSE
+found aside -DFORKS=1 -DMUTANT_RESUME_WAKES_NOBODY
+found aside -DFORKS=1 -DMUTANT_SET_ASIDE_IGNORES_BUSY
+found aside -DFORKS=1 -DMUTANT_SET_ASIDE_IGNORES_WAITING
+found aside -DASKS -DCALLBACKS=1 -DFORKS=1 -DMUTANT_SET_ASIDE_TRIES_ONCE
+found aside -DFORKS=1 -DMUTANT_SET_ASIDE_WAKES_NOBODY
+found aside -DFORKS=1 -DMUTANT_STEP_ASIDE_STAYS_BUSY
 LIST
 plan

@@ -68,6 +68,67 @@ START_TEST(callers_share_grace_periods_across_the_edge)
 }
 END_TEST
 
+/* ---- The number that readers copy ---- */
+
+struct held_up {
+	pthread_barrier_t step;
+	struct place place;
+	bool replaced;
+};
+
+static bool leader_waits(void)
+{
+	unsigned long awaited;
+
+	pthread_mutex_lock(&flavor->registry.lock);
+	awaited = flavor->registry.awaited;
+	pthread_mutex_unlock(&flavor->registry.lock);
+	return awaited;
+}
+
+static void *held_up_reader(void *arg)
+{
+	struct held_up *held_up = arg;
+	const struct object *object;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	pthread_barrier_wait(&held_up->step);
+	pthread_barrier_wait(&held_up->step);
+	object = rcu_dereference(held_up->place.current);
+	pthread_barrier_wait(&held_up->step);
+	await_that(get(held_up->replaced) || leader_waits());
+	want(object->state == LIVE);
+	rcu_read_unlock();
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/*
+ * A reader fetches the number, and is held up before it stores it, until the number has come around:
+ * the next grace period raises it to the very one that the reader shows, in its first pass or in its
+ * second. As many grace periods take too long here, so the number is set to what they would make it.
+ */
+START_TEST(reader_held_up_until_a_short_number_came_around_is_waited_for)
+{
+	static struct held_up held_up;
+	unsigned long pass = (unsigned long)_i + 1;
+	pthread_t reader;
+
+	flavor->passes = 2;
+	place_init(&held_up.place);
+	pthread_barrier_init(&held_up.step, NULL, 2);
+	reader = start(held_up_reader, &held_up);
+	pthread_barrier_wait(&held_up.step);
+	__atomic_store_n(&rcu_gp.ctr, gp_number() - pass * URCU_GP_STEP, __ATOMIC_RELEASE);
+	pthread_barrier_wait(&held_up.step);
+	pthread_barrier_wait(&held_up.step);
+	replace(&held_up.place);
+	put(held_up.replaced, true);
+	pthread_join(reader, NULL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("numbers-" FLAVOR);
@@ -76,5 +137,6 @@ int main(void)
 	tcase_add_loop_test(tc, polls_are_over_in_time_across_the_edge, 0, 2);
 	tcase_add_test(tc, old_poll_asks_for_nothing_when_the_numbers_have_come_around);
 	tcase_add_loop_test(tc, callers_share_grace_periods_across_the_edge, 0, 2);
+	tcase_add_loop_test(tc, reader_held_up_until_a_short_number_came_around_is_waited_for, 0, 2);
 	return run_suite(suite);
 }
