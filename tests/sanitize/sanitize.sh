@@ -33,7 +33,7 @@ left_out() {
 		printf "tests/bin/signals-%% "
 		# In the child of a process with threads, ThreadSanitizer still knows those as alive, and
 		# locks as held by them: it takes a new thread for one of the old ("dup thread with used
-		# id"), and a new lock for the old one.
+		# id"), and a new lock for the old one. Of exit-% the test cases tagged "forks" are left out.
 		printf "tests/bin/fork-%% tests/bin/lfht-fork-%%"
 		;;
 	esac
@@ -48,15 +48,20 @@ list() {
 	make -s -C "$directory" list-built-tests "$1=$2"
 }
 
-# run OPTION TEST...: with an option of the sanitizers.
+# run OPTION TEST...: with an option of the sanitizer.
 run() {
-	options=$1
+	option=$1
 	shift
 	# Several libraries export __urcu_compat_futex_lock, as programs expect; the first is used by all.
-	options=$options:detect_odr_violation=0
+	ASAN_OPTIONS=detect_odr_violation=0:$option
 	# A test's own process is forked by Check and may have threads all the same (die_after_fork).
-	TSAN_OPTIONS=die_after_fork=0 ASAN_OPTIONS=$options UBSAN_OPTIONS=print_stacktrace=1 \
-		$fixed make -s -k -j"$(nproc)" -C "$directory" V=0 check TESTS="$*" \
+	# An exit is to take its time for races, but not a second, which is the library's own limit.
+	TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=100:$option
+	UBSAN_OPTIONS=print_stacktrace=1
+	# Nobody measures time here: limits are against hangs, on machines with other work to do.
+	: "${CK_TIMEOUT_MULTIPLIER:=4}"
+	export ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS CK_TIMEOUT_MULTIPLIER
+	$fixed make -s -k -j"$(nproc)" -C "$directory" V=0 check TESTS="$*" \
 		> "$directory/check.log" 2>&1
 	grep -E '^(FAIL|ERROR): ' "$directory/check.log"
 	ours=$(($(count FAIL) + $(count XPASS) + $(count ERROR)))
@@ -73,8 +78,12 @@ sanitize() {
 	flags="-O1 -g -fno-omit-frame-pointer -fsanitize=$sanitizer"
 	# ThreadSanitizer cannot live with every layout of a process; setarch -R gives the plain one.
 	fixed=
+	unset CK_EXCLUDE_TAGS
 	case $sanitizer in
-	thread) setarch -R true 2> /dev/null && fixed="setarch -R" ;;
+	thread)
+		setarch -R true 2> /dev/null && fixed="setarch -R"
+		export CK_EXCLUDE_TAGS=forks
+		;;
 	undefined) flags="$flags -fno-sanitize-recover=all" ;;
 	esac
 	# As gcc tells the program.
@@ -88,17 +97,26 @@ sanitize() {
 		[ -f Makefile ] || "$source/configure" -q CC="$compiler" CFLAGS="$flags" || exit
 		make -s -j"$(nproc)" V=0
 	) || { failed=$((failed + 1)); return; }
-	forks="tests/bin/fork-% tests/bin/lfht-fork-% tests/bin/exit-%"
 	if [ $# -gt 0 ]; then
-		run detect_leaks=1 "$@"
-	elif [ "$sanitizer" = address ]; then
+		run "" "$@"
+		return
+	fi
+	case $sanitizer in
+	thread)
+		# Programs that exit with threads at work are what these tests are about.
+		exits="tests/bin/exit-%"
+		run "" "$(list LEFT_OUT "$(left_out thread) $exits")"
+		run report_thread_leaks=0 "$(list CHOSEN "$exits")"
+		;;
+	address)
 		# In a fork's child LeakSanitizer takes the parent's threads for running ones, and says so
 		# where tests want to hear nothing. tests/fork/leaks.sh has it look at such children.
+		forks="tests/bin/fork-% tests/bin/lfht-fork-% tests/bin/exit-%"
 		run detect_leaks=1 "$(list LEFT_OUT "$(left_out address) $forks")"
 		run detect_leaks=0 "$(list CHOSEN "$forks")"
-	else
-		run detect_leaks=1 "$(list LEFT_OUT "$(left_out "$sanitizer")")"
-	fi
+		;;
+	undefined) run "" "$(list LEFT_OUT "")" ;;
+	esac
 }
 
 for sanitizer in $sanitizers; do
