@@ -88,7 +88,7 @@ sanitize() {
 		CK_EXCLUDE_TAGS=forks
 		;;
 	# In a fork's child its allocator's locks may be held by threads that are not there.
-	address) CK_EXCLUDE_TAGS=forks-beside-malloc ;;
+	address) CK_EXCLUDE_TAGS="forks-beside-malloc" ;;
 	undefined) flags="$flags -fno-sanitize-recover=all" ;;
 	esac
 	# As gcc tells the program.
