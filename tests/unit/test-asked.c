@@ -246,6 +246,16 @@ static void stay_until_stopped(struct rcu_head *head)
 	await_that(get(quiesce_worker_current()->state) & WORKER_STOP);
 }
 
+static bool has_queues(void)
+{
+	bool any;
+
+	pthread_mutex_lock(&flavor->workers.lock);
+	any = flavor->workers.list;
+	pthread_mutex_unlock(&flavor->workers.lock);
+	return any;
+}
+
 START_TEST(queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before)
 {
 	for (int i = 0; i < 20; i++) {
@@ -262,7 +272,7 @@ START_TEST(queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before)
 		call_rcu_data_free(queue);
 		rcu_barrier();
 		all_ran_once(&tally);
-		await_that(!get(flavor->workers.list));
+		await_that(!has_queues());
 	}
 }
 END_TEST
