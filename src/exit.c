@@ -168,11 +168,14 @@ static void free_queues(struct flavor *flavor, bool owned)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data **link = &all->list, *queue, *freed = NULL;
+	struct call_rcu_data **table = owned ? all->per_cpu : NULL;
 
 	pthread_mutex_lock(&all->lock);
 	all->orphans = all->workers[0].fostered = NULL;
-	for (unsigned int cpu = 0; owned && all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
-		__atomic_store_n(&all->per_cpu[cpu], NULL, __ATOMIC_RELEASE);
+	for (unsigned int cpu = 0; table && cpu < quiesce_cpu_count(); cpu++)
+		__atomic_store_n(&table[cpu], NULL, __ATOMIC_RELEASE);
+	if (table)
+		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);
 	while ((queue = *link)) {
 		if ((owned || queue->workers == all->workers) && !queue->pins) {
 			*link = queue->next;
@@ -187,6 +190,8 @@ static void free_queues(struct flavor *flavor, bool owned)
 		freed = queue->next;
 		free(queue);
 	}
+	if (table != all->cpu_room)
+		free(table);
 }
 
 void quiesce_exit(struct flavor *flavor, bool at_end)
