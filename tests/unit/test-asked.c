@@ -300,19 +300,6 @@ static void *lead(void *arg)
 	return arg;
 }
 
-/* Whether a thread of this process sleeps, as the kernel says. */
-static bool sleeps(pid_t thread)
-{
-	char path[64], text[256] = "", *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
-	file = fopen(path, "r");
-	want(file && fgets(text, sizeof(text), file) && (end = strrchr(text, ')')));
-	fclose(file);
-	return end[2] == 'S';
-}
-
 START_TEST(every_announcement_wakes_the_leader)
 {
 	static void (*const announce[])(void) = {
