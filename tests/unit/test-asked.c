@@ -336,19 +336,6 @@ static void *lead(void *arg)
 	return arg;
 }
 
-/* Whether a thread of this process sleeps, as the kernel says. */
-static bool sleeps(pid_t thread)
-{
-	char path[64], text[256] = "", *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
-	file = fopen(path, "r");
-	want(file && fgets(text, sizeof(text), file) && (end = strrchr(text, ')')));
-	fclose(file);
-	return end[2] == 'S';
-}
-
 /* The last is a misuse in the flavors with sections. */
 static void (*const ways_out[])(void) = {
 #ifdef TEST_QSBR

@@ -334,20 +334,25 @@ static void check_duplicates(struct cds_lfht *ht, struct item *items, unsigned i
 	}
 }
 
-/* Nodes of one hash follow upon each other. */
+/* Nodes of one hash follow upon each other, in the order in which they were added: of items. */
 static void check_runs(struct cds_lfht *ht)
 {
 	unsigned long seen[256], runs = 0;
+	struct item *last = NULL, *before;
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
 	cds_lfht_for_each(ht, &iter, node) {
-		if (runs && seen[runs - 1] == item_of(node)->hash)
+		before = last;
+		last = item_of(node);
+		if (before && before->hash == last->hash) {
+			want(before < last);
 			continue;
+		}
 		for (unsigned long i = 0; i < runs; i++)
-			want(seen[i] != item_of(node)->hash);
+			want(seen[i] != last->hash);
 		want(runs < 256);
-		seen[runs++] = item_of(node)->hash;
+		seen[runs++] = last->hash;
 	}
 }
 
