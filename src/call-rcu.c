@@ -206,8 +206,8 @@ pthread_t quiesce_worker_thread(struct flavor *flavor, struct call_rcu_data *que
 }
 
 /*
- * The table of CPUs, in force from the first need on. It is never freed, since producers look into
- * it at any time; only large machines need memory for it.
+ * The table of CPUs, in force from the first need on. It is freed at exit alone, since producers look
+ * into it at any time; only large machines need memory for it.
  */
 static struct call_rcu_data **make_cpu_table(struct flavor *flavor)
 {

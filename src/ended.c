@@ -31,21 +31,23 @@ static void end_thread(void *arg)
 
 void quiesce_watch_ends(struct flavor *flavor)
 {
-	if (!flavor->attend && !flavor->has_thread_end)
-		flavor->has_thread_end = pthread_key_create(&flavor->thread_end, end_thread) == 0;
+	if (!flavor->attend && !__atomic_load_n(&flavor->has_thread_end, __ATOMIC_RELAXED) &&
+	    pthread_key_create(&flavor->thread_end, end_thread) == 0)
+		__atomic_store_n(&flavor->has_thread_end, true, __ATOMIC_RELEASE);
 }
 
 /* Without memory for it nobody watches this thread: nothing that it does is any different. */
 void quiesce_watch_thread(struct flavor *flavor)
 {
 	flavor->thread()->destructors = 0;
-	if (flavor->has_thread_end)
+	/* Acquire: the key is there. */
+	if (__atomic_load_n(&flavor->has_thread_end, __ATOMIC_ACQUIRE))
 		pthread_setspecific(flavor->thread_end, flavor);
 }
 
+/* Another thread may register meanwhile, and find the key deleted: that one is not watched. */
 void quiesce_ignore_ends(struct flavor *flavor)
 {
-	if (flavor->has_thread_end)
+	if (__atomic_exchange_n(&flavor->has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(flavor->thread_end);
-	flavor->has_thread_end = false;
 }

@@ -4,9 +4,15 @@
  * worth of progress, then the workers are stopped and joined, all within a time limit; what did not
  * stop in time keeps its memory. doc/design/exit.md has the cases.
  */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "call-rcu.h"
 #include "cpu.h"
@@ -96,20 +102,65 @@ static void allow_workers(struct flavor *flavor)
 						   __ATOMIC_SEQ_CST);
 }
 
+/* Flags are the ninth field (proc_pid_stat(5)); the second is a name, which may hold anything. */
+#define KERNEL_THREAD_EXITING	0x4UL	/* PF_EXITING in the kernel's include/linux/sched.h */
+
+/* One that has been joined is listed until the kernel, or a tracer, has done with it. */
+static bool thread_has_ended(const char *thread)
+{
+	char path[64], text[256], *name_end;
+	unsigned long flags = 0;
+	ssize_t length;
+	int file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", thread);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return errno == ENOENT;
+	length = read(file, text, sizeof(text) - 1);
+	close(file);
+	if (length < 0)
+		return errno == ESRCH;
+	text[length] = '\0';
+	name_end = strrchr(text, ')');
+	return name_end && sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %lu", &flags) == 1 &&
+	       (flags & KERNEL_THREAD_EXITING);
+}
+
+/* Files are cancellation points. */
+static bool is_only_thread(void)
+{
+	long self = syscall(SYS_gettid);
+	const struct dirent *entry;
+	DIR *threads;
+	int cancel;
+	bool only;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	threads = opendir("/proc/self/task");
+	only = threads;
+	while (only && (entry = readdir(threads)))
+		only = entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == self ||
+		       thread_has_ended(entry->d_name);
+	if (threads)
+		closedir(threads);
+	pthread_setcancelstate(cancel, NULL);
+	return only;
+}
+
 /*
  * Whether the program cannot free its workers any more: its destructors have run, and there is no
  * other thread. The destructors of a shared library's users run before its own; in a program that
- * holds the library itself they may run after. A directory has a link for each entry, and two.
+ * holds the library itself they may run after.
  */
 static bool program_is_over(bool at_end)
 {
 #ifdef PIC
-	struct stat threads;
-
-	return at_end && stat("/proc/self/task", &threads) == 0 && threads.st_nlink == 3;
+	const bool shared = true;
 #else
-	return at_end && false;
+	const bool shared = false;
 #endif
+	return shared && at_end && is_only_thread();
 }
 
 /* With no reader left that could look at them: all, or those that the program has given up. */
@@ -117,11 +168,14 @@ static void free_queues(struct flavor *flavor, bool owned)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data **link = &all->list, *queue, *freed = NULL;
+	struct call_rcu_data **table = owned ? all->per_cpu : NULL;
 
 	pthread_mutex_lock(&all->lock);
 	all->orphans = all->workers[0].fostered = NULL;
-	for (unsigned int cpu = 0; owned && all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
-		__atomic_store_n(&all->per_cpu[cpu], NULL, __ATOMIC_RELEASE);
+	for (unsigned int cpu = 0; table && cpu < quiesce_cpu_count(); cpu++)
+		__atomic_store_n(&table[cpu], NULL, __ATOMIC_RELEASE);
+	if (table)
+		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);
 	while ((queue = *link)) {
 		if ((owned || queue->workers == all->workers) && !queue->pins) {
 			*link = queue->next;
@@ -136,6 +190,8 @@ static void free_queues(struct flavor *flavor, bool owned)
 		freed = queue->next;
 		free(queue);
 	}
+	if (table != all->cpu_room)
+		free(table);
 }
 
 void quiesce_exit(struct flavor *flavor, bool at_end)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define URCU_NO_INLINE
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -21,7 +22,7 @@ static struct bp_arena arena = BP_ARENA_INIT;
 
 /* Unregisters threads as they end. Made by init, deleted at exit. */
 static pthread_key_t thread_end;
-static bool has_thread_end;
+static bool has_thread_end;	/* set atomically */
 
 static struct reader *self(void)
 {
@@ -80,7 +81,9 @@ void urcu_bp_register(void)
 		reader->tid = pthread_self();
 		quiesce_register(&quiesce_bp, (struct reader *)reader);
 		quiesce_delay();
-		if (has_thread_end && pthread_setspecific(thread_end, reader) != 0)
+		/* Acquire: the key is there; at exit it may be deleted meanwhile, EINVAL. */
+		if (__atomic_load_n(&has_thread_end, __ATOMIC_ACQUIRE) &&
+		    pthread_setspecific(thread_end, reader) == ENOMEM)
 			report_endless();
 		urcu_bp_reader = reader;
 	}
@@ -163,8 +166,9 @@ __attribute__((constructor))
 static void begin(void)
 {
 	quiesce_init(&quiesce_bp);
-	has_thread_end = pthread_key_create(&thread_end, end_thread) == 0;
-	if (!has_thread_end)
+	if (pthread_key_create(&thread_end, end_thread) == 0)
+		__atomic_store_n(&has_thread_end, true, __ATOMIC_RELEASE);
+	else
 		report_endless();
 }
 
@@ -177,9 +181,8 @@ static void end(void)
 	quiesce_exit(&quiesce_bp, true);
 	if (!quiesce_is_ours(&quiesce_bp))
 		return;
-	if (has_thread_end)
+	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(thread_end);
-	has_thread_end = false;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (urcu_bp_reader && !_urcu_bp_read_ongoing())

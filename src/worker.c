@@ -340,8 +340,7 @@ static unsigned int share(struct worker *from, struct worker *to, int kept)
 	for (unsigned int i = 0; i < queue->shard_count; i++) {
 		struct shard *shard = &queue->shards[i];
 
-		if (!backlogged(from, shard) || producer_cpu(shard) == kept || shard->batch ||
-		    shard->taken)
+		if (!backlogged(from, shard) || producer_cpu(shard) == kept)
 			continue;
 		__atomic_store_n(&shard->server, (unsigned int)(to - queue->workers),
 				 __ATOMIC_SEQ_CST);

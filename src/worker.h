@@ -110,7 +110,7 @@ struct call_rcu_data {
 
 /* The workers of a flavor. Written under lock unless said otherwise. */
 struct worker_state {
-	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
+	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set, or at exit */
 	pthread_mutex_t lock __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data *list;	/* all but the standard one, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */

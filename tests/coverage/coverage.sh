@@ -21,8 +21,8 @@ make -s -j"$jobs" V=0
 rm -f ./*conftest.gc*
 find . -name '*.gcda' -delete
 
-# Preloaded to what is tested alone, not to make.
-make -s -k -j"$jobs" V=0 check SCRIPT_TESTS= \
+# Preloaded to what is tested alone, not to make. Counting is slow: limits are against hangs.
+CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-4} make -s -k -j"$jobs" V=0 check SCRIPT_TESTS= \
 	T_LOG_COMPILER="env LD_PRELOAD=$directory/dump.so" > check.log 2>&1 || status=1
 
 make -s install V=0 > install.log 2>&1

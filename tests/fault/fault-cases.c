@@ -147,6 +147,7 @@ static void cpu_workers(void)
 		result = create_all_cpu_call_rcu_data(0);
 		MUST(result == 0 || (result == -errno && is_promised(errno)));
 	}
+	MUST(result || get_cpu_call_rcu_data(0));
 	queue_all(flood[0], 500);
 	rcu_barrier();
 	queue_all(flood[0] + 500, 500);

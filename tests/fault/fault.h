@@ -22,6 +22,7 @@ enum fault_kind {
 	FAULT_WAKE,		/* FUTEX_WAKE, but not of readers */
 	FAULT_MEMBARRIER,	/* each command of membarrier */
 	FAULT_AFFINITY,		/* sched_setaffinity, pthread_setaffinity_np */
+	FAULT_CPUS,		/* sysconf(_SC_NPROCESSORS_CONF) */
 	FAULT_HELP,		/* sched_getaffinity, sched_getcpu, pthread_setname_np, madvise, stat */
 	FAULT_KINDS,
 	/* Plans only. */
@@ -38,6 +39,7 @@ struct fault {
 	enum fault_kind kind;
 	unsigned long first, last;
 	int error;
+	long cpus;			/* so many the library sees; 0: all there are */
 	/* Set by the scenario, atomically. */
 	unsigned long calls[FAULT_KINDS];
 	unsigned long failed;

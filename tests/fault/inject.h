@@ -39,7 +39,8 @@ extern void __libc_free(void *);
 extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 
 #define REAL_CALLS(x)								\
-	x(mmap) x(munmap) x(mprotect) x(madvise) x(syscall) x(stat) x(__register_atfork)	\
+	x(mmap) x(munmap) x(mprotect) x(madvise) x(syscall) x(stat) x(sysconf)		\
+	x(__register_atfork)								\
 	x(pthread_create) x(pthread_key_create) x(pthread_setspecific) x(pthread_setname_np)	\
 	x(pthread_setaffinity_np) x(sched_setaffinity) x(sched_getaffinity) x(sched_getcpu)
 
@@ -291,14 +292,35 @@ int stat(const char *restrict path, struct stat *restrict result)
 	return FAILS(FAULT_HELP) ? refused() : real_stat(path, result);
 }
 
+long sysconf(int name)
+{
+	if (!real_sysconf)	/* a sanitizer asks before we are prepared */
+		FIND_REAL(sysconf)
+	if (name != _SC_NPROCESSORS_CONF)
+		return real_sysconf(name);
+	if (FAILS(FAULT_CPUS))
+		return refused();
+	return fault && fault->cpus && by_library(__builtin_return_address(0)) ?
+	       fault->cpus : real_sysconf(name);
+}
+
 /* ---- Futexes and membarrier ---- */
+
+static bool is_futex(long number)
+{
+#ifdef SYS_futex_time64
+	if (number == SYS_futex_time64)
+		return true;
+#endif
+	return number == SYS_futex;
+}
 
 /* Not a reader's wake-up, the shared one: it is inlined into programs. */
 static enum fault_kind kind_of(long number, long operation)
 {
 	if (number == SYS_membarrier)
 		return FAULT_MEMBARRIER;
-	if (number != SYS_futex || operation == FUTEX_WAKE)
+	if (!is_futex(number) || operation == FUTEX_WAKE)
 		return FAULT_KINDS;
 	return (operation & FUTEX_CMD_MASK) == FUTEX_WAKE ? FAULT_WAKE : FAULT_WAIT;
 }

@@ -132,7 +132,7 @@ static const struct {
 	{ FAULT_WAIT, EINTR }, { FAULT_WAIT, EAGAIN }, { FAULT_WAIT, ENOSYS },
 	{ FAULT_WAKE, EINTR }, { FAULT_WAKE, ENOMEM },
 	{ FAULT_MEMBARRIER, ENOSYS }, { FAULT_MEMBARRIER, EPERM },
-	{ FAULT_AFFINITY, EINVAL }, { FAULT_HELP, ENOSYS },
+	{ FAULT_AFFINITY, EINVAL }, { FAULT_CPUS, EINVAL }, { FAULT_HELP, ENOSYS },
 };
 
 static void show(const char *scenario)
@@ -155,6 +155,16 @@ START_TEST(each_call_may_fail)
 		show(scenario);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		check_kind(scenario, faults[i].kind, calls[faults[i].kind], faults[i].error);
+}
+END_TEST
+
+/* Its table is allocated: by the second call for memory, after the first worker's. */
+START_TEST(a_large_machine_may_have_no_memory_for_its_table)
+{
+	plan->cpus = 80;
+	plan->first = plan->last = 0;
+	check("cpu_workers");
+	check_kind("cpu_workers", FAULT_MEMORY, 2, ENOMEM);
 }
 END_TEST
 
@@ -237,6 +247,7 @@ static int run_tests(void)
 	tcase_set_timeout(tcase, TEST_LIMIT);
 	tcase_add_checked_fixture(tcase, set_up_plan, NULL);
 	tcase_add_loop_test(tcase, each_call_may_fail, 0, scenarios);
+	tcase_add_test(tcase, a_large_machine_may_have_no_memory_for_its_table);
 	tcase_add_loop_test(tcase, without_futexes_all_goes_on, 0, scenarios);
 	tcase_add_loop_test(tcase, an_older_membarrier_is_left_alone, 0, scenarios);
 #if defined(RCU_MB) || defined(TEST_QSBR)

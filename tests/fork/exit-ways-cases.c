@@ -41,7 +41,7 @@ static void requeues(void)
 
 static void block(struct rcu_head *head)
 {
-	results->chained++;
+	put(&results->chained, results->chained + 1);
 	while (head)
 		pause();
 }

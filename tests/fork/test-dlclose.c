@@ -14,6 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,15 +118,19 @@ static bool is_mapped(void)
 	return mapped;
 }
 
-/* In pages. */
+/* In pages. Not those of a sanitizer, which go with neither threads nor libraries. */
 static long address_space(void)
 {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return 0;
+#else
 	FILE *file = fopen("/proc/self/statm", "re");
 	long pages;
 
 	ck_assert(file && fscanf(file, "%ld", &pages) == 1);
 	fclose(file);
 	return pages;
+#endif
 }
 
 static long heap(void)
@@ -134,11 +142,33 @@ static long heap(void)
 #endif
 }
 
-/* A thread that was joined may be listed a moment longer. */
-static void await_threads(int number)
+static int count_threads(void)
 {
-	while (count_entries("/proc/self/task") - 2 > number)
+	return count_entries("/proc/self/task") - 2;
+}
+
+static void *tell_id(void *id)
+{
+	*(long *)id = syscall(SYS_gettid);
+	return NULL;
+}
+
+/* Those that are there without a library: a sanitizer has its own, from the first thread on. */
+static int own_threads;
+
+/* A thread that was joined may be listed a moment longer. */
+static void count_own_threads(void)
+{
+	pthread_t thread;
+	char path[64];
+	long id = 0;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, tell_id, &id), 0);
+	pthread_join(thread, NULL);
+	snprintf(path, sizeof(path), "/proc/self/task/%ld", id);
+	while (access(path, F_OK) == 0)
 		usleep(20);
+	own_threads = count_threads();
 }
 
 /* ---- A round ---- */
@@ -195,7 +225,8 @@ static void use_in_threads(struct call_rcu_data *worker)
 static void close_library(void)
 {
 	ck_assert_int_eq(dlclose(library.handle), 0);
-	await_threads(1);
+	while (count_threads() > own_threads)
+		usleep(20);
 	ck_assert(!is_mapped());
 }
 
@@ -246,6 +277,70 @@ END_TEST
 START_TEST(nor_do_workers_that_the_program_never_freed)
 {
 	must_not_grow(flavors[_i], true);
+}
+END_TEST
+
+/* ---- With a thread that has ended, but is listed for as long as its tracer has not noticed ---- */
+
+static pid_t traced;
+
+static void *be_traced(void *unused)
+{
+	__atomic_store_n(&traced, (pid_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
+	pthread_barrier_wait(&meet);	/* its number is known */
+	pthread_barrier_wait(&meet);	/* it is traced */
+	return unused;
+}
+
+/* When told to by a byte, which it answers. */
+static void trace(int socket)
+{
+	char go;
+
+	if (read(socket, &go, 1) == 1) {
+		go = ptrace(PTRACE_SEIZE, traced, 0, 0) == 0;
+		if (write(socket, &go, 1) == 1)
+			pause();
+	}
+	_exit(1);
+}
+
+/* A thread is made, traced, ended and joined. Returns its tracer, or 0 where nobody may trace. */
+static pid_t make_listed_thread(void)
+{
+	pthread_t thread;
+	int sockets[2];
+	char go = 1;
+	pid_t tracer;
+
+	pthread_barrier_init(&meet, NULL, 2);
+	ck_assert_int_eq(pthread_create(&thread, NULL, be_traced, NULL), 0);
+	pthread_barrier_wait(&meet);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+	tracer = fork();
+	if (tracer == 0)
+		trace(sockets[1]);
+	prctl(PR_SET_PTRACER, tracer);
+	ck_assert(write(sockets[0], &go, 1) == 1 && read(sockets[0], &go, 1) == 1);
+	pthread_barrier_wait(&meet);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&meet);
+	close(sockets[0]);
+	close(sockets[1]);
+	return go ? tracer : 0;
+}
+
+START_TEST(nor_if_a_thread_that_has_ended_is_still_listed)
+{
+	pid_t tracer = make_listed_thread();
+
+	if (!tracer)
+		return;
+	count_own_threads();
+	ck_assert_int_ge(own_threads, 2);
+	must_not_grow(flavors[_i], true);
+	kill(tracer, SIGKILL);
+	waitpid(tracer, NULL, 0);
 }
 END_TEST
 
@@ -384,19 +479,33 @@ START_TEST(another_thread_may_be_in_dlclose_at_a_fork)
 }
 END_TEST
 
+static TCase *add_case(Suite *suite, const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, count_own_threads, NULL);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("dlclose");
-	TCase *tcase = tcase_create("dlclose");
+	TCase *tcase = add_case(suite, "closed");
 
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase,
 		fifty_rounds_leave_no_thread_no_mapping_no_descriptor_no_memory, 0, FLAVORS);
 	tcase_add_loop_test(tcase, nor_do_workers_that_the_program_never_freed, 0, FLAVORS);
+	tcase_add_loop_test(tcase, nor_if_a_thread_that_has_ended_is_still_listed, 0, FLAVORS);
 	tcase_add_loop_test(tcase, a_callback_that_queues_itself_for_ever_ends_with_it, 0, FLAVORS);
+	/* Tags: tests/sanitize/sanitize.sh. */
+	tcase = add_case(suite, "forks");
+	tcase_set_tags(tcase, "forks");
 	tcase_add_loop_test(tcase, a_forked_child_may_close_it_as_well, 0, FLAVORS);
+	tcase = add_case(suite, "forks beside malloc");
+	tcase_set_tags(tcase, "forks forks-beside-malloc");
 	tcase_add_loop_test(tcase, another_thread_may_be_in_dlclose_at_a_fork, 0, FLAVORS);
-	suite_add_tcase(suite, tcase);
 	return suite;
 }
 

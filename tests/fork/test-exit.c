@@ -359,6 +359,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_limit_that_is_no_number_stands_for_the_default);
 	tcase_add_test(tcase, a_limit_too_large_for_any_clock_still_waits);
 	tcase = add_exit_case(suite, "forked");
+	tcase_set_tags(tcase, "forks");		/* tests/sanitize/sanitize.sh */
 	tcase_add_test(tcase, a_child_forked_with_hooks_runs_its_copies_at_exit);
 	tcase_add_test(tcase, a_child_forked_with_hooks_runs_what_it_queued_itself_at_exit);
 	tcase_add_test(tcase, a_child_forked_without_hooks_leaves_at_once);

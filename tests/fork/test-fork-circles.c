@@ -72,6 +72,28 @@ START_TEST(a_reader_that_waits_for_another_threads_fork_does_not_hold_it_up)
 }
 END_TEST
 
+/* Its grace period ends meanwhile, but the child must not find it in the middle of what follows. */
+START_TEST(a_callback_that_was_set_aside_goes_on_after_the_fork)
+{
+	prepare();
+	rcu_register_thread();
+	call_rcu(&waiting.head, wait_in_callback);
+	await(&waiting.inside);
+	rcu_read_lock();
+	sem_post(&waiting.go_on);
+	await_asleep(waiting.tid);
+	call_rcu_before_fork();
+	rcu_read_unlock();
+	synchronize_rcu();
+	await_asleep(waiting.tid);
+	MUST(!get(&waiting.done));
+	call_rcu_after_fork_parent();
+	rcu_barrier();
+	MUST(get(&waiting.done));
+	rcu_unregister_thread();
+}
+END_TEST
+
 #endif
 
 static void *defer_and_run(void *arg)
@@ -274,6 +296,7 @@ int main(void)
 
 #ifndef TEST_QSBR
 	tcase_add_test(tcase, a_reader_that_waits_for_another_threads_fork_does_not_hold_it_up);
+	tcase_add_test(tcase, a_callback_that_was_set_aside_goes_on_after_the_fork);
 #endif
 	tcase_add_test(tcase,
 		the_worker_does_not_wait_for_deferred_calls_that_another_thread_runs);

@@ -20,8 +20,9 @@ static struct line lines[PRODUCERS];
 
 /*
  * A call that the dead producer was in the middle of running does not run again in the child, where
- * it may not have counted.
+ * it may not have counted. Aligned, for FULL: a function at an odd address takes a word more.
  */
+__attribute__((aligned(2)))
 static void run_number(void *p)
 {
 	struct line *line = &lines[(uintptr_t)p % PRODUCERS];

@@ -10,10 +10,10 @@
 
 #define PROGRAM "/bin/true"
 
-/* What glibc's malloc and its kin are called; elsewhere they are not counted. */
+/* What glibc's malloc and its kin are called; others, a sanitizer's too, are not counted. */
 static __thread unsigned long heap_calls;
 
-#ifdef __GLIBC__
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
 extern void *__libc_malloc(size_t size), *__libc_calloc(size_t number, size_t size);
 extern void __libc_free(void *block);
 

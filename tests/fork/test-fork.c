@@ -78,6 +78,47 @@ START_TEST(dead_threads_are_not_in_the_childs_registry_nor_is_their_memory_touch
 }
 END_TEST
 
+#ifdef TEST_BP
+static void *take_slot(void *slot)
+{
+	rcu_read_lock();
+	rcu_read_unlock();
+	*(struct urcu_bp_reader **)slot = urcu_bp_reader;
+	sem_post(&idle_ready);
+	await(&idle_leave);
+	return NULL;
+}
+
+/* That one, and not the forking thread's. */
+static void take_it_again(void *slot)
+{
+	struct urcu_bp_reader *again;
+	pthread_t thread = start_thread(take_slot, &again);
+
+	await(&idle_ready);
+	sem_post(&idle_leave);
+	join(thread);
+	MUST(again == *(struct urcu_bp_reader **)slot);
+}
+
+START_TEST(the_slot_of_a_dead_thread_is_used_again_in_the_child)
+{
+	struct urcu_bp_reader *slot;
+	pthread_t thread;
+
+	sem_init(&idle_ready, 0, 0);
+	sem_init(&idle_leave, 0, 0);
+	rcu_read_lock();
+	rcu_read_unlock();
+	thread = start_thread(take_slot, &slot);
+	await(&idle_ready);
+	run_child(take_it_again, &slot);
+	sem_post(&idle_leave);
+	join(thread);
+}
+END_TEST
+#endif
+
 START_TEST(sections_of_other_threads_are_gone_in_the_child_and_go_on_in_the_parent)
 {
 	unsigned long number;
@@ -433,6 +474,9 @@ static Suite *suite(void)
 
 	tcase_add_test(tcase,
 		dead_threads_are_not_in_the_childs_registry_nor_is_their_memory_touched);
+#ifdef TEST_BP
+	tcase_add_test(tcase, the_slot_of_a_dead_thread_is_used_again_in_the_child);
+#endif
 	tcase_add_test(tcase,
 		sections_of_other_threads_are_gone_in_the_child_and_go_on_in_the_parent);
 	tcase_add_test(tcase, a_forker_that_is_not_registered_may_register_in_the_child);

@@ -376,14 +376,16 @@ END_TEST
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("lfht-fork/" FLAVOR);
-	TCase *tcase = add_case(suite, "lfht-fork");
+	TCase *tcase = add_case(suite, "beside resizes");
 
+	tcase_set_tags(tcase, "forks-beside-malloc");	/* tests/sanitize/sanitize.sh */
 	tcase_add_loop_test(tcase, forks_in_the_middle_of_resizing_leave_two_whole_tables, 0,
 			    2 * SCHEMES);
 #ifndef TEST_QSBR
 	tcase_add_loop_test(tcase, a_reader_that_forks_goes_on_with_its_traversal, 0, 2 * SCHEMES);
 #endif
 	tcase_add_loop_test(tcase, a_callback_that_forks_leaves_two_whole_tables, 0, 2 * SCHEMES);
+	tcase = add_case(suite, "lfht-fork");
 	tcase_add_test(tcase, a_table_destroyed_right_after_its_last_deletion_leaves_nothing);
 	tcase_add_loop_test(tcase, exit_in_the_middle_of_resizing_does_not_hang, 0, 2 * SCHEMES);
 	return suite;

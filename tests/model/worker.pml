@@ -285,7 +285,11 @@ inline target_of(target)
 	target = takes;
 	if
 	:: newest -> target = target + 1
+#ifdef MUTANT_B1_LOOKS_ONCE
+	:: else
+#else
 	:: else -> target = takes
+#endif
 	fi
 }
 

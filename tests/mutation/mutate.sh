@@ -68,9 +68,12 @@ copy() {
 	mkdir -p "$tree.new" "$tree"
 	(cd "$source" && tar -cf - --exclude=./out --exclude=./.git .) |
 		(cd "$tree.new" && tar -xf -)
-	# Only what differs, so that only that is built again.
+	# Only what differs, so that only that is built again: also what a run that was cut off has
+	# left broken, and built.
+	# shellcheck disable=SC2086 # one word or none
 	(cd "$tree.new" && find . -type f | while read -r new; do
-		cmp -s "$new" "$tree/$new" || { mkdir -p "$tree/${new%/*}" && cp -p "$new" "$tree/$new"; }
+		[ -e "$tree/$new" ] && times= || times=-p
+		cmp -s "$new" "$tree/$new" || { mkdir -p "$tree/${new%/*}" && cp $times "$new" "$tree/$new"; }
 	done)
 	rm -rf "$tree.new"
 	[ -x "$tree/configure" ] || (cd "$tree" && autoreconf -i > /dev/null 2>&1)
@@ -87,10 +90,12 @@ program_of() {
 
 # parts-FLAVOR is tests/sanitize/parts.c.
 make_parts() {
-	make -s -j"$jobs" V=0 -C "$work/sanitized" && (cd "$work/sanitized" && mkdir -p tests/bin &&
-		gcc -std=gnu11 -O1 -g -fsanitize=thread -I"$tree/include" -pthread \
-			-o "tests/bin/parts-$1.t" "$tree/tests/sanitize/parts.c" -L.libs \
-			-Wl,-rpath,"$PWD/.libs" "-lurcu-$1" -lurcu-cds -lurcu-common) 2> "$work/make.log"
+	{
+		make -s -j"$jobs" V=0 -C "$work/sanitized" && (cd "$work/sanitized" && mkdir -p tests/bin &&
+			gcc -std=gnu11 -O1 -g -fsanitize=thread -I"$tree/include" -pthread \
+				-o "tests/bin/parts-$1.t" "$tree/tests/sanitize/parts.c" -L.libs \
+				-Wl,-rpath,"$PWD/.libs" "-lurcu-$1" -lurcu-cds -lurcu-common)
+	} > "$work/make.log" 2>&1
 }
 
 make_test() {
@@ -116,8 +121,8 @@ passes() {
 	[ "$directory" = build ] && prefix= || prefix=$fixed
 	status=0
 	# shellcheck disable=SC2016,SC2086 # the inner shell's; a list of words
-	(cd "$work/$directory" && exec setsid sh -c 'echo $$ > "$0/session"; timeout -k 5 "$1" "$2" "$3" "$4"' \
-		"$work" $LIMIT env ${prefix:-A=} "$program" < /dev/null > "$work/log" 2>&1) || status=$?
+	(cd "$work/$directory" && exec setsid sh -c 'echo $$ > "$0/session"; timeout -k 5 "$@"' \
+		"$work" $LIMIT $prefix "$program" < /dev/null > "$work/log" 2>&1) || status=$?
 	end_session "$(cat "$work/session")"
 	[ "$status" != 0 ] || return 0
 	noticed=$(sed -n '/^not ok/{s/^not ok [0-9]* - [^:]*:[^:]*:\([^:]*\):.*/\1/p;q;}' "$work/log")

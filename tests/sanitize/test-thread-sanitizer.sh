@@ -86,7 +86,8 @@ instrumented() {
 tests=
 if pkg-config --exists check; then
 	tests="call-rcu-mb call-rcu-memb call-rcu-bp list-plain pointer-ref-plain uatomic-plain
-		wfcqueue-cds wfqueue-cds wfstack-cds lfstack-cds rculfqueue-cds rculfstack-cds"
+		wfcqueue-cds wfqueue-cds wfstack-cds lfstack-cds rculfqueue-cds rculfstack-cds
+		handing-on-cds"
 fi
 CK_VERBOSITY=normal
 CK_TAP_LOG_FILE_NAME=$directory/tap

@@ -418,6 +418,19 @@ static inline unsigned int threads_named(const char *name)
 	return found;
 }
 
+/* Whether a thread of this process sleeps, as the kernel says. */
+static inline bool sleeps(pid_t thread)
+{
+	char path[64], text[256] = "", *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	file = fopen(path, "r");
+	want(file && fgets(text, sizeof(text), file) && (end = strrchr(text, ')')));
+	fclose(file);
+	return end[2] == 'S';
+}
+
 static inline void pin_to(int cpu)
 {
 	cpu_set_t set;

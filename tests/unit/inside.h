@@ -21,4 +21,47 @@ extern struct flavor quiesce_memb;
 static struct flavor *const flavor = &quiesce_memb;
 #endif
 
+/* The first of the queues that were made and not freed since, or NULL. */
+static inline struct call_rcu_data *first_made(void)
+{
+	struct call_rcu_data *queue;
+
+	pthread_mutex_lock(&flavor->workers.lock);
+	queue = flavor->workers.list;
+	pthread_mutex_unlock(&flavor->workers.lock);
+	return queue;
+}
+
+/* ---- A callback that stays until it is let go, and holds up no grace period ---- */
+
+struct plug {
+	struct rcu_head head;
+	sem_t in, out;
+};
+
+static inline void plug_run(struct rcu_head *head)
+{
+	struct plug *plug = caa_container_of(head, struct plug, head);
+
+	rcu_thread_offline();
+	sem_post(&plug->in);
+	await(&plug->out);
+	rcu_thread_online();
+}
+
+static inline void plug_init(struct plug *plug)
+{
+	sem_init(&plug->in, 0, 0);
+	sem_init(&plug->out, 0, 0);
+}
+
+static inline void plug_in(struct plug *plug, struct call_rcu_data *queue)
+{
+	plug_init(plug);
+	set_thread_call_rcu_data(queue);
+	call_rcu(&plug->head, plug_run);
+	set_thread_call_rcu_data(NULL);
+	await(&plug->in);
+}
+
 #endif /* TESTS_UNIT_INSIDE_H */

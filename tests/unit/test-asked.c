@@ -32,33 +32,6 @@ static void *barrier(void *arg)
 	return NULL;
 }
 
-/* ---- A callback that stays until it is let go, and holds up no grace period ---- */
-
-struct plug {
-	struct rcu_head head;
-	sem_t in, out;
-};
-
-static void plug_run(struct rcu_head *head)
-{
-	struct plug *plug = caa_container_of(head, struct plug, head);
-
-	rcu_thread_offline();
-	sem_post(&plug->in);
-	await(&plug->out);
-	rcu_thread_online();
-}
-
-static void plug_in(struct plug *plug, struct call_rcu_data *queue)
-{
-	sem_init(&plug->in, 0, 0);
-	sem_init(&plug->out, 0, 0);
-	set_thread_call_rcu_data(queue);
-	call_rcu(&plug->head, plug_run);
-	set_thread_call_rcu_data(NULL);
-	await(&plug->in);
-}
-
 /* ---- Barriers ---- */
 
 START_TEST(barrier_does_not_wait_for_workers_made_after_its_call)
@@ -130,6 +103,25 @@ START_TEST(lingering_worker_is_called_by_a_backlog_alone)
 	put(worker->state, 0);
 	rcu_barrier();
 	all_ran_once(&tally);
+}
+END_TEST
+
+/* If it did, it would do so for long. */
+START_TEST(rt_worker_does_not_linger)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(URCU_CALL_RCU_RT, -1);
+	struct worker *worker = &queue->workers[0];
+	struct tally tally = { 0, 0 };
+
+	set_thread_call_rcu_data(queue);
+	for (unsigned long i = 1; i <= 3; i++) {
+		await_that(get(worker->state) & WORKER_IDLE);
+		put(worker->round_ended, quiesce_now() + 1000 * QUIESCE_NS_PER_S);
+		queue_jobs(&tally, 1);
+		await_that(get(tally.ran) == i);
+	}
+	set_thread_call_rcu_data(NULL);
+	call_rcu_data_free(queue);
 }
 END_TEST
 
@@ -246,24 +238,68 @@ static void stay_until_stopped(struct rcu_head *head)
 	await_that(get(quiesce_worker_current()->state) & WORKER_STOP);
 }
 
-START_TEST(queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before)
+static void run_elsewhere(struct rcu_head *head)
+{
+	want(!(get(quiesce_worker_current()->state) & WORKER_STOP));
+	sem_post(&caa_container_of(head, struct plug, head)->in);
+}
+
+/* It stops in the middle of a batch, with more that is not taken yet. */
+START_TEST(rest_of_a_freed_workers_batch_runs_elsewhere_and_its_queue_is_freed_after_all)
 {
 	for (int i = 0; i < 20; i++) {
-		struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+		struct call_rcu_data *queue = create_call_rcu_data(URCU_CALL_RCU_RT, -1);
 		struct tally tally = { 0, 0 };
-		struct plug stay;
+		struct plug first, stay, rest;
 
 		sem_init(&stay.in, 0, 0);
+		sem_init(&rest.in, 0, 0);
+		plug_in(&first, queue);
 		set_thread_call_rcu_data(queue);
 		call_rcu(&stay.head, stay_until_stopped);
+		call_rcu(&rest.head, run_elsewhere);
+		sem_post(&first.out);
 		await(&stay.in);
 		queue_jobs(&tally, 50);
 		set_thread_call_rcu_data(NULL);
 		call_rcu_data_free(queue);
 		rcu_barrier();
+		want(sem_trywait(&rest.in) == 0);
 		all_ran_once(&tally);
-		await_that(!get(flavor->workers.list));
+		await_that(!first_made());
 	}
+}
+END_TEST
+
+static void let_serve(struct call_rcu_data *queue, unsigned int server)
+{
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		put(queue->shards[i].server, server);
+}
+
+/* The test is the first worker. */
+START_TEST(helper_that_leaves_hands_its_shards_back_and_tells_of_their_work)
+{
+	struct call_rcu_data *queue = standard_queue();
+	struct worker *first = &queue->workers[0], *helper = &queue->workers[1];
+	struct tally tally = { 0, 0 };
+	struct plug plug;
+
+	put(first->state, WORKER_THREAD | WORKER_IDLE);
+	let_serve(queue, 1);
+	plug_in(&plug, queue);
+	queue_jobs(&tally, 1);
+	quiesce_worker_ask(helper, WORKER_STOP);
+	sem_post(&plug.out);
+	await_that(get(helper->state) & WORKER_LEFT);
+	for (unsigned int i = 0; i < queue->shard_count; i++)
+		want(get(queue->shards[i].server) == 0);
+	want(get(first->state) == (WORKER_THREAD | WORKER_URGENT));
+	want(quiesce_worker_stop(helper, QUIESCE_FOREVER));
+	put(helper->state, 0);
+	put(first->state, 0);
+	rcu_barrier();
+	all_ran_once(&tally);
 }
 END_TEST
 
@@ -288,8 +324,8 @@ START_TEST(helper_that_has_left_is_joined_before_the_next)
 }
 END_TEST
 
-#ifdef TEST_QSBR
-/* ---- A leader that sleeps until an announcement wakes it ---- */
+#ifndef TEST_BP		/* whose leaders wake by themselves */
+/* ---- A leader that sleeps until somebody wakes it ---- */
 
 static pid_t leader;
 
@@ -300,34 +336,30 @@ static void *lead(void *arg)
 	return arg;
 }
 
-/* Whether a thread of this process sleeps, as the kernel says. */
-static bool sleeps(pid_t thread)
-{
-	char path[64], text[256] = "", *end;
-	FILE *file;
+/* The last is a misuse in the flavors with sections. */
+static void (*const ways_out[])(void) = {
+#ifdef TEST_QSBR
+	rcu_quiescent_state, rcu_thread_offline, rcu_thread_online,
+#else
+	rcu_read_unlock,
+#endif
+	rcu_unregister_thread,
+};
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
-	file = fopen(path, "r");
-	want(file && fgets(text, sizeof(text), file) && (end = strrchr(text, ')')));
-	fclose(file);
-	return end[2] == 'S';
-}
+#define WAYS_OUT ((int)(sizeof(ways_out) / sizeof(ways_out[0])))
 
-START_TEST(every_announcement_wakes_the_leader)
+START_TEST(every_way_out_of_a_section_wakes_the_leader)
 {
-	static void (*const announce[])(void) = {
-		rcu_quiescent_state, rcu_thread_offline, rcu_thread_online,
-	};
 	pthread_t thread;
 
+	capture_stderr();
 	rcu_register_thread();
 	rcu_thread_online();
+	rcu_read_lock();
 	thread = start(lead, NULL);
 	await_that(get(rcu_gp.futex) == -1 && sleeps(get(leader)) && get(rcu_gp.futex) == -1);
-	announce[_i]();
+	ways_out[_i]();
 	pthread_join(thread, NULL);
-	rcu_thread_offline();
-	rcu_unregister_thread();
 }
 END_TEST
 #endif
@@ -341,12 +373,15 @@ int main(void)
 	tcase_add_test(tc, barrier_does_not_wait_for_workers_made_after_its_call);
 	tcase_add_test(tc, idle_worker_is_woken_by_a_callback_and_need_not_hurry);
 	tcase_add_test(tc, lingering_worker_is_called_by_a_backlog_alone);
+	tcase_add_test(tc, rt_worker_does_not_linger);
 	tcase_add_test(tc, producer_of_a_backlog_says_where_it_is_and_of_a_flood_gives_way);
 	tcase_add_test(tc, grace_period_is_over_between_two_callbacks_of_a_batch);
-	tcase_add_test(tc, queue_of_a_freed_worker_is_freed_when_it_is_empty_and_not_before);
-#ifdef TEST_QSBR
-	tcase_add_loop_test(tc, every_announcement_wakes_the_leader, 0, 3);
+	tcase_add_test(tc,
+		rest_of_a_freed_workers_batch_runs_elsewhere_and_its_queue_is_freed_after_all);
+#ifndef TEST_BP
+	tcase_add_loop_test(tc, every_way_out_of_a_section_wakes_the_leader, 0, WAYS_OUT);
 #endif
+	tcase_add_test(tc, helper_that_leaves_hands_its_shards_back_and_tells_of_their_work);
 	tcase_add_test(tc, helper_that_has_left_is_joined_before_the_next);
 	return run_suite(suite);
 }

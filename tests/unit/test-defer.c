@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* defer_rcu: what a queue holds runs once, in order, after a grace period, whoever runs it. */
+/* defer_rcu: what a queue holds runs once, in order, whoever runs it. */
 #include "harness.h"
 
 /* ---- What ran, in order ---- */
@@ -126,158 +126,6 @@ START_TEST(function_that_is_repeated_may_change_and_come_back)
 	rcu_defer_barrier_thread();
 	check_calls();
 	rcu_defer_unregister_thread();
-}
-END_TEST
-
-/* ---- Grace periods ---- */
-
-struct held {
-	sem_t in, leave;
-	bool left, registered;
-	unsigned long ran, queued;
-	pthread_t thread;
-};
-
-static struct held held;
-
-static void *hold_section(void *arg)
-{
-	(void)arg;
-	rcu_register_thread();
-	rcu_read_lock();
-	sem_post(&held.in);
-	await(&held.leave);
-	put(held.left, true);
-	rcu_read_unlock();
-	rcu_unregister_thread();
-	return NULL;
-}
-
-static void hold(void)
-{
-	sem_init(&held.in, 0, 0);
-	sem_init(&held.leave, 0, 0);
-	held.thread = start(hold_section, NULL);
-	await(&held.in);
-}
-
-static void let_go(void)
-{
-	sem_post(&held.leave);
-	pthread_join(held.thread, NULL);
-}
-
-static void run_after_held(void *p)
-{
-	want(get(held.left));
-	want((uintptr_t)p == held.ran);
-	raise_by(held.ran, 1);
-}
-
-static void defer_some(unsigned long count)
-{
-	for (; count; count--) {
-		unsigned long number = held.queued;
-
-		put(held.queued, number + 1);
-		defer_rcu(run_after_held, (void *)number);
-	}
-}
-
-static void not_run_for(unsigned int us)
-{
-	for (uint64_t until = now_us() + us; now_us() < until; sched_yield())
-		want(get(held.ran) == 0);
-}
-
-START_TEST(what_is_left_in_a_queue_runs_after_a_grace_period)
-{
-	unsigned long before = gp_number();
-
-	want(rcu_defer_register_thread() == 0);
-	hold();
-	defer_some(10);
-	await_gp_since(before);
-	not_run_for(10000);
-	let_go();
-	await_that(get(held.ran) == 10);
-	defer_some(1);
-	await_that(get(held.ran) == 11);
-	rcu_defer_unregister_thread();
-	want(get(held.ran) == 11);
-}
-END_TEST
-
-/* Leaves later than a finish that does not wait would run what it must not. */
-static void *leave_later(void *arg)
-{
-	await_gp_since(*(unsigned long *)arg);
-	not_run_for(5000);
-	let_go();
-	return NULL;
-}
-
-static void barrier_of_thread(void)
-{
-	rcu_defer_barrier_thread();
-}
-
-static void barrier_of_all(void)
-{
-	rcu_defer_barrier();
-}
-
-static void unregister(void)
-{
-	rcu_defer_unregister_thread();
-}
-
-START_TEST(barriers_and_unregistering_wait_and_run_all)
-{
-	void (*const finish[])(void) = { barrier_of_thread, barrier_of_all, unregister };
-	unsigned long before = gp_number();
-	pthread_t other;
-
-	rcu_register_thread();
-	rcu_thread_online();
-	want(rcu_defer_register_thread() == 0);
-	hold();
-	other = start(leave_later, &before);
-	defer_some(1000);
-	finish[_i]();
-	want(get(held.ran) == 1000);
-	pthread_join(other, NULL);
-	if (finish[_i] != unregister)
-		rcu_defer_unregister_thread();
-	rcu_unregister_thread();
-}
-END_TEST
-
-static void *defer_many(void *arg)
-{
-	unsigned long count = *(unsigned long *)arg;
-
-	want(rcu_defer_register_thread() == 0);
-	defer_some(count);
-	rcu_defer_unregister_thread();
-	return NULL;
-}
-
-/* A queue has room for some thousand calls; more have to wait for the reader. */
-START_TEST(full_queue_waits_for_readers_and_goes_on)
-{
-	unsigned long before = gp_number(), count = 20000;
-	pthread_t producer;
-
-	hold();
-	producer = start(defer_many, &count);
-	await_gp_since(before);
-	await_that(get(held.queued) >= 1000);
-	not_run_for(20000);
-	want(get(held.queued) < count);
-	let_go();
-	pthread_join(producer, NULL);
-	want(get(held.ran) == count);
 }
 END_TEST
 
@@ -498,9 +346,6 @@ int main(void)
 	tcase_add_test(tc, calls_run_once_and_in_order_whatever_their_words);
 	tcase_add_test(tc, first_calls_of_a_queue_may_be_any);
 	tcase_add_test(tc, function_that_is_repeated_may_change_and_come_back);
-	tcase_add_test(tc, what_is_left_in_a_queue_runs_after_a_grace_period);
-	tcase_add_loop_test(tc, barriers_and_unregistering_wait_and_run_all, 0, 3);
-	tcase_add_test(tc, full_queue_waits_for_readers_and_goes_on);
 	tcase_add_loop_test(tc, producers_with_full_queues_do_not_wait_for_each_other, 0, 4);
 	tcase_add_loop_test(tc, barriers_of_several_threads_cover_every_queue, 0, 2);
 	tcase_add_test(tc, deferred_function_may_read_synchronize_and_call_rcu);

@@ -101,6 +101,48 @@ START_TEST(every_scheme_takes_every_combination_of_sizes)
 }
 END_TEST
 
+/* Each is zeroed memory of its own, which this marks. */
+static void must_be_new(struct cds_lfht *ht, const struct cds_lfht_mm_type *mm, unsigned long first,
+		unsigned long end)
+{
+	for (unsigned long i = first; i < end; i++) {
+		struct cds_lfht_node *bucket = mm->bucket_at(ht, i);
+
+		want(!bucket->next);
+		bucket->next = bucket;
+	}
+}
+
+/* Of more buckets at least than fit into a page of any machine, as mmap has it. */
+#define FEWEST 4096UL
+
+START_TEST(buckets_are_provided_and_freed_through_the_schemes_as_well)
+{
+	struct ledger ledger = { 0 };
+	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
+
+	for (unsigned int i = 0; i < SCHEMES; i++) {
+		const struct cds_lfht_mm_type *mm = scheme_of[i];
+		struct cds_lfht *ht = _cds_lfht_new_with_alloc(FEWEST, FEWEST, 4 * FEWEST, 0, mm,
+							       &rcu_flavor, &alloc, NULL);
+		long live = ledger.live;
+
+		for (int round = 0; round < 2; round++) {
+			mm->alloc_bucket_table(ht, 13);
+			must_be_new(ht, mm, FEWEST, 2 * FEWEST);
+			mm->alloc_bucket_table(ht, 13);
+			want(mm->bucket_at(ht, 2 * FEWEST - 1)->next);
+			mm->free_bucket_table(ht, 13);
+			want(ledger.live == live);
+		}
+		want(cds_lfht_destroy(ht, NULL) == 0);
+		ht = mm->alloc_cds_lfht(FEWEST, 4 * FEWEST, &alloc);
+		want(ht && ledger.live == 1);
+		alloc.free(alloc.state, ht);
+	}
+}
+END_TEST
+
 static const struct {
 	unsigned long init, min, max;
 	int flags, scheme;	/* scheme 3 is none */
@@ -292,20 +334,25 @@ static void check_duplicates(struct cds_lfht *ht, struct item *items, unsigned i
 	}
 }
 
-/* Nodes of one hash follow upon each other. */
+/* Nodes of one hash follow upon each other, in the order in which they were added: of items. */
 static void check_runs(struct cds_lfht *ht)
 {
 	unsigned long seen[256], runs = 0;
+	struct item *last = NULL, *before;
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
 	cds_lfht_for_each(ht, &iter, node) {
-		if (runs && seen[runs - 1] == item_of(node)->hash)
+		before = last;
+		last = item_of(node);
+		if (before && before->hash == last->hash) {
+			want(before < last);
 			continue;
+		}
 		for (unsigned long i = 0; i < runs; i++)
-			want(seen[i] != item_of(node)->hash);
+			want(seen[i] != last->hash);
 		want(runs < 256);
-		seen[runs++] = item_of(node)->hash;
+		seen[runs++] = last->hash;
 	}
 }
 
@@ -401,6 +448,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tcase, rcu_register_thread, NULL);
 	tcase_add_test(tcase, every_form_of_new_makes_a_table_and_destroy_hands_back_the_attribute);
 	tcase_add_loop_test(tcase, every_scheme_takes_every_combination_of_sizes, 0, ALL_FLAGS + 1);
+	tcase_add_test(tcase, buckets_are_provided_and_freed_through_the_schemes_as_well);
 	tcase_add_test(tcase, bad_arguments_are_refused_with_their_error);
 	tcase_add_test(tcase, destroy_refuses_a_table_with_nodes_and_leaves_it_alone);
 	tcase_add_test(tcase,

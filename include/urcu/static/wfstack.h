@@ -84,7 +84,10 @@ static inline int _cds_wfs_push(cds_wfs_stack_ptr_t u_stack, struct cds_wfs_node
 	struct cds_wfs_head *old = __atomic_exchange_n(&u_stack._s->head, _cds_wfs_to_head(node),
 			__ATOMIC_SEQ_CST);
 
-	/* [WS2] release: pairs with [WS3]; whoever follows the link finds the node below. */
+	/*
+	 * [WS2] release: pairs with [WS3]; whoever follows the link finds the node below, and may
+	 * then use this one's memory for something else.
+	 */
 	__atomic_store_n(&node->next, _cds_wfs_to_node(old), __ATOMIC_RELEASE);
 	return old != CDS_WFS_END;
 }
@@ -95,7 +98,10 @@ static inline struct cds_wfs_node *_cds_wfs_link(const struct cds_wfs_node *node
 	struct cds_wfs_node *next;
 	unsigned int turn = 0;
 
-	/* [WS3] acquire: pairs with [WS2]; the node below is complete before we touch it. */
+	/*
+	 * [WS3] acquire: pairs with [WS2]; the node below is complete before we touch it, and the
+	 * producer is done with this one.
+	 */
 	while (!(next = __atomic_load_n(&node->next, __ATOMIC_ACQUIRE))) {
 		if (!blocking)
 			return CDS_WFS_WOULDBLOCK;

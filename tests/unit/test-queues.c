@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the library: queues, and those who look at them, choose among them, free them and fork
+ * beside them, each at the one moment at which it matters.
+ */
+#include "inside.h"
+
+#include <sys/wait.h>
+
+#include "call-rcu.h"
+#include "wait.h"
+
+static __thread bool section_asks_for_cpu;
+
+/* In the place of the C library's. */
+int sched_getcpu(void)
+{
+	unsigned int cpu = 0;
+
+	section_asks_for_cpu = rcu_read_ongoing();
+	syscall(SYS_getcpu, &cpu, NULL, NULL);
+	return (int)cpu;
+}
+
+/* ---- Who looks at a queue, and who chooses one ---- */
+
+static struct call_rcu_data *look_at_first_made(void)
+{
+	return quiesce_queue_next(flavor, quiesce_queue_next(flavor, NULL));
+}
+
+START_TEST(queue_is_not_freed_under_who_looks_at_it)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+
+	want(look_at_first_made() == queue);
+	call_rcu_data_free(queue);
+	want(first_made() == queue);
+	quiesce_queue_unpin(queue);
+	want(!first_made());
+}
+END_TEST
+
+#ifndef TEST_QSBR	/* whose sections cannot be told */
+START_TEST(worker_of_a_cpu_is_chosen_in_a_section)
+{
+	struct tally tally = { 0, 0 };
+
+	rcu_register_thread();
+	want(create_all_cpu_call_rcu_data(0) == 0);
+	queue_jobs(&tally, 1);
+	want(section_asks_for_cpu);
+	rcu_barrier();
+	all_ran_once(&tally);
+	free_all_cpu_call_rcu_data();
+	rcu_unregister_thread();
+}
+END_TEST
+#endif
+
+/* ---- Who waits for a queue that is freed ---- */
+
+static void *barrier(void *arg)
+{
+	rcu_barrier();
+	return arg;
+}
+
+static void *free_worker(void *arg)
+{
+	call_rcu_data_free(arg);
+	return NULL;
+}
+
+/* A worker in a callback that stays, with more behind it in the same batch. */
+static void occupy(struct call_rcu_data *queue, struct plug *plug, struct tally *rest)
+{
+	struct plug before;
+
+	plug_in(&before, queue);
+	set_thread_call_rcu_data(queue);
+	plug_init(plug);
+	call_rcu(&plug->head, plug_run);
+	queue_jobs(rest, 1);
+	set_thread_call_rcu_data(NULL);
+	sem_post(&before.out);
+	await(&plug->in);
+}
+
+/* The worker stops while the barrier sleeps, and no other thread can be made. */
+START_TEST(barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+	struct worker *worker = &queue->workers[0];
+	struct tally tally = { 0, 0 };
+	pthread_t waiter, freer;
+	struct plug plug;
+
+	occupy(queue, &plug, &tally);
+	waiter = start(barrier, NULL);
+	await_that(get(queue->barriers) == 1);
+	put(flavor->workers.closing, true);
+	freer = start(free_worker, queue);
+	await_that(get(worker->state) & WORKER_STOP);
+	sem_post(&plug.out);
+	pthread_join(waiter, NULL);
+	pthread_join(freer, NULL);
+	all_ran_once(&tally);
+	put(flavor->workers.closing, false);
+}
+END_TEST
+
+/* ---- Who forks ---- */
+
+static void must_hold_in_child(bool (*holds)(struct call_rcu_data *queue),
+		struct call_rcu_data *queue)
+{
+	pid_t child;
+	int status;
+
+	call_rcu_before_fork();
+	child = fork();
+	if (child == 0) {
+		call_rcu_after_fork_child();
+		_exit(!holds(queue));
+	}
+	call_rcu_after_fork_parent();
+	want(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void *look_on(void *arg)
+{
+	struct plug *plug = arg;
+	struct call_rcu_data *queue = look_at_first_made();
+
+	sem_post(&plug->in);
+	await(&plug->out);
+	quiesce_queue_unpin(queue);
+	return NULL;
+}
+
+static bool one_looks_at(struct call_rcu_data *queue)
+{
+	return queue->pins == 1;
+}
+
+START_TEST(in_the_child_the_forking_thread_alone_looks_at_queues)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+	struct plug plug;
+	pthread_t other;
+
+	plug_init(&plug);
+	other = start(look_on, &plug);
+	await(&plug.in);
+	want(look_at_first_made() == queue);
+	must_hold_in_child(one_looks_at, queue);
+	quiesce_queue_unpin(queue);
+	sem_post(&plug.out);
+	pthread_join(other, NULL);
+	call_rcu_data_free(queue);
+}
+END_TEST
+
+static void leave_for_fork(struct rcu_head *head)
+{
+	sem_post(&caa_container_of(head, struct plug, head)->in);
+	await_that(get(quiesce_worker_current()->state) & WORKER_PAUSE);
+}
+
+static bool barrier_has_nothing_to_do(struct call_rcu_data *queue)
+{
+	(void)queue;
+	return quiesce_barrier_until(flavor, 0);
+}
+
+/* The worker runs the last callback of a batch, and says that it is done after the fork. */
+START_TEST(in_the_child_what_has_run_is_done)
+{
+	struct plug plug;
+
+	plug_init(&plug);
+	call_rcu(&plug.head, leave_for_fork);
+	await(&plug.in);
+	must_hold_in_child(barrier_has_nothing_to_do, NULL);
+	rcu_barrier();
+}
+END_TEST
+
+static struct call_rcu_data *late;
+
+static void make_worker_for_fork(struct rcu_head *head)
+{
+	leave_for_fork(head);
+	late = create_call_rcu_data(0, -1);
+}
+
+/* By the callback that the fork waits for. */
+START_TEST(worker_made_after_the_others_were_paused_is_paused)
+{
+	struct plug plug;
+
+	plug_init(&plug);
+	call_rcu(&plug.head, make_worker_for_fork);
+	await(&plug.in);
+	call_rcu_before_fork();
+	want(late && get(late->workers[0].state) & WORKER_PAUSE);
+	call_rcu_after_fork_parent();
+	want(!(get(late->workers[0].state) & WORKER_PAUSE));
+	call_rcu_data_free(late);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("queues-" FLAVOR);
+	TCase *tc = add_case(suite, "queues", 20);
+
+	tcase_add_test(tc, queue_is_not_freed_under_who_looks_at_it);
+#ifndef TEST_QSBR
+	tcase_add_test(tc, worker_of_a_cpu_is_chosen_in_a_section);
+#endif
+	tcase_add_test(tc, barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can);
+	tcase_add_test(tc, in_the_child_the_forking_thread_alone_looks_at_queues);
+	tcase_add_test(tc, in_the_child_what_has_run_is_done);
+	tcase_add_test(tc, worker_made_after_the_others_were_paused_is_paused);
+	return run_suite(suite);
+}
