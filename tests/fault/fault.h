@@ -23,7 +23,7 @@ enum fault_kind {
 	FAULT_MEMBARRIER,	/* each command of membarrier */
 	FAULT_AFFINITY,		/* sched_setaffinity, pthread_setaffinity_np */
 	FAULT_CPUS,		/* sysconf(_SC_NPROCESSORS_CONF) */
-	FAULT_HELP,		/* sched_getaffinity, sched_getcpu, pthread_setname_np, madvise, stat */
+	FAULT_HELP,		/* sched_getaffinity, sched_getcpu, pthread_setname_np, madvise, files */
 	FAULT_KINDS,
 	/* Plans only. */
 	FAULT_FUTEX,		/* both of them */

@@ -3,6 +3,7 @@
  * The executable's own malloc, mmap and so on, found before the C library's by every library of the
  * process. Included once. They fail as fault->first and fault->last say, if liburcu-*.so called.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,7 +39,7 @@ extern void __libc_free(void *);
 extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 
 #define REAL_CALLS(x)								\
-	x(mmap) x(munmap) x(mprotect) x(madvise) x(syscall) x(stat) x(sysconf)		\
+	x(mmap) x(munmap) x(mprotect) x(madvise) x(syscall) x(opendir) x(open) x(read) x(sysconf) \
 	x(__register_atfork)								\
 	x(pthread_create) x(pthread_key_create) x(pthread_setspecific) x(pthread_setname_np)	\
 	x(pthread_setaffinity_np) x(sched_setaffinity) x(sched_getaffinity) x(sched_getcpu)
@@ -287,9 +287,31 @@ int sched_getcpu(void)
 	return FAILS(FAULT_HELP) ? refused() : real_sched_getcpu();
 }
 
-int stat(const char *restrict path, struct stat *restrict result)
+DIR *opendir(const char *path)
 {
-	return FAILS(FAULT_HELP) ? refused() : real_stat(path, result);
+	if (!FAILS(FAULT_HELP))
+		return real_opendir(path);
+	refused();
+	return NULL;
+}
+
+/* The library makes no files. */
+int open(const char *path, int flags, ...)
+{
+	va_list arguments;
+	mode_t mode;
+
+	if (FAILS(FAULT_HELP))
+		return refused();
+	va_start(arguments, flags);
+	mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+	va_end(arguments);
+	return real_open(path, flags, mode);
+}
+
+ssize_t read(int file, void *bytes, size_t size)
+{
+	return FAILS(FAULT_HELP) ? refused() : real_read(file, bytes, size);
 }
 
 long sysconf(int name)
