@@ -271,7 +271,7 @@ static void forbid_threads(bool forbid)
 	pthread_attr_t attr;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, forbid ? (size_t)1 << 62 : (size_t)1 << 20);
+	pthread_attr_setstacksize(&attr, forbid ? (size_t)3 << (8 * sizeof(size_t) - 2) : 1 << 20);
 	MUST(pthread_setattr_default_np(&attr) == 0);
 	pthread_attr_destroy(&attr);
 	reports = NULL;		/* that it cannot make one is reported */
