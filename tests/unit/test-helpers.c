@@ -26,19 +26,6 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*work)(
 	return real_create(thread, attr, work, arg);
 }
 
-/* Whether a thread of this process sleeps, as the kernel says. */
-static bool sleeps(pid_t thread)
-{
-	char path[64], text[256] = "", *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
-	file = fopen(path, "r");
-	want(file && fgets(text, sizeof(text), file) && (end = strrchr(text, ')')));
-	fclose(file);
-	return end[2] == 'S';
-}
-
 /* So many callbacks everywhere, of one CPU's producers in the first shard, of another's elsewhere. */
 static void feign_backlogs(struct call_rcu_data *queue, unsigned long count)
 {
