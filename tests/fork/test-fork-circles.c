@@ -144,14 +144,7 @@ START_TEST(the_worker_does_not_wait_for_deferred_calls_that_another_thread_runs)
 }
 END_TEST
 
-#ifndef TEST_QSBR
-
-static void set(void *done)
-{
-	put(done, 1);
-}
-
-/* ---- Callbacks that wait for another thread, which waits for a grace period ---- */
+/* ---- Callbacks that wait for another thread ---- */
 
 static struct following {
 	struct rcu_head head;
@@ -167,7 +160,9 @@ static void follow(struct rcu_head *head)
 
 	call->tid = thread_id();
 	sem_post(&call->inside);
+	begin_waiting();
 	await(&call->go_on);
+	end_waiting();
 	if (call->queue)
 		call_rcu_data_free(call->queue);
 	else
@@ -185,6 +180,48 @@ static void begin_following(struct call_rcu_data *queue, struct call_rcu_data *f
 	call_rcu(&following.head, follow);
 	set_thread_call_rcu_data(NULL);
 	await(&following.inside);
+}
+
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void fork_in_callback(struct rcu_head *head)
+{
+	struct waiting *call = caa_container_of(head, struct waiting, head);
+
+	sem_post(&call->inside);
+	begin_waiting();
+	await(&call->go_on);
+	end_waiting();
+	run_child(do_nothing, NULL);
+	put(&call->done, 1);
+}
+
+START_TEST(a_callback_that_frees_a_worker_does_not_hold_up_the_fork_of_that_workers_callback)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+
+	prepare();
+	set_thread_call_rcu_data(queue);
+	call_rcu(&waiting.head, fork_in_callback);
+	await(&waiting.inside);
+	begin_following(NULL, queue);
+	sem_post(&following.go_on);
+	await_asleep(following.tid);
+	STAGE("fork in a callback");
+	sem_post(&waiting.go_on);
+	rcu_barrier();
+	MUST(get(&waiting.done) && get(&following.done));
+}
+END_TEST
+
+#ifndef TEST_QSBR
+
+static void set(void *done)
+{
+	put(done, 1);
 }
 
 static void leave_section_and_use(void *arg)
@@ -300,6 +337,8 @@ int main(void)
 #endif
 	tcase_add_test(tcase,
 		the_worker_does_not_wait_for_deferred_calls_that_another_thread_runs);
+	tcase_add_test(tcase,
+		a_callback_that_frees_a_worker_does_not_hold_up_the_fork_of_that_workers_callback);
 #ifndef TEST_QSBR
 	tcase_add_test(tcase,
 		a_callback_that_frees_a_worker_does_not_hold_up_the_fork_that_holds_up_the_worker);

@@ -58,6 +58,12 @@ bool taken[2];			/* BUSY was, and was not given back */
 byte forking = NOBODY;		/* who is between pause and resume */
 byte unfinished;
 
+#if WORKERS > 1
+#define for_each_worker(act) act(0); act(1)
+#else
+#define for_each_worker(act) act(0)
+#endif
+
 #define HIS(who) (1 << (who))
 
 inline wake(w)
@@ -240,7 +246,7 @@ inline await_pause(w)
 inline await_turn()
 {
 #ifdef MUTANT_K2_LOOKS_FIRST
-	if :: reading -> set_aside(0); if :: WORKERS > 1 -> set_aside(1) :: else fi :: else fi;
+	if :: reading -> for_each_worker(set_aside) :: else fi;
 #endif
 #ifndef MUTANT_K2_COUNTS_NOBODY
 	if :: reading -> readers++ :: else fi;
@@ -249,8 +255,7 @@ inline await_turn()
 	if
 	:: reading ->
 		lock(workers_lock);
-		set_aside(0);
-		if :: WORKERS > 1 -> set_aside(1) :: else fi;
+		for_each_worker(set_aside);
 		workers_lock = false
 	:: else
 	fi;
@@ -298,11 +303,9 @@ inline pause_workers()
 	if :: reading -> readers++ :: else fi;
 #endif
 	lock(workers_lock);
-	pause(0);
-	if :: WORKERS > 1 -> pause(1) :: else fi;
+	for_each_worker(pause);
 	workers_lock = false;
-	await_pause(0);
-	if :: WORKERS > 1 -> await_pause(1) :: else fi;
+	for_each_worker(await_pause);
 #ifndef MUTANT_PAUSE_WORKERS_COUNTS_NOBODY
 	if :: reading -> readers-- :: else fi;
 #endif
@@ -331,8 +334,7 @@ inline fork_once()
 		forking = me
 	};
 	forking = NOBODY;
-	resume(0);
-	if :: WORKERS > 1 -> resume(1) :: else fi;
+	for_each_worker(resume);
 	workers_lock = false;
 	d_step { fork_lock = false; hooks = hooks & ~HIS(me) };
 	reading = 0

@@ -2,6 +2,8 @@
 /* Inside the library: shards that go from one worker to another. */
 #include "inside.h"
 
+#include "cpu.h"
+
 #if !SLOW_BUILD		/* sanitizers want pthread_create for themselves */
 #include <dlfcn.h>
 
@@ -53,7 +55,7 @@ START_TEST(helper_whose_shards_are_taken_back_gets_no_thread_meanwhile)
 	struct worker *helper = &queue->workers[1];
 	struct rcu_head before, after;
 
-	if (queue->worker_count < 2)
+	if (queue->worker_count < 2 || quiesce_cpu_usable() < 2)
 		return;
 	capture_stderr();
 	rcu_register_thread();
