@@ -4,6 +4,7 @@
  * by _exit or abort, would take what it has counted with it. Each library keeps its own counts, and
  * tells by dump.h how to write them.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -48,12 +49,16 @@ int coverage_is_written(void)
 	return __atomic_load_n(&writing, __ATOMIC_RELAXED);
 }
 
-/* A second time it writes nothing. */
+/* A second time it writes nothing. The thread may have a cancel pending, which files would look at. */
 static void write_counts(void (*dump)(void))
 {
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	__atomic_add_fetch(&writing, 1, __ATOMIC_RELAXED);
 	dump();
 	__atomic_sub_fetch(&writing, 1, __ATOMIC_RELAXED);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 void coverage_leave(void (*dump)(void))

@@ -202,10 +202,12 @@ static Suite *suite(void)
 
 	tcase_add_test(tcase, threads_in_synchronize_rcu_go_on_and_the_child_waits_for_none);
 	tcase_add_test(tcase, threads_in_rcu_barrier_go_on_and_the_child_waits_for_none);
-	tcase_add_test(tcase, threads_in_register_and_unregister_leave_the_child_no_lock);
 	tcase_add_test(tcase,
 		a_thread_in_call_rcu_data_free_goes_on_and_its_callbacks_run_on_both_sides);
 	tcase_add_test(tcase, a_thread_in_free_all_cpu_call_rcu_data_goes_on);
+	tcase = add_case(suite, "churn");
+	tcase_set_tags(tcase, "forks-beside-malloc");	/* tests/sanitize/sanitize.sh */
+	tcase_add_test(tcase, threads_in_register_and_unregister_leave_the_child_no_lock);
 	tcase_add_test(tcase, threads_in_create_and_free_all_cpu_workers_leave_the_child_none);
 	return suite;
 }

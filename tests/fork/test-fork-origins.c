@@ -471,6 +471,8 @@ static Suite *suite(void)
 			    0, 2);
 	tcase_add_loop_test(tcase, a_callback_may_fork, 0, 2);
 	tcase_add_loop_test(tcase, a_thread_may_fork_in_a_section_and_in_a_nested_one, 0, 2);
+	tcase = add_case(suite, "others");
+	tcase_set_tags(tcase, "forks-beside-malloc");	/* tests/sanitize/sanitize.sh */
 	tcase_add_loop_test(tcase, others_may_be_in_any_call, 0, 2);
 	return suite;
 }

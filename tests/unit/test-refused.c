@@ -153,11 +153,13 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("refused-" FLAVOR);
-	TCase *tc = add_case(suite, "refused", 30);
+	Suite *suite;
+	TCase *tc;
 
 	if (argc > 1 && strcmp(argv[1], "--refused") == 0)
 		return refused_from_the_start();
+	suite = suite_create("refused-" FLAVOR);
+	tc = add_case(suite, "refused", 30);
 	tcase_add_loop_test(tc, everything_works_if_refused_from_the_start, 0, 3);
 	tcase_add_loop_test(tc, everything_works_if_only_the_command_is_refused, 0, 3);
 	tcase_add_loop_test(tc, readers_stay_protected_if_refused_while_they_read, 0, 6);
