@@ -54,8 +54,10 @@ static bool futex_wait(int32_t *word, int32_t value, uint64_t deadline, int scop
 		    FUTEX_BITSET_MATCH_ANY) < 0) {
 		in_time = errno != ETIMEDOUT;
 		/* Refused: the caller looks again and again, and others have to get on meanwhile. */
-		if (in_time && errno != EAGAIN && errno != EINTR)
+		if (in_time && errno != EAGAIN && errno != EINTR) {
 			sched_yield();
+			in_time = quiesce_now() < deadline;
+		}
 	}
 	errno = saved_errno;
 	return in_time;

@@ -267,6 +267,21 @@ static void exit_with_callbacks(void)
 	rcu_unregister_thread();
 }
 
+static void stay(struct rcu_head *head)
+{
+	put(&leaving, 1);
+	while (head)
+		pause();
+}
+
+static void exit_with_a_stuck_callback(void)
+{
+	static struct rcu_head head;
+
+	call_rcu(&head, stay);
+	await_value(&leaving, 1);
+}
+
 /* ---- Hash tables ---- */
 
 #define NODES 3000
@@ -415,5 +430,6 @@ int run_scenario(const char *name)
 	alarm(child_limit());
 #define RUN(scenario) if (strcmp(name, #scenario) == 0) scenario();
 	SCENARIOS(RUN)
+	RUN(exit_with_a_stuck_callback)
 	return EXIT_SUCCESS;
 }

@@ -30,7 +30,8 @@ static void become_scenario(const char *scenario)
 	char file[16];
 
 	snprintf(file, sizeof(file), "%d", plan_file);
-	setenv("URCU_EXIT_TIMEOUT", plan->first && plan->kind == FAULT_THREAD ? "50" : "20000", 1);
+	setenv("URCU_EXIT_TIMEOUT", strstr(scenario, "stuck") ||
+	       (plan->first && plan->kind == FAULT_THREAD) ? "50" : "20000", 1);
 	dup2(report_file, STDERR_FILENO);
 	execl("/proc/self/exe", "scenario", SCENARIO_OPTION, scenario, file, NULL);
 	_exit(127);
@@ -185,6 +186,17 @@ START_TEST(without_futexes_all_goes_on)
 }
 END_TEST
 
+/* That it ends is for its alarm to see. */
+START_TEST(without_futexes_the_exit_keeps_its_limit)
+{
+	plan->kind = FAULT_FUTEX;
+	plan->error = ENOSYS;
+	plan->first = 1;
+	plan->last = ~0UL;
+	ck_assert_int_eq(run("exit_with_a_stuck_callback"), 0);
+}
+END_TEST
+
 /* The readers' rule is that of fences then: the older command takes milliseconds and is not used. */
 START_TEST(an_older_membarrier_is_left_alone)
 {
@@ -254,6 +266,7 @@ static int run_tests(void)
 	tcase_add_loop_test(tcase, each_call_may_fail, 0, scenarios);
 	tcase_add_test(tcase, a_large_machine_may_have_no_memory_for_its_table);
 	tcase_add_loop_test(tcase, without_futexes_all_goes_on, 0, scenarios);
+	tcase_add_test(tcase, without_futexes_the_exit_keeps_its_limit);
 	tcase_add_loop_test(tcase, an_older_membarrier_is_left_alone, 0, scenarios);
 #if defined(RCU_MB) || defined(TEST_QSBR)
 	tcase_add_loop_test(tcase, without_barriers_for_others_readers_with_fences_go_on, 0,

@@ -450,6 +450,56 @@ START_TEST(a_child_that_uses_everything_leaves_by_exit)
 }
 END_TEST
 
+/* ---- A hash table's own, of a liburcu-cds that is not ours ---- */
+
+enum { BEFORE, PARENT, CHILD };
+
+static int calls[3];
+
+static void count_before(void *counts)
+{
+	((int *)counts)[BEFORE]++;
+}
+
+static void count_parent(void *counts)
+{
+	((int *)counts)[PARENT]++;
+}
+
+static void count_child(void *counts)
+{
+	((int *)counts)[CHILD]++;
+}
+
+/* In the child of the fork of that number. */
+static void must_be_called(void *number)
+{
+	MUST(calls[BEFORE] == *(int *)number && calls[PARENT] == *(int *)number - 1);
+	MUST(calls[CHILD] == 1);
+}
+
+static void must_not_be_called(void *arg)
+{
+	(void)arg;
+	MUST(calls[CHILD] == 0);
+}
+
+START_TEST(hooks_of_a_hash_table_are_called_until_its_last_user_is_gone)
+{
+	struct urcu_atfork hooks = { count_before, count_parent, count_child, calls };
+
+	rcu_flavor.register_rculfhash_atfork(&hooks);
+	rcu_flavor.register_rculfhash_atfork(&hooks);
+	for (int fork = 1; fork <= 2; fork++) {
+		run_child(must_be_called, &fork);
+		MUST(calls[BEFORE] == fork && calls[PARENT] == fork && calls[CHILD] == 0);
+		rcu_flavor.unregister_rculfhash_atfork(&hooks);
+	}
+	run_child(must_not_be_called, NULL);
+	MUST(calls[BEFORE] == 2 && calls[PARENT] == 2 && calls[CHILD] == 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("fork-hooks/" FLAVOR);
@@ -459,6 +509,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, no_callback_begins_before_the_outermost_after_fork_parent);
 	tcase_add_test(tcase, hooks_nest_by_hand_and_through_pthread_atfork);
 	tcase_add_test(tcase, threads_that_wait_for_their_turn_to_fork_are_forgotten_by_the_child);
+	tcase_add_test(tcase, hooks_of_a_hash_table_are_called_until_its_last_user_is_gone);
 	tcase = add_case(suite, "failure");
 	tcase_add_test(tcase, a_fork_that_fails_leaves_everything_as_it_was);
 	tcase = add_case(suite, "many");
