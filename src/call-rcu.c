@@ -158,8 +158,7 @@ static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
 	__atomic_store_n(&all->orphans, queue, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	/* A barrier that waits for the old server has to press the new one. */
-	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
-	quiesce_wake(&queue->progress, INT_MAX);
+	quiesce_queue_wake_barriers(queue);
 	pthread_mutex_unlock(&all->lock);
 	quiesce_delay();
 	quiesce_worker_urge(&all->standard, &all->workers[0]);

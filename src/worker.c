@@ -191,6 +191,12 @@ static bool run_shard(struct worker *worker, struct shard *shard)
 	return true;
 }
 
+void quiesce_queue_wake_barriers(struct call_rcu_data *queue)
+{
+	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
+	quiesce_wake(&queue->progress, INT_MAX);
+}
+
 /*
  * [B3] All of shard's takes have run; pairs with [B4] in src/barrier.c. [B5] done is stored before
  * the look for barriers; pairs with [B6] in src/barrier.c: either we see one, or it sees done.
@@ -201,10 +207,8 @@ static void tell_done(struct shard *shard)
 
 	__atomic_store_n(&shard->done, shard->takes, __ATOMIC_SEQ_CST);
 	quiesce_delay();
-	if (!__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
-		return;
-	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
-	quiesce_wake(&queue->progress, INT_MAX);
+	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
+		quiesce_queue_wake_barriers(queue);
 }
 
 /* False: interrupted by a stop. */
@@ -478,12 +482,6 @@ void quiesce_worker_run_once(struct worker *worker)
 	work(worker);
 }
 
-static void change_progress(struct call_rcu_data *queue)
-{
-	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
-	quiesce_wake(&queue->progress, INT_MAX);
-}
-
 /*
  * The callback that ended the thread was out of its shard, which is the first that is ripe. Barriers
  * that sleep until there is progress look again, and wait for STARTING to go.
@@ -497,9 +495,9 @@ void quiesce_worker_abandon(struct worker *worker)
 		tell_done(shard);
 	worker->ripe = NULL;
 	__atomic_fetch_or(&worker->state, WORKER_STARTING, __ATOMIC_SEQ_CST);
-	change_progress(worker->queue);
+	quiesce_queue_wake_barriers(worker->queue);
 	for (queue = worker->fostered; queue; queue = queue->next_fostered)
-		change_progress(queue);
+		quiesce_queue_wake_barriers(queue);
 	become_free(worker);
 }
 

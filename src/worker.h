@@ -205,6 +205,9 @@ bool quiesce_worker_claim(struct call_rcu_data *queue, struct worker *worker);
 int quiesce_worker_make(struct worker *worker);
 void quiesce_worker_renounce(struct worker *worker);
 
+/* Have barriers that sleep for the queue's progress look again. */
+void quiesce_queue_wake_barriers(struct call_rcu_data *queue);
+
 /* Whether no callback is in the queue, in whatever state. For those who know it stands still. */
 bool quiesce_queue_empty(const struct call_rcu_data *queue);
 
