@@ -46,11 +46,9 @@ static void wait_in_callback(struct rcu_head *head)
 	wait_in_call(caa_container_of(head, struct waiting, head));
 }
 
-/* The first forking thread waits for the callback, until the second comes, in the section. */
-START_TEST(a_reader_that_waits_for_another_threads_fork_does_not_hold_it_up)
+/* In a section that a callback's grace period waits for. */
+static void hold_callback_up(void)
 {
-	struct task first;
-
 	prepare();
 	rcu_register_thread();
 	call_rcu(&waiting.head, wait_in_callback);
@@ -58,6 +56,14 @@ START_TEST(a_reader_that_waits_for_another_threads_fork_does_not_hold_it_up)
 	rcu_read_lock();
 	sem_post(&waiting.go_on);
 	await_asleep(waiting.tid);
+}
+
+/* The first forking thread waits for the callback, until the second comes, in the section. */
+START_TEST(a_reader_that_waits_for_another_threads_fork_does_not_hold_it_up)
+{
+	struct task first;
+
+	hold_callback_up();
 	start_stuck_task(&first, fork_and_use, NULL);
 	STAGE("fork of the reader");
 	if (hooked_fork() == 0)
@@ -75,13 +81,7 @@ END_TEST
 /* Its grace period ends meanwhile, but the child must not find it in the middle of what follows. */
 START_TEST(a_callback_that_was_set_aside_goes_on_after_the_fork)
 {
-	prepare();
-	rcu_register_thread();
-	call_rcu(&waiting.head, wait_in_callback);
-	await(&waiting.inside);
-	rcu_read_lock();
-	sem_post(&waiting.go_on);
-	await_asleep(waiting.tid);
+	hold_callback_up();
 	call_rcu_before_fork();
 	rcu_read_unlock();
 	synchronize_rcu();
