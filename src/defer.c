@@ -46,7 +46,8 @@ struct defer_queue {
 	unsigned long head;		/* words ever written; read by others atomically */
 	deferred last;			/* function named last */
 	/* Written under lock. */
-	unsigned long tail __attribute__((aligned(CAA_CACHE_LINE_SIZE)));	/* words ever run */
+	unsigned long tail __attribute__((aligned(CAA_CACHE_LINE_SIZE)));	/* words ever taken */
+	unsigned long ran;		/* ...whose calls have come to an end */
 	deferred current;		/* function that a lone p is run with */
 	pthread_mutex_t lock;
 
@@ -78,6 +79,13 @@ static unsigned long load_head(const struct defer_queue *queue)
 	return __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
 }
 
+/* Whether all has run. While the last call runs, the tail is at the head already. */
+static bool is_done(const struct defer_queue *queue, unsigned long head)
+{
+	/* Acquire: what the calls did comes before. */
+	return __atomic_load_n(&queue->ran, __ATOMIC_ACQUIRE) == head;
+}
+
 /* Run one call. The tail moves first: in a fork's child the call is not run again. */
 static void run_call(struct defer_queue *queue)
 {
@@ -93,6 +101,8 @@ static void run_call(struct defer_queue *queue)
 	__atomic_store_n(&queue->tail, tail, __ATOMIC_RELEASE);
 	quiesce_delay();
 	queue->current((void *)word);
+	quiesce_delay();
+	__atomic_store_n(&queue->ran, tail, __ATOMIC_RELEASE);
 }
 
 /*
@@ -350,7 +360,7 @@ void quiesce_defer_barrier_thread(struct flavor *flavor)
 {
 	struct defer_queue *queue = own_queue(flavor, "defer_barrier_thread");
 
-	if (queue && queue->head != __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE))
+	if (queue && !is_done(queue, queue->head))
 		make_room(flavor, queue);
 }
 
@@ -365,8 +375,7 @@ static bool note_heads(struct defer_state *all)
 	pthread_mutex_lock(&all->lock);
 	for (queue = all->list; queue; queue = queue->next) {
 		queue->barrier = load_head(queue);
-		queue->noted = queue->orphan ||
-			queue->barrier != __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
+		queue->noted = queue->orphan || !is_done(queue, queue->barrier);
 		any |= queue->noted;
 	}
 	pthread_mutex_unlock(&all->lock);
@@ -433,6 +442,7 @@ void quiesce_defer_child(struct flavor *flavor)
 	pthread_mutex_init(&all->lock, NULL);
 	for (queue = all->list; queue; queue = queue->next) {
 		pthread_mutex_init(&queue->lock, NULL);
+		queue->ran = queue->tail;
 		queue->references = 1U + (queue->rounds != AT_REST);
 		queue->orphan = queue != flavor->thread()->defer;
 	}

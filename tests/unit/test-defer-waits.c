@@ -220,6 +220,55 @@ START_TEST(barriers_and_unregistering_wait_and_run_all)
 }
 END_TEST
 
+struct owner {
+	pid_t id;
+	void (*finish)(void);
+	sem_t in, leave;
+	bool left;
+};
+
+static void stay(void *arg)
+{
+	struct owner *owner = arg;
+
+	rcu_thread_offline();
+	sem_post(&owner->in);
+	await(&owner->leave);
+	rcu_thread_online();
+	put(owner->left, true);
+}
+
+static void *finish_what_runs(void *arg)
+{
+	struct owner *owner = arg;
+
+	want(rcu_defer_register_thread() == 0);
+	defer_rcu(stay, owner);
+	await(&owner->in);
+	put(owner->id, gettid());
+	owner->finish();
+	want(get(owner->left));
+	if (owner->finish != unregister)
+		rcu_defer_unregister_thread();
+	return NULL;
+}
+
+/* Nothing is in the queue any more, but the worker is in the middle of its last call. */
+START_TEST(they_wait_for_the_call_that_runs)
+{
+	void (*const finish[])(void) = { barrier_of_thread, barrier_of_all, unregister };
+	struct owner owner = { .finish = finish[_i] };
+	pthread_t thread;
+
+	sem_init(&owner.in, 0, 0);
+	sem_init(&owner.leave, 0, 0);
+	thread = start(finish_what_runs, &owner);
+	await_that(get(owner.id) && sleeps(owner.id));
+	sem_post(&owner.leave);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 static void *defer_many(void *arg)
 {
 	unsigned long count = *(unsigned long *)arg;
@@ -257,6 +306,7 @@ int main(void)
 	tcase_add_test(tc, what_is_deferred_during_a_grace_period_waits_for_the_next);
 	tcase_add_test(tc, a_barrier_runs_what_was_there_before_its_grace_period);
 	tcase_add_loop_test(tc, barriers_and_unregistering_wait_and_run_all, 0, 3);
+	tcase_add_loop_test(tc, they_wait_for_the_call_that_runs, 0, 3);
 	tcase_add_test(tc, full_queue_waits_for_readers_and_goes_on);
 	return run_suite(suite);
 }
