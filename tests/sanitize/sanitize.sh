@@ -16,6 +16,8 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+# AddressSanitizer's allocator lets go of its locks in the child of a fork since LLVM 18.
+clang=$(command -v clang-19 || echo clang)
 passed=0
 failed=0
 
@@ -29,7 +31,7 @@ left_out() {
 	esac
 	case $1 in
 	# See forks-beside-malloc below.
-	address) printf "tests/bin/fork-storm-%%" ;;
+	address) [ "$compiler" = clang ] || printf "tests/bin/fork-storm-%%" ;;
 	thread)
 		# Signals are put off until the thread calls something that blocks; readers never do.
 		printf "tests/bin/signals-%% "
@@ -45,15 +47,16 @@ count() {
 	sed -n "s/^# $1: *//p" "$directory/test-suite.log" | tail -n 1
 }
 
-# list CHOSEN LEFT_OUT: of the C tests, by patterns of make.
+# list OF LEFT_OUT: of the C tests, or of those named, by patterns of make.
 list() {
-	make -s -C "$directory" list-built-tests CHOSEN="$1" LEFT_OUT="$2"
+	make -s -C "$directory" list-built-tests CHOSEN="$chosen" OF="$1" LEFT_OUT="$2"
 }
 
 # run OPTION TEST...: with an option of the sanitizer.
 run() {
 	option=$1
 	shift
+	[ "$*" ] || return 0
 	# Several libraries export __urcu_compat_futex_lock, as programs expect; the first is used by all.
 	ASAN_OPTIONS=detect_odr_violation=0:$option
 	# A test's own process is forked by Check and may have threads all the same (die_after_fork).
@@ -77,6 +80,8 @@ sanitize() {
 	sanitizer=$1 compiler=$2
 	directory=$out/sanitize-$1-$2
 	shift 2
+	chosen=${*:-%}
+	[ "$compiler" = clang ] && program=$clang || program=gcc
 	flags="-O1 -g -fno-omit-frame-pointer -fsanitize=$sanitizer"
 	# ThreadSanitizer cannot live with every layout of a process; setarch -R gives the plain one.
 	fixed=
@@ -87,8 +92,8 @@ sanitize() {
 		setarch -R true 2> /dev/null && fixed="setarch -R"
 		CK_EXCLUDE_TAGS=forks
 		;;
-	# In a fork's child its allocator's locks may be held by threads that are not there.
-	address) CK_EXCLUDE_TAGS="forks-beside-malloc" ;;
+	# In a fork's child gcc's allocator's locks may be held by threads that are not there.
+	address) [ "$compiler" = clang ] || CK_EXCLUDE_TAGS="forks-beside-malloc" ;;
 	undefined) flags="$flags -fno-sanitize-recover=all" ;;
 	esac
 	# As gcc tells the program.
@@ -99,13 +104,9 @@ sanitize() {
 	mkdir -p "$directory"
 	(
 		cd "$directory" || exit
-		[ -f Makefile ] || "$source/configure" -q CC="$compiler" CFLAGS="$flags" || exit
+		[ -f Makefile ] || "$source/configure" -q CC="$program" CFLAGS="$flags" || exit
 		make -s -j"$(nproc)" V=0
 	) || { failed=$((failed + 1)); return; }
-	if [ $# -gt 0 ]; then
-		run "" "$@"
-		return
-	fi
 	case $sanitizer in
 	thread)
 		# Programs that exit with threads at work are what these tests are about.
