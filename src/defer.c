@@ -56,13 +56,19 @@ struct defer_queue {
 	unsigned long ripe;		/* what around may run; written with it queued or by it */
 	struct rcu_head around;
 	struct flavor *flavor;
-	unsigned int references;	/* owner, around, rcu_defer_barrier; changed atomically */
+	unsigned int references;	/* owner, around, visits; changed atomically */
 	/* Written under defer.lock. */
 	struct defer_queue *next;
 	unsigned long barrier;		/* what the barrier under way may run */
 	bool noted;			/* ...and has not yet */
 	bool orphan;			/* in a fork's child: the owner is gone */
 	uintptr_t ring[RING_SIZE];
+};
+
+/* A call that forks is in one; a call may fill its thread's own queue, so it may be in another. */
+struct defer_visit {
+	struct defer_queue *queue;
+	struct defer_visit *outer;
 };
 
 static void release(struct defer_queue *queue)
@@ -102,22 +108,30 @@ static void run_call(struct defer_queue *queue)
 	quiesce_delay();
 	queue->current((void *)word);
 	quiesce_delay();
-	__atomic_store_n(&queue->ran, tail, __ATOMIC_RELEASE);
 }
 
 /*
  * With the lock held, which this gives up: run what was queued before head was limit. A call may be
- * a cancellation point; no cancel is to end the thread with the lock.
+ * a cancellation point; no cancel is to end the thread with the lock. Returns false in the child of
+ * a fork that a call made: its lock is a new one, which another thread may have by now.
  */
-static void run_locked(struct defer_queue *queue, unsigned long limit)
+static bool run_locked(struct defer_queue *queue, unsigned long limit)
 {
+	const unsigned int *forks = &queue->flavor->defer.forks, forks_before = *forks;
+	bool ours = true;
 	int cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	while ((long)(limit - queue->tail) > 0)
+	while (ours && (long)(limit - queue->tail) > 0) {
 		run_call(queue);
-	pthread_mutex_unlock(&queue->lock);
+		ours = *forks == forks_before;
+		if (ours)
+			__atomic_store_n(&queue->ran, queue->tail, __ATOMIC_RELEASE);
+	}
+	if (ours)
+		pthread_mutex_unlock(&queue->lock);
 	pthread_setcancelstate(cancel, NULL);
+	return ours;
 }
 
 /*
@@ -134,14 +148,25 @@ static void lock_patiently(pthread_mutex_t *mutex)
 	}
 }
 
-/* Run what was queued before head was limit. A grace period has passed since. */
+static void lock_offline(struct flavor *flavor, pthread_mutex_t *mutex)
+{
+	bool suspended = quiesce_suspend(flavor);
+
+	lock_patiently(mutex);
+	quiesce_resume(flavor, suspended);
+}
+
+/* With a reference: run what was queued before head was limit. A grace period has passed since. */
 static void run_until(struct defer_queue *queue, unsigned long limit)
 {
-	bool suspended = quiesce_suspend(queue->flavor);
+	struct defer_visit **visits = &queue->flavor->thread()->visits;
+	struct defer_visit visit = { queue, *visits };
 
-	lock_patiently(&queue->lock);
-	quiesce_resume(queue->flavor, suspended);
-	run_locked(queue, limit);
+	*visits = &visit;
+	do
+		lock_offline(queue->flavor, &queue->lock);
+	while (!run_locked(queue, limit));
+	*visits = visit.outer;
 }
 
 /* ---- The worker's part ---- */
@@ -217,11 +242,10 @@ static void go_around(struct rcu_head *head)
 	queue->runner = quiesce_worker_current();
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
 	quiesce_delay();
-	if (pthread_mutex_trylock(&queue->lock) != 0) {
+	if (pthread_mutex_trylock(&queue->lock) != 0 || !run_locked(queue, queue->ripe)) {
 		go_on(queue);
 		return;
 	}
-	run_locked(queue, queue->ripe);
 	quiesce_delay();
 	/* The owner may have run more: then there is nothing to go around for, at exit above all. */
 	ran = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
@@ -269,7 +293,9 @@ static void make_room(struct flavor *flavor, struct defer_queue *queue)
 
 	quiesce_synchronize(flavor);
 	quiesce_delay();
+	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
 	run_until(queue, limit);
+	release(queue);
 }
 
 static void put(struct defer_queue *queue, unsigned long *head, uintptr_t word)
@@ -398,26 +424,31 @@ static struct defer_queue *next_noted(struct defer_state *all)
 	return queue;
 }
 
-void quiesce_defer_barrier(struct flavor *flavor)
+/* With turn held. Returns false, as run_locked does, if it may be another's by now. */
+static bool run_all(struct flavor *flavor)
 {
 	struct defer_state *all = &flavor->defer;
-	bool suspended = quiesce_suspend(flavor);
+	unsigned int forks = all->forks;
 	struct defer_queue *queue;
 
-	lock_patiently(&all->turn);
-	if (note_heads(all)) {
-		quiesce_synchronize(flavor);
-		while ((queue = next_noted(all))) {
-			quiesce_resume(flavor, suspended);
-			quiesce_delay();
-			run_until(queue, queue->barrier);
-			suspended = quiesce_suspend(flavor);
-			bury(queue);
-			release(queue);
-		}
+	if (!note_heads(all))
+		return true;
+	quiesce_synchronize(flavor);
+	while (all->forks == forks && (queue = next_noted(all))) {
+		quiesce_delay();
+		run_until(queue, queue->barrier);
+		bury(queue);
+		release(queue);
 	}
-	pthread_mutex_unlock(&all->turn);
-	quiesce_resume(flavor, suspended);
+	return all->forks == forks;
+}
+
+void quiesce_defer_barrier(struct flavor *flavor)
+{
+	do
+		lock_offline(flavor, &flavor->defer.turn);
+	while (!run_all(flavor));
+	pthread_mutex_unlock(&flavor->defer.turn);
 }
 
 void quiesce_defer_exit(struct flavor *flavor)
@@ -437,7 +468,9 @@ void quiesce_defer_child(struct flavor *flavor)
 {
 	struct defer_state *all = &flavor->defer;
 	struct defer_queue *queue;
+	struct defer_visit *visit;
 
+	all->forks++;
 	pthread_mutex_init(&all->turn, NULL);
 	pthread_mutex_init(&all->lock, NULL);
 	for (queue = all->list; queue; queue = queue->next) {
@@ -446,6 +479,8 @@ void quiesce_defer_child(struct flavor *flavor)
 		queue->references = 1U + (queue->rounds != AT_REST);
 		queue->orphan = queue != flavor->thread()->defer;
 	}
+	for (visit = flavor->thread()->visits; visit; visit = visit->outer)
+		visit->queue->references++;
 }
 
 /*

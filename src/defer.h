@@ -14,9 +14,10 @@ struct defer_state {
 	pthread_mutex_t turn;
 	pthread_mutex_t lock;
 	struct defer_queue *list;
+	unsigned int forks;		/* children deep; by the thread that forked */
 };
 
-#define DEFER_STATE_INIT { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL }
+#define DEFER_STATE_INIT { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }
 
 /* urcu/defer.h has the contracts. */
 void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p);

@@ -94,6 +94,7 @@ struct fork_state {
 struct thread_state {
 	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
+	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 	int destructors;		/* how often ended.c was called as it ends */
 };
 

@@ -24,10 +24,13 @@ extern int rcu_defer_register_thread(void);
 /* Run what the calling thread's queue holds, after a grace period, and free it. */
 extern void rcu_defer_unregister_thread(void);
 
-/* Wait for a grace period and run what every thread has queued before. Not in a section. */
+/*
+ * Wait for a grace period and run what every thread has queued before. All of it has come to its end
+ * when this returns, and what it did is seen. Not in a section, nor in a callback that defer_rcu runs.
+ */
 extern void rcu_defer_barrier(void);
 
-/* The same for what the calling thread has queued. Not in a section. */
+/* The same for what the calling thread has queued. */
 extern void rcu_defer_barrier_thread(void);
 
 /* Check at the end of a program that no thread has a queue any more; reports it otherwise. */

@@ -3,6 +3,8 @@
  * defer_rcu and polls across a fork: what is queued runs once in the parent and once in the child,
  * whoever queued it; a poll that was asked about goes on in both.
  */
+#include <malloc.h>
+
 #include "fork-harness.h"
 
 #define PRODUCERS	3
@@ -209,6 +211,118 @@ START_TEST(forks_among_producers_lose_nothing)
 }
 END_TEST
 
+/* ---- A call that forks ---- */
+
+static struct {
+	struct rcu_head head;
+	sem_t in, leave, second_in;
+	pid_t forker, child;
+	int second_over, third_over;
+} split;
+
+static void hold_worker(struct rcu_head *head)
+{
+	(void)head;
+	begin_waiting();
+	sem_post(&split.in);
+	await(&split.leave);
+	end_waiting();
+}
+
+static void *run_all(void *arg)
+{
+	rcu_defer_barrier();
+	return arg;
+}
+
+static void fork_and_return(void *arg)
+{
+	(void)arg;
+	sem_post(&split.leave);
+	split.child = hooked_fork();
+	if (split.child != 0)
+		return;
+	split.forker = thread_id();
+	start_thread(run_all, NULL);
+	await(&split.second_in);
+}
+
+/* In the child the forker waits for us. */
+static void run_second(void *arg)
+{
+	(void)arg;
+	if (getpid() != test_pid) {
+		sem_post(&split.second_in);
+		await_asleep(split.forker);
+	}
+	put(&split.second_over, 1);
+}
+
+static void run_third(void *arg)
+{
+	(void)arg;
+	MUST(get(&split.second_over));
+	if (getpid() != test_pid)
+		await_asleep(split.forker);
+	put(&split.third_over, 1);
+}
+
+static void *own_first_two(void *arg)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	defer_rcu(fork_and_return, NULL);
+	defer_rcu(run_second, NULL);
+	sem_post(&filled);
+	await(&go_on);
+	rcu_defer_unregister_thread();
+	return arg;
+}
+
+/* In the child the locks under which it runs are not its own any more: others may have them. */
+START_TEST(behind_a_call_that_forks_the_order_is_kept_on_both_sides)
+{
+	void (*const finish[])(void) = {
+		rcu_defer_barrier_thread, rcu_defer_barrier, rcu_defer_barrier
+	};
+	bool own = _i < 2;
+	pthread_t owner = pthread_self();
+
+#ifdef M_PERTURB
+	mallopt(M_PERTURB, 0x5a);	/* what is freed does not look as before */
+#endif
+	sem_init(&split.in, 0, 0);
+	sem_init(&split.leave, 0, 0);
+	sem_init(&split.second_in, 0, 0);
+	sem_init(&filled, 0, 0);
+	sem_init(&go_on, 0, 0);
+	call_rcu(&split.head, hold_worker);
+	await(&split.in);
+	MUST(rcu_defer_register_thread() == 0);
+	if (own) {
+		defer_rcu(fork_and_return, NULL);
+		defer_rcu(run_second, NULL);
+		defer_rcu(run_third, NULL);
+	} else {
+		/* The younger queue runs first. */
+		defer_rcu(run_third, NULL);
+		owner = start_thread(own_first_two, NULL);
+		await(&filled);
+	}
+	finish[_i]();
+	MUST(get(&split.third_over));
+	rcu_defer_unregister_thread();
+	if (split.child == 0) {
+		use_everything();
+		_exit(0);
+	}
+	if (!own) {
+		sem_post(&go_on);
+		join(owner);
+	}
+	expect_clean(split.child);
+}
+END_TEST
+
 /* ---- Polls ---- */
 
 static struct urcu_gp_poll_state asked;
@@ -401,6 +515,7 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(tcase, the_forking_threads_queue_goes_on_on_both_sides, 0, 4);
 	tcase_add_test(tcase, queues_of_other_threads_run_on_both_sides);
 	tcase_add_test(tcase, forks_among_producers_lose_nothing);
+	tcase_add_loop_test(tcase, behind_a_call_that_forks_the_order_is_kept_on_both_sides, 0, 3);
 	tcase = add_case(suite, "polls");
 	tcase_add_loop_test(tcase, a_poll_is_over_in_the_child_and_goes_on_in_the_parent, 0, 2);
 	tcase_add_test(tcase, a_poll_waits_for_the_forkers_section_in_the_child);
