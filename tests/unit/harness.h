@@ -46,6 +46,13 @@
 
 #include "../sections.h"
 
+/*
+ * Where long has 32 bits a grace period has two passes (src/gp.c): it may wait for sections that
+ * began after the call, and in qsbr for two announcements of a thread.
+ */
+#define ONE_PASS		(sizeof(long) == 8)
+#define ONE_ANNOUNCEMENT	(ONE_PASS || strcmp(FLAVOR, "qsbr") != 0)
+
 /* With clang, tests/sanitize/sanitize.sh defines them. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define SLOW_BUILD 1

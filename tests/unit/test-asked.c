@@ -375,11 +375,13 @@ int main(void)
 	tcase_add_test(tc, lingering_worker_is_called_by_a_backlog_alone);
 	tcase_add_test(tc, rt_worker_does_not_linger);
 	tcase_add_test(tc, producer_of_a_backlog_says_where_it_is_and_of_a_flood_gives_way);
-	tcase_add_test(tc, grace_period_is_over_between_two_callbacks_of_a_batch);
+	if (ONE_ANNOUNCEMENT)
+		tcase_add_test(tc, grace_period_is_over_between_two_callbacks_of_a_batch);
 	tcase_add_test(tc,
 		rest_of_a_freed_workers_batch_runs_elsewhere_and_its_queue_is_freed_after_all);
 #ifndef TEST_BP
-	tcase_add_loop_test(tc, every_way_out_of_a_section_wakes_the_leader, 0, WAYS_OUT);
+	if (ONE_ANNOUNCEMENT)
+		tcase_add_loop_test(tc, every_way_out_of_a_section_wakes_the_leader, 0, WAYS_OUT);
 #endif
 	tcase_add_test(tc, helper_that_leaves_hands_its_shards_back_and_tells_of_their_work);
 	tcase_add_test(tc, helper_that_has_left_is_joined_before_the_next);

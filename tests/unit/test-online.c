@@ -414,9 +414,12 @@ int main(void)
 	Suite *suite = suite_create("online-" FLAVOR);
 	TCase *tc = add_case(suite, "online", 20);
 
-	tcase_add_loop_test(tc, online_thread_is_waited_for_until_it_announces, 0, 3 * ENDS);
-	tcase_add_test(tc, what_does_not_wait_announces_nothing);
-	tcase_add_test(tc, deferring_announces_nothing);
+	if (ONE_ANNOUNCEMENT) {
+		tcase_add_loop_test(tc, online_thread_is_waited_for_until_it_announces, 0,
+				    3 * ENDS);
+		tcase_add_test(tc, what_does_not_wait_announces_nothing);
+		tcase_add_test(tc, deferring_announces_nothing);
+	}
 	tcase_add_test(tc, offline_threads_are_not_waited_for);
 	tcase_add_test(tc, online_again_comes_before_what_is_read_then);
 	tcase_add_loop_test(tc, online_callers_that_wait_do_not_wait_for_each_other, 0, ACTS + 1);

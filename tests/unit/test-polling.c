@@ -267,13 +267,18 @@ int main(void)
 	Suite *suite = suite_create("polling-" FLAVOR);
 	TCase *tc = add_case(suite, "polling", 30);
 
-	tcase_add_loop_test(tc, poll_waits_for_the_readers_before_it_and_needs_nobody_else, 0, 2);
-	tcase_add_test(tc, poll_that_starts_in_a_grace_period_waits_for_a_younger_reader);
+	if (ONE_PASS)
+		tcase_add_test(tc,
+			poll_that_starts_in_a_grace_period_waits_for_a_younger_reader);
+	if (ONE_ANNOUNCEMENT) {
+		tcase_add_loop_test(tc,
+			poll_waits_for_the_readers_before_it_and_needs_nobody_else, 0, 2);
+		tcase_add_test(tc, poll_may_be_asked_about_by_other_threads);
+	}
 	tcase_add_test(tc, poll_may_start_in_a_section_that_it_waits_for);
 	tcase_add_test(tc, polls_need_no_reader_and_are_over_after_synchronize);
 	tcase_add_test(tc, many_polls_are_over_in_order);
 	tcase_add_test(tc, polls_of_several_threads_each_keep_their_guarantee);
-	tcase_add_test(tc, poll_may_be_asked_about_by_other_threads);
 	tcase_add_test(tc, callback_may_start_a_poll);
 	return run_suite(suite);
 }
