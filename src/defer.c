@@ -202,13 +202,13 @@ static void queue_around(struct defer_queue *queue)
 }
 
 /*
- * Stop going around: all has run that was queued until head was ran. [D1] The store to rounds comes
+ * Stop going around: all has been taken that was queued until head was taken. [D1] The store to rounds comes
  * before the look at head, while the owner's store to head comes before its look at rounds, [D2] in
  * quiesce_defer: one of us sees the other. The owner has no fence for that if a membarrier from
  * here can be one; if the kernel has come to refuse it, there is no rest any more. Returns false if
  * there is something to go on for.
  */
-static bool come_to_rest(struct defer_queue *queue, unsigned long ran)
+static bool come_to_rest(struct defer_queue *queue, unsigned long taken)
 {
 	enum rounds rest = AT_REST;
 	bool ordered;
@@ -217,7 +217,7 @@ static bool come_to_rest(struct defer_queue *queue, unsigned long ran)
 	quiesce_delay();
 	cmm_smp_mb();
 	ordered = !queue->flavor->membarrier_granted || quiesce_try_order_all_threads();
-	return (ordered && load_head(queue) == ran) ||
+	return (ordered && load_head(queue) == taken) ||
 	       !__atomic_compare_exchange_n(&queue->rounds, &rest, RUNNING, false,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
@@ -237,7 +237,7 @@ static void go_on(struct defer_queue *queue)
 static void go_around(struct rcu_head *head)
 {
 	struct defer_queue *queue = caa_container_of(head, struct defer_queue, around);
-	unsigned long ran;
+	unsigned long taken;
 
 	queue->runner = quiesce_worker_current();
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
@@ -247,9 +247,9 @@ static void go_around(struct rcu_head *head)
 		return;
 	}
 	quiesce_delay();
-	/* The owner may have run more: then there is nothing to go around for, at exit above all. */
-	ran = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
-	if (load_head(queue) != ran || !come_to_rest(queue, ran)) {
+	/* The owner may have taken more: then there is nothing to go around for, at exit above all. */
+	taken = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
+	if (load_head(queue) != taken || !come_to_rest(queue, taken)) {
 		go_on(queue);
 		return;
 	}

@@ -127,7 +127,7 @@ void quiesce_register(struct flavor *flavor, struct reader *reader)
 	if (!quiesce_registry_add(&flavor->registry, reader))
 		quiesce_report("urcu_%s_register_thread: the thread is registered already",
 			       flavor->name);
-	else if (!flavor->attend)
+	else
 		quiesce_watch_thread(flavor);
 }
 
