@@ -226,6 +226,11 @@ count() {
 total="$(wc -l < "$work/verdicts") mutations: $(count caught) caught by tests, $(count by-model) by models, \
 $(count same) equivalent, $(count MISSED) missed, $(count stale) stale, $(count broken) broken"
 {
+	echo "# Mutations"
+	echo
+	echo "What \`./dev mutate\` breaks on purpose, one place after the other (\`tests/mutation/list\`), and what"
+	echo "notices it: the first test of those that run for it, or a model's mutant of the same kind."
+	echo
 	echo "$total."
 	echo
 	echo "| mutation | file | what it breaks | what notices |"
