@@ -206,7 +206,7 @@ static inline void visit(struct place *place, unsigned int pauses)
 struct stress {
 	struct place place[PLACES];
 	struct team team;
-	unsigned int writers, numbers;
+	unsigned int started, writers, numbers;	/* writers: that have something in place */
 	unsigned long replaced, visited;
 	bool over;
 };
@@ -231,10 +231,11 @@ static inline void *stress_reader(void *arg)
 static inline void *stress_writer(void *arg)
 {
 	struct stress *s = arg;
-	struct place *mine = &s->place[raise_by(s->writers, 1) - 1];
+	struct place *mine = &s->place[raise_by(s->started, 1) - 1];
 	unsigned long replaced = 0;
 
 	place_init(mine);
+	raise_by(s->writers, 1);
 	do {
 		replace(mine);
 		replaced++;
