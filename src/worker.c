@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
@@ -438,6 +440,15 @@ static bool may_linger(const struct worker *worker)
 	       quiesce_now() < worker->round_ended + LINGER_TIME;
 }
 
+/*
+ * In the child of a fork that a callback made. A process without its first thread shows nothing of
+ * itself in /proc any more (proc(5)), and under musl 1.2.3 nobody could join this one.
+ */
+static bool is_first_thread(void)
+{
+	return syscall(SYS_gettid) == getpid();
+}
+
 /* Returns false when the worker has to leave. */
 static bool await_work(struct worker *worker)
 {
@@ -453,7 +464,9 @@ static bool await_work(struct worker *worker)
 		} else if (worker_has_work(worker)) {
 			return true;
 		} else if (helper && quiesce_now() >= until) {
-			return false;
+			if (!is_first_thread())
+				return false;
+			until = QUIESCE_FOREVER;
 		} else {
 			worker->gathers = false;
 			doze(worker, WORKER_IDLE, until);

@@ -6,6 +6,7 @@
 #include "inside.h"
 
 #include <dlfcn.h>
+#include <sys/wait.h>
 
 #include "wait.h"
 
@@ -367,6 +368,53 @@ START_TEST(every_way_out_of_a_section_wakes_the_leader)
 END_TEST
 #endif
 
+static struct {
+	struct rcu_head head;
+	sem_t over;
+	pid_t child;
+} split;
+
+static void *watch_helper(void *helper)
+{
+	int *state = &((struct worker *)helper)->state;
+
+	alarm(20);
+	for (uint64_t until = now_us() + 200000; now_us() < until; sched_yield())
+		if (get(*state) & WORKER_LEFT)
+			_exit(1);
+	_exit(0);
+}
+
+static void fork_in_helper(struct rcu_head *head)
+{
+	(void)head;
+	call_rcu_before_fork();
+	split.child = fork();
+	if (split.child == 0) {
+		call_rcu_after_fork_child();
+		start(watch_helper, quiesce_worker_current());
+		return;
+	}
+	call_rcu_after_fork_parent();
+	sem_post(&split.over);
+}
+
+/* There it is the first thread, and nobody's helper for long otherwise. */
+START_TEST(helper_whose_callback_forked_stays_in_the_child)
+{
+	struct call_rcu_data *queue = standard_queue();
+	int status;
+
+	sem_init(&split.over, 0, 0);
+	let_serve(queue, 1);
+	want(quiesce_worker_start(queue, &queue->workers[1]) == 0);
+	call_rcu(&split.head, fork_in_helper);
+	await(&split.over);
+	want(waitpid(split.child, &status, 0) == split.child && status == 0);
+	await_that(get(queue->workers[1].state) & WORKER_LEFT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("asked-" FLAVOR);
@@ -390,5 +438,8 @@ int main(void)
 #endif
 	tcase_add_test(tc, helper_that_leaves_hands_its_shards_back_and_tells_of_their_work);
 	tcase_add_test(tc, helper_that_has_left_is_joined_before_the_next);
+	tc = add_case(suite, "forks", 20);
+	tcase_set_tags(tc, "forks");	/* tests/sanitize/sanitize.sh */
+	tcase_add_test(tc, helper_whose_callback_forked_stays_in_the_child);
 	return run_suite(suite);
 }
