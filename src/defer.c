@@ -202,11 +202,11 @@ static void queue_around(struct defer_queue *queue)
 }
 
 /*
- * Stop going around: all has been taken that was queued until head was taken. [D1] The store to rounds comes
- * before the look at head, while the owner's store to head comes before its look at rounds, [D2] in
- * quiesce_defer: one of us sees the other. The owner has no fence for that if a membarrier from
- * here can be one; if the kernel has come to refuse it, there is no rest any more. Returns false if
- * there is something to go on for.
+ * Stop going around: all has been taken that was queued until head was taken. [D1] The store to
+ * rounds comes before the look at head, while the owner's store to head comes before its look at
+ * rounds, [D2] in quiesce_defer: one of us sees the other. The owner has no fence for that if a
+ * membarrier from here can be one; if the kernel has come to refuse it, there is no rest any more.
+ * Returns false if there is something to go on for.
  */
 static bool come_to_rest(struct defer_queue *queue, unsigned long taken)
 {
