@@ -14,7 +14,7 @@ struct defer_state {
 	pthread_mutex_t turn;
 	pthread_mutex_t lock;
 	struct defer_queue *list;
-	unsigned int forks;		/* children deep; by the thread that forked */
+	unsigned int forks;		/* children deep; written in the child by its only thread */
 };
 
 #define DEFER_STATE_INIT { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }

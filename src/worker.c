@@ -441,8 +441,8 @@ static bool may_linger(const struct worker *worker)
 }
 
 /*
- * In the child of a fork that a callback made. A process without its first thread shows nothing of
- * itself in /proc any more (proc(5)), and under musl 1.2.3 nobody could join this one.
+ * In the child of a fork that a callback made. Of a process without its first thread /proc shows
+ * neither the program nor the files (proc(5)), and under musl 1.2.3 nobody could join this one.
  */
 static bool is_first_thread(void)
 {

@@ -26,7 +26,8 @@ extern void rcu_defer_unregister_thread(void);
 
 /*
  * Wait for a grace period and run what every thread has queued before. All of it has come to its end
- * when this returns, and what it did is seen. Not in a section, nor in a callback that defer_rcu runs.
+ * when this returns, and what it did is seen; in the child of a fork all but a call that made the
+ * fork. Not in a section, nor in a callback that defer_rcu runs.
  */
 extern void rcu_defer_barrier(void);
 

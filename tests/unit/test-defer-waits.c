@@ -4,7 +4,7 @@
 
 struct held {
 	sem_t in, leave;
-	bool left, registered;
+	bool left;
 	unsigned long ran, queued;
 	pthread_t thread;
 };
