@@ -43,8 +43,5 @@ CK_VERBOSITY=normal
 CK_TAP_LOG_FILE_NAME=$directory/tap
 export CK_VERBOSITY CK_TAP_LOG_FILE_NAME
 run_tests call-rcu-memb workers-qsbr defer-bp lfht-growth-memb-static rculfqueue-cds
-# tests/sanitize/sanitize.sh says why without leaks; tests/fork/leaks.sh looks for those.
-ASAN_OPTIONS=detect_leaks=0
-export ASAN_OPTIONS
-run_tests fork-mb
+# Nothing that forks: sanitize.sh says why. tests/fork/leaks.sh has memcheck look at forks.
 plan
