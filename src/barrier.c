@@ -60,9 +60,9 @@ static bool await_change(struct call_rcu_data *queue, struct worker *worker, int
 
 	quiesce_delay();
 	if (state & (WORKER_STARTING | WORKER_GUEST))
-		return quiesce_wait(&worker->state, state, deadline);
+		return quiesce_wait(&worker->state, state, &(uint64_t){ quiesce_left(deadline) });
 	if ((state & (WORKER_THREAD | WORKER_STOP)) || deadline != QUIESCE_FOREVER)
-		return quiesce_wait(&queue->progress, progress, deadline);
+		return quiesce_wait(&queue->progress, progress, &(uint64_t){ quiesce_left(deadline) });
 	return true;
 }
 

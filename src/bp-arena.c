@@ -69,7 +69,7 @@ struct urcu_bp_reader *quiesce_bp_arena_get(struct bp_arena *arena)
 	if (!reader)
 		quiesce_report("urcu_bp_register: no memory to register a reader; it waits for some");
 	while (!reader) {
-		quiesce_sleep_until(quiesce_now() + pause);
+		quiesce_sleep(pause);
 		pause = pause < RETRY_MAX ? 2 * pause : RETRY_MAX;
 		reader = try_get(arena);
 	}

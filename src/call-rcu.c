@@ -199,7 +199,7 @@ pthread_t quiesce_worker_thread(struct flavor *flavor, struct call_rcu_data *que
 	(void)flavor;
 	quiesce_worker_start(queue, worker);
 	while ((state = quiesce_worker_state(worker)) & WORKER_STARTING)
-		quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+		quiesce_wait(&worker->state, state, NULL);
 	return worker->thread;
 }
 

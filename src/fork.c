@@ -323,7 +323,7 @@ static bool claim_atfork(int32_t *atfork)
 
 	while (seen != ATFORK_YES) {
 		if (seen == own) {
-			quiesce_wait(atfork, own, QUIESCE_FOREVER);
+			quiesce_wait(atfork, own, NULL);
 			seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
 		} else if (__atomic_compare_exchange_n(atfork, &seen, own, false,
 						       __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {

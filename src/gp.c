@@ -70,9 +70,13 @@
 #define SPIN_LONG	(60 * QUIESCE_NS_PER_US)
 #define SPIN_SHORT	(2 * QUIESCE_NS_PER_US)
 #define SPIN_CAUTION	255
-/* Looks at the readers while it spins are spaced by up to so many pauses. */
+/*
+ * Looks at the readers while it spins are spaced by up to so many pauses. None takes less time than
+ * this, whatever the clock says.
+ */
 #define SPIN_PAUSES	32
-/* A deadline lies this fraction of the time already waited ahead, within these bounds. */
+#define SPIN_LOOK	100
+/* A sleep with a limit takes this fraction of the time already waited, within these bounds. */
 #define SLEEP_FRACTION	8
 #define SLEEP_MIN	(10 * QUIESCE_NS_PER_US)
 #define SLEEP_MAX	(10 * QUIESCE_NS_PER_MS)
@@ -87,7 +91,6 @@ const void *quiesce_self(void)
 void quiesce_init(struct flavor *flavor)
 {
 	flavor->pid = getpid();
-	flavor->spin = quiesce_cpu_usable() > 1;
 	flavor->membarrier_granted = quiesce_membarrier_init();
 	quiesce_workers_init(flavor);
 	quiesce_watch_ends(flavor);
@@ -170,24 +173,30 @@ static void order_past_sections(struct flavor *flavor)
 struct vigil {
 	unsigned long gp_ctr;		/* what it waits for them to show */
 	unsigned long older;		/* how many do not */
-	uint64_t patience, began, now;
-	int looks;
+	uint64_t patience, began;
+	uint64_t slept;			/* of the limits of its sleeps, what they used */
+	unsigned int looks;		/* how often it spun */
 	bool in_vain;			/* the last wake-up came from a reader of no concern */
 };
 
-static uint64_t vigil_deadline(const struct vigil *vigil)
+/*
+ * How long to sleep with a limit. A clock that stands still or jumps costs a few looks, or SLEEP_MAX
+ * too much.
+ */
+static uint64_t sleep_length(const struct vigil *vigil)
 {
-	uint64_t length = (vigil->now - vigil->began) / SLEEP_FRACTION;
+	uint64_t waited = quiesce_now() - vigil->began, length;
 
+	length = (waited > vigil->slept ? waited : vigil->slept) / SLEEP_FRACTION;
 	if (length < SLEEP_MIN)
-		length = SLEEP_MIN;
-	return vigil->now + (length < SLEEP_MAX ? length : SLEEP_MAX);
+		return SLEEP_MIN;
+	return length < SLEEP_MAX ? length : SLEEP_MAX;
 }
 
 /* A busy reader leaves its section soon, most often: the first looks come one after the other. */
 static void spin(struct vigil *vigil)
 {
-	int pauses = vigil->looks < SPIN_PAUSES ? ++vigil->looks : SPIN_PAUSES;
+	unsigned int pauses = ++vigil->looks < SPIN_PAUSES ? vigil->looks : SPIN_PAUSES;
 
 	while (pauses--)
 		caa_cpu_relax();
@@ -201,7 +210,7 @@ static void spin(struct vigil *vigil)
 static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 {
 	int32_t *futex = &flavor->gp->futex;
-	uint64_t deadline = QUIESCE_FOREVER;
+	uint64_t left = QUIESCE_FOREVER, length = 0;
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
@@ -212,16 +221,29 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 	if (!flavor->announces &&
 	    (!__atomic_load_n(&flavor->membarrier_granted, __ATOMIC_RELAXED) ||
 	     !quiesce_membarrier()))
-		deadline = vigil_deadline(vigil);
+		left = length = sleep_length(vigil);
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	if (vigil->older) {
 		quiesce_delay();
-		vigil->in_vain = quiesce_wait_shared(futex, -1, deadline);
+		vigil->in_vain = quiesce_wait_shared(futex, -1, &left);
+		vigil->slept += length ? length - left : 0;
 		vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	}
 	quiesce_delay();
 	__atomic_store_n(futex, 0, __ATOMIC_RELAXED);
 	vigil->in_vain = vigil->in_vain && vigil->older == older;
+}
+
+/* Once it is over it stays over: patience is none then, and learn sees it. */
+static bool may_spin(struct vigil *vigil)
+{
+	uint64_t now = quiesce_now();
+
+	if (!vigil->looks)
+		vigil->began = now;
+	if (SPIN_LOOK * vigil->looks >= vigil->patience || now - vigil->began >= vigil->patience)
+		vigil->patience = 0;
+	return vigil->patience;
 }
 
 /*
@@ -232,17 +254,17 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
  */
 static void keep_vigil(struct flavor *flavor, struct vigil *vigil)
 {
-	vigil->now = quiesce_now();
-	if (!vigil->began)
-		vigil->began = vigil->now;
-	if (flavor->spin && vigil->now - vigil->began < vigil->patience) {
+	if (may_spin(vigil)) {
 		spin(vigil);
 	} else if (flavor->readers_wake && !vigil->in_vain) {
 		sleep_until_woken(flavor, vigil);
 		return;
 	} else {
+		uint64_t length = sleep_length(vigil);
+
 		vigil->in_vain = false;
-		quiesce_sleep_until(vigil_deadline(vigil));
+		vigil->slept += length;
+		quiesce_sleep(length);
 	}
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 }
@@ -255,11 +277,11 @@ static uint64_t patience(struct gp_state *grace)
 
 static void learn(struct gp_state *grace, const struct vigil *vigil)
 {
-	if (!vigil->began)
+	if (!vigil->looks)
 		return;
 	if (grace->short_spins) {
 		grace->short_spins--;
-	} else if (vigil->now - vigil->began >= vigil->patience) {
+	} else if (!vigil->patience) {
 		grace->caution = grace->caution < SPIN_CAUTION ? 2 * grace->caution + 1 : SPIN_CAUTION;
 		grace->short_spins = grace->caution;
 	} else {
@@ -370,7 +392,7 @@ static void await_turn(struct gp_state *grace, unsigned long ticket)
 	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	if ((sequence & 1) && !reached(sequence, ticket))
-		quiesce_wait(&grace->turn[which], seen, QUIESCE_FOREVER);
+		quiesce_wait(&grace->turn[which], seen, NULL);
 	quiesce_delay();
 	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
 }

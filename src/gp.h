@@ -126,7 +126,6 @@ struct flavor {
 	void (*child)(void);
 
 	bool membarrier_granted;	/* by the kernel; written by init */
-	bool spin;			/* there is another CPU for the reader; written by init */
 	bool has_thread_end;		/* set by init, cleared at exit; atomically */
 	pthread_key_t thread_end;	/* of ended.c */
 	pid_t pid;			/* the process that readers and workers are of */

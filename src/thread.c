@@ -232,7 +232,7 @@ bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
 	quiesce_wake(&worker->state, INT_MAX);
 	while (state & (WORKER_THREAD | WORKER_STARTING)) {
 		quiesce_delay();
-		if (!quiesce_wait(&worker->state, state, deadline))
+		if (!quiesce_wait(&worker->state, state, &(uint64_t){ quiesce_left(deadline) }))
 			return false;
 		state = quiesce_worker_state(worker);
 	}
@@ -291,7 +291,7 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 		quiesce_delay();
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
-		else if (!quiesce_wait(&worker->state, state, deadline))
+		else if (!quiesce_wait(&worker->state, state, &(uint64_t){ quiesce_left(deadline) }))
 			deadline = report_stuck_callback(worker);
 	}
 }
@@ -335,7 +335,7 @@ void quiesce_worker_end_wait(void)
 	while (state & WORKER_WAITING) {
 		quiesce_delay();
 		if ((state & WORKER_ASIDE) && (state & WORKER_PAUSE))
-			quiesce_wait(&current->state, state, QUIESCE_FOREVER);
+			quiesce_wait(&current->state, state, NULL);
 		else if (__atomic_compare_exchange_n(&current->state, &state,
 				(state & ~(WORKER_WAITING | WORKER_ASIDE)) | WORKER_BUSY, false,
 				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))

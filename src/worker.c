@@ -64,7 +64,7 @@ static bool become_busy(struct worker *worker)
 		if (state & WORKER_STOP)
 			return false;
 		if (state & WORKER_PAUSE)
-			quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+			quiesce_wait(&worker->state, state, NULL);
 		else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
 						     false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			return true;
@@ -423,7 +423,7 @@ static void doze(struct worker *worker, int32_t bit, uint64_t deadline)
 
 	quiesce_delay();
 	if (!called && !(state & WORKER_STOP))
-		quiesce_wait(&worker->state, state, deadline);
+		quiesce_wait(&worker->state, state, &(uint64_t){ quiesce_left(deadline) });
 	quiesce_delay();
 	__atomic_fetch_and(&worker->state, ~bit, __ATOMIC_SEQ_CST);
 }

@@ -287,7 +287,7 @@ START_TEST(without_membarrier_a_leader_needs_nobody_to_wake_it)
 	if (flavor->has_membarrier)
 		*flavor->has_membarrier = 0;
 	flavor->membarrier_granted = false;
-	flavor->spin = _i & 1;
+	flavor->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
 	sem_init(&silent.in, 0, 0);
 	sem_init(&silent.out, 0, 0);
 	for (int i = 0; i < 100; i++) {
@@ -309,7 +309,7 @@ START_TEST(however_it_sleeps_readers_are_protected)
 {
 	static struct stress s;
 
-	flavor->spin = _i & 1;
+	flavor->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
 	if (_i & 2) {
 		flavor->membarrier_granted = false;
 		if (flavor->has_membarrier)
@@ -372,21 +372,24 @@ END_TEST
 
 /* ---- wait.c ---- */
 
-START_TEST(waiting_ends_by_value_by_wake_or_by_deadline)
+START_TEST(waiting_ends_by_value_by_wake_or_by_its_limit)
 {
-	bool (*const wait[])(int32_t *, int32_t, uint64_t) = { quiesce_wait, quiesce_wait_shared };
-	uint64_t began = quiesce_now();
+	bool (*const wait[])(int32_t *, int32_t, uint64_t *) = { quiesce_wait, quiesce_wait_shared };
+	uint64_t forever = QUIESCE_FOREVER, left = 5 * QUIESCE_NS_PER_MS, began = quiesce_now();
 	int32_t word = 1;
 
 	errno = 4711;
-	want(wait[_i](&word, 0, QUIESCE_FOREVER));
-	want(wait[_i](&word, 0, began));
-	want(!wait[_i](&word, 1, 0) && !wait[_i](&word, 1, began));
-	want(!wait[_i](&word, 1, began + 5 * QUIESCE_NS_PER_MS));
+	want(wait[_i](&word, 0, NULL) && wait[_i](&word, 0, &forever) && forever == QUIESCE_FOREVER);
+	want(wait[_i](&word, 0, &left) && left < 5 * QUIESCE_NS_PER_MS);
+	left = 5 * QUIESCE_NS_PER_MS;
+	while (wait[_i](&word, 1, &left))
+		continue;
+	want(left == 0 && quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
+	want(!wait[_i](&word, 1, &left) && !wait[_i](&word, 0, &left));
+	began = quiesce_now();
+	quiesce_sleep(5 * QUIESCE_NS_PER_MS);
 	want(quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
-	quiesce_sleep_until(began + 10 * QUIESCE_NS_PER_MS);
-	want(quiesce_now() >= began + 10 * QUIESCE_NS_PER_MS);
-	quiesce_sleep_until(0);
+	quiesce_sleep(0);
 	quiesce_wake(&word, INT_MAX);
 	quiesce_wake_shared(&word, 1);
 	want(errno == 4711);
@@ -402,7 +405,7 @@ static void *sleep_on_word(void *arg)
 	(void)arg;
 	for (; turn < 1000; turn++) {
 		while (get(woken_word) == 2 * turn)
-			quiesce_wait(&woken_word, 2 * turn, QUIESCE_FOREVER);
+			quiesce_wait(&woken_word, 2 * turn, NULL);
 		put(woken_word, 2 * turn + 2);
 		quiesce_wake(&woken_word, 1);
 	}
@@ -417,7 +420,7 @@ START_TEST(wakers_and_sleepers_never_miss_each_other)
 		put(woken_word, 2 * turn + 1);
 		quiesce_wake(&woken_word, 1);
 		while (get(woken_word) == 2 * turn + 1)
-			quiesce_wait(&woken_word, 2 * turn + 1, QUIESCE_FOREVER);
+			quiesce_wait(&woken_word, 2 * turn + 1, NULL);
 	}
 	pthread_join(sleeper, NULL);
 }
@@ -428,19 +431,19 @@ static void do_nothing(int number)
 	(void)number;
 }
 
-START_TEST(signals_do_not_push_a_deadline_away)
+START_TEST(signals_do_not_stretch_a_wait)
 {
 	struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
-	uint64_t until = quiesce_now() + 100 * QUIESCE_NS_PER_MS;
+	uint64_t left = 100 * QUIESCE_NS_PER_MS, began = quiesce_now();
 	int32_t word = 0;
 
 	signal(SIGALRM, do_nothing);
 	setitimer(ITIMER_REAL, &timer, NULL);
-	while (quiesce_wait(&word, 0, until))
-		want(quiesce_now() < until + 2 * QUIESCE_NS_PER_S);
-	want(quiesce_now() >= until);
-	quiesce_sleep_until(until += 50 * QUIESCE_NS_PER_MS);
-	want(quiesce_now() >= until && quiesce_now() < until + 2 * QUIESCE_NS_PER_S);
+	while (quiesce_wait(&word, 0, &left))
+		want(quiesce_now() < began + 2 * QUIESCE_NS_PER_S);
+	want(quiesce_now() >= began + 90 * QUIESCE_NS_PER_MS);
+	quiesce_sleep(50 * QUIESCE_NS_PER_MS);
+	want(quiesce_now() < began + 2 * QUIESCE_NS_PER_S);
 }
 END_TEST
 
@@ -572,9 +575,9 @@ int main(void)
 	tcase_add_loop_test(tc, however_it_sleeps_readers_are_protected, 0, 4);
 	tcase_add_loop_test(tc, those_who_wait_share_one_grace_period, 0, 2);
 	tcase_add_test(tc, nobody_waits_for_itself_alone);
-	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_deadline, 0, 2);
+	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_its_limit, 0, 2);
 	tcase_add_test(tc, wakers_and_sleepers_never_miss_each_other);
-	tcase_add_test(tc, signals_do_not_push_a_deadline_away);
+	tcase_add_test(tc, signals_do_not_stretch_a_wait);
 	tcase_add_test(tc, barrier_that_meets_a_take_half_done_returns);
 	tcase_add_test(tc, callbacks_left_in_a_freed_worker_run_once);
 	return run_suite(suite);
