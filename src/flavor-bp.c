@@ -39,6 +39,8 @@ static void child(void)
 	quiesce_bp_arena_reset(&arena, urcu_bp_reader);
 }
 
+static void at_exit(void);
+
 struct flavor quiesce_bp = {
 	.name = "bp",
 	.api = &urcu_bp_flavor,
@@ -47,10 +49,16 @@ struct flavor quiesce_bp = {
 	.readers_wake = false,
 	.self = self,
 	.thread = thread,
+	.at_exit = at_exit,
 	.attend = urcu_bp_register,
 	.child = child,
 	FLAVOR_STATE_INIT(quiesce_bp),
 };
+
+static void at_exit(void)
+{
+	quiesce_exit(&quiesce_bp);
+}
 
 /* Such a thread's slot is not used again, nor is it in the way of any grace period. */
 static void report_endless(void)
@@ -178,8 +186,7 @@ static void end(void)
 {
 	sigset_t all, before;
 
-	quiesce_exit(&quiesce_bp, true);
-	if (!quiesce_is_ours(&quiesce_bp))
+	if (!quiesce_end(&quiesce_bp))
 		return;
 	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(thread_end);
