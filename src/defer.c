@@ -549,7 +549,8 @@ void quiesce_defer_restart(struct flavor *flavor)
 	struct call_rcu_data *deferred = &flavor->workers.deferred;
 	struct defer_queue *queue;
 
-	deferred->newest = deferred->taken = deferred->batch = NULL;
+	deferred->newest = deferred->taken = deferred->turned = NULL;
+	deferred->waiting = deferred->batch = NULL;
 	for (queue = flavor->defer.list; queue; queue = queue->next) {
 		if (queue->rounds == AT_REST ||
 		    (queue->rounds == RUNNING && queue->runner == quiesce_worker_current()))

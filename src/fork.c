@@ -203,8 +203,8 @@ static void reset_queue(struct call_rcu_data *queue)
 	/* Whoever was to free it is gone: now the foster is. */
 	queue->drained = false;
 	queue->forgo = queue->patience = 0;
-	if (!queue->taken && !queue->batch && !(current && current->serving == queue))
-		queue->done = queue->takes;
+	if (!queue->batch && !(current && current->serving == queue))
+		queue->done = queue->ripe;
 }
 
 static void foster(struct worker_state *all, struct call_rcu_data *queue)

@@ -14,7 +14,7 @@
 #define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
 /* How often a worker that no producer wakes (URCU_CALL_RCU_RT) looks for work. */
 #define RT_PERIOD	(10 * QUIESCE_NS_PER_MS)
-/* Links turned around between two looks for a pause. */
+/* Links turned around between two looks for a pause; callbacks run between two looks for more. */
 #define TURN_STRIDE	256
 /* Rounds between two looks of a bound worker at the CPU that it runs on. */
 #define BIND_STRIDE	256
@@ -96,7 +96,7 @@ static bool take_breath(struct worker *worker)
 	const struct flavor *flavor = flavor_of(worker);
 	bool suspended, busy;
 
-	if (flavor->announces)
+	if (flavor->announces && flavor->api->read_ongoing())
 		flavor->api->read_quiescent_state();
 	if (caa_likely(!(__atomic_load_n(&worker->state, __ATOMIC_RELAXED) &
 			 (WORKER_PAUSE | WORKER_STOP))))
@@ -138,22 +138,7 @@ static bool worker_has_work(const struct worker *worker)
 	return false;
 }
 
-/*
- * Empty newest, unless the queue was left half done. takes is raised before newest is emptied:
- * rcu_barrier reads them in the other order [B1].
- */
-static void take(struct call_rcu_data *queue)
-{
-	if (queue->batch || queue->taken || !quiesce_queue_has_work(queue))
-		return;
-	__atomic_store_n(&queue->count, 0, __ATOMIC_RELAXED);
-	/* [B2] pairs with [B1] in src/barrier.c. */
-	__atomic_store_n(&queue->takes, queue->takes + 1, __ATOMIC_SEQ_CST);
-	quiesce_delay();
-	queue->taken = __atomic_exchange_n(&queue->newest, NULL, __ATOMIC_SEQ_CST);
-}
-
-/* Oldest first: move links from taken to the front of batch. */
+/* Oldest first: move links from taken to the front of turned. */
 static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 {
 	for (unsigned int i = 1; queue->taken; i++) {
@@ -161,23 +146,73 @@ static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 
 		queue->taken = node->next;
 		quiesce_delay();
-		node->next = queue->batch;
-		queue->batch = node;
+		if (!queue->turned)
+			queue->turned_last = node;
+		node->next = queue->turned;
+		queue->turned = node;
 		if (i % TURN_STRIDE == 0 && !take_breath(worker))
 			return false;
 	}
 	return true;
 }
 
+static void append(struct call_rcu_data *queue)
+{
+	if (!queue->turned)
+		return;
+	if (queue->waiting)
+		queue->waiting_last->next = queue->turned;
+	else
+		queue->waiting = queue->turned;
+	queue->waiting_last = queue->turned_last;
+	queue->turned = NULL;
+}
+
 /*
- * [B3] All that was taken has run; pairs with [B4] in src/barrier.c. [B5] done is stored before the
- * look for barriers; pairs with [B6] in src/barrier.c: either we see one, or it sees done.
+ * Have all that was pushed wait, behind what waits already. takes is raised before newest is emptied:
+ * rcu_barrier reads them in the other order [B1]. False: interrupted by a stop.
+ */
+static bool absorb(struct worker *worker, struct call_rcu_data *queue)
+{
+	/* Left half done by a server that stopped. */
+	if (!turn_around(worker, queue))
+		return false;
+	append(queue);
+	if (!__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST))
+		return true;
+	__atomic_store_n(&queue->count, 0, __ATOMIC_RELAXED);
+	/* [B2] pairs with [B1] in src/barrier.c. */
+	__atomic_store_n(&queue->takes, queue->takes + 1, __ATOMIC_SEQ_CST);
+	quiesce_delay();
+	queue->taken = __atomic_exchange_n(&queue->newest, NULL, __ATOMIC_SEQ_CST);
+	if (!turn_around(worker, queue))
+		return false;
+	append(queue);
+	return true;
+}
+
+/* A batch that was left half done comes first. */
+static bool take(struct worker *worker, struct call_rcu_data *queue)
+{
+	if (queue->batch)
+		return true;
+	if (!absorb(worker, queue))
+		return false;
+	queue->batch = queue->waiting;
+	queue->waiting = NULL;
+	queue->ripe = queue->takes;
+	return true;
+}
+
+/*
+ * [B3] All that was taken up to ripe has run; pairs with [B4] in src/barrier.c. [B5] done is stored
+ * before the look for barriers; pairs with [B6] in src/barrier.c: either we see one, or it sees done.
  */
 static void tell_done(struct call_rcu_data *queue)
 {
-	if (queue->batch || queue->taken)
+	if (queue->batch)
 		return;
-	__atomic_store_n(&queue->done, queue->takes, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&queue->done, queue->ripe, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
 		quiesce_queue_wake_barriers(queue);
@@ -186,9 +221,9 @@ static void tell_done(struct call_rcu_data *queue)
 /* False: interrupted by a stop. Callbacks may be left. */
 static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 {
-	bool busy = turn_around(worker, queue);
+	bool busy = true;
 
-	while (busy && queue->batch) {
+	for (unsigned int i = 1; busy && queue->batch; i++) {
 		struct rcu_head *head = caa_container_of(queue->batch, struct rcu_head, next);
 
 		queue->batch = head->next.next;
@@ -197,20 +232,23 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 		quiesce_delay();
 		head->func(head);
 		busy = take_breath(worker);
+		if (busy && i % TURN_STRIDE == 0 &&
+		    __atomic_load_n(&queue->count, __ATOMIC_RELAXED) >= TURN_STRIDE)
+			busy = absorb(worker, queue);
 	}
 	quiesce_delay();
 	tell_done(queue);
 	return busy;
 }
 
-/* What was taken, in this round or before, is ripe: a grace period has passed since. */
+/* What is in a batch, in this round or before, is ripe: a grace period has passed since. */
 static bool run_ripe(struct worker *worker)
 {
 	struct call_rcu_data *queue = NULL;
 	bool busy = true;
 
 	while (busy && (queue = next_served(worker, queue)))
-		if (queue->taken || queue->batch) {
+		if (queue->batch) {
 			worker->serving = queue;
 			busy = run_queue(worker, queue);
 		}
@@ -239,13 +277,15 @@ static void do_round(struct worker *worker)
 {
 	struct flavor *flavor = flavor_of(worker);
 	struct call_rcu_data *queue = NULL;
-	bool busy;
+	bool busy = become_busy(worker);
 
-	if (!become_busy(worker))
+	if (!busy)
 		return;
 	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
-	while ((queue = next_served(worker, queue)))
-		take(queue);
+	while (busy && (queue = next_served(worker, queue)))
+		busy = take(worker, queue);
+	if (!busy)
+		return;
 	become_free(worker);
 
 	quiesce_synchronize(flavor);
@@ -338,7 +378,7 @@ static uint64_t linger_left(const struct worker *worker)
 	uint64_t passed = quiesce_now() - worker->round_ended;
 
 	if ((quiesce_worker_state(worker) & WORKER_URGENT) || (home->flags & URCU_CALL_RCU_RT) ||
-	    __atomic_load_n(&home->count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG)
+	    home->waiting || __atomic_load_n(&home->count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG)
 		return 0;
 	return passed < LINGER_TIME ? LINGER_TIME - passed : 0;
 }

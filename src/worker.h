@@ -13,9 +13,14 @@
  * it; it answers by a bit and a wake. The life of a callback:
  *
  *	newest		pushed here by its producer, youngest first
- *	taken		one exchange by the server; then a grace period
- *	batch		turned around, oldest first
+ *	taken		one exchange by the server
+ *	turned		link by link, oldest first, behind what waits
+ *	waiting		for the next grace period
+ *	batch		which is over
  *	run		func(head)
+ *
+ * In a flood the server turns what comes around every few callbacks, while it is in the producer's
+ * cache and not out of it: a batch that has grown large is walked once, as it runs.
  *
  * Every step leaves the queue whole in memory, and between any two the server can pause. That is
  * what a fork needs: the child finds each callback in exactly one of these places and goes on from
@@ -88,8 +93,12 @@ struct call_rcu_data {
 
 	/* Below: written by the server while it is WORKER_BUSY. Barriers read takes and done. */
 	struct cds_wfcq_node *taken __attribute__((aligned(QUIESCE_APART)));	/* youngest first */
-	struct cds_wfcq_node *batch;					/* oldest first */
+	/* Oldest first; last of each: its youngest, known while there is one. */
+	struct cds_wfcq_node *turned, *turned_last;
+	struct cds_wfcq_node *waiting, *waiting_last;
+	struct cds_wfcq_node *batch;
 	unsigned long takes;		/* how often newest was emptied */
+	unsigned long ripe;		/* takes of which batch is what is left */
 	unsigned long done;		/* all that the first so many takes took has run */
 	/* Changes when a batch is done; the futex of barriers. */
 	int32_t progress;
@@ -145,7 +154,8 @@ void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head);
 /* Whether callbacks are queued, in whatever state. For the server, and those who know it stands still. */
 static inline bool quiesce_queue_has_work(const struct call_rcu_data *queue)
 {
-	return queue->batch || queue->taken || __atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST);
+	return queue->batch || queue->waiting || queue->turned || queue->taken ||
+	       __atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST);
 }
 
 /* The worker that serves queue now. */
