@@ -438,7 +438,6 @@ static const struct again_case cases[] = {
 /* ---- The tests; _i is the kind of worker ---- */
 
 #define LONG_LIMIT "60000"	/* whoever waits in vain is caught by the alarm */
-
 static void must_have_run(int number)
 {
 	ck_assert_int_eq(results->late, 0);
