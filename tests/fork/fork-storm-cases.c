@@ -124,8 +124,7 @@ static void call_to_free(struct rcu_head *head, void (*free_block)(struct rcu_he
 /* In no section. */
 static void await_room(void)
 {
-	while (get(&own->unfreed) >= UNFREED)
-		relax();
+	await_that(get(&own->unfreed) < UNFREED);
 }
 
 /* ---- What readers look at ---- */
@@ -292,8 +291,7 @@ static void use_poll(void)
 {
 	struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
 
-	while (!poll_state_synchronize_rcu(state))
-		relax();
+	await_that(poll_state_synchronize_rcu(state));
 }
 
 static void defer_some(void)
