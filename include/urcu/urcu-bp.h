@@ -2,6 +2,14 @@
 /*
  * The flavor bp ("bulletproof"): as memb, for code that owns no threads. A thread registers itself
  * at its first section and unregisters itself when it ends.
+ *
+ * A first section may be in a signal handler at any instruction, and in an allocator: registration
+ * allocates nothing. So it sees the thread's end by its key of thread-specific data only where the C
+ * library has room for that: in glibc, where the process had made fewer than 32 keys when the library
+ * was loaded. Beyond that a thread stays registered after its end, until another comes whose
+ * pthread_self() is the same: that one takes its place, and there are no more of them than threads
+ * that lived at one time. A thread that ends in a section, without rcu_read_unlock, holds up grace
+ * periods until then.
  */
 #ifndef URCU_URCU_BP_H
 #define URCU_URCU_BP_H

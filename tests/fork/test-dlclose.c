@@ -413,6 +413,37 @@ START_TEST(a_forked_child_may_close_it_as_well)
 }
 END_TEST
 
+/* The program knows of no hooks; the child's only thread ends after the library is gone. */
+static void *fork_and_close(void *arg)
+{
+	pid_t *pid = arg;
+
+	library.register_thread();
+	library.read_lock();
+	library.read_unlock();
+	*pid = fork();
+	if (*pid)
+		return NULL;
+	alarm(20);
+	dlclose(library.handle);
+	return NULL;
+}
+
+START_TEST(a_child_without_hooks_may_close_it_and_end)
+{
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	signal(SIGALRM, SIG_DFL);
+	open_library(flavors[_i]);
+	ck_assert_int_eq(pthread_create(&thread, NULL, fork_and_close, &pid), 0);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* ---- Beside forks of a program that uses another library ---- */
 
 static int stop;
@@ -515,6 +546,7 @@ static Suite *suite(void)
 	tcase = add_case(suite, "forks");
 	tcase_set_tags(tcase, "forks");
 	tcase_add_loop_test(tcase, a_forked_child_may_close_it_as_well, 0, FLAVORS);
+	tcase_add_loop_test(tcase, a_child_without_hooks_may_close_it_and_end, 0, FLAVORS);
 	tcase = add_case(suite, "forks beside malloc");
 	tcase_set_tags(tcase, "forks forks-beside-malloc");
 	tcase_add_loop_test(tcase, another_thread_may_be_in_dlclose_at_a_fork, 0, FLAVORS);
