@@ -126,7 +126,10 @@ static bool refuse_between_hooks(const struct flavor *flavor, const char *functi
 	return true;
 }
 
-/* Flags that are not known change nothing, as in liburcu. */
+/*
+ * Flags that are not known change nothing, as in liburcu. At the end of the process it gets no
+ * thread: who waits for its callbacks runs them.
+ */
 struct call_rcu_data *quiesce_create_worker(struct flavor *flavor, unsigned long flags, int cpu)
 {
 	struct call_rcu_data *queue;
@@ -144,10 +147,10 @@ struct call_rcu_data *quiesce_create_worker(struct flavor *flavor, unsigned long
 	link_queue(&flavor->workers, queue);
 	quiesce_delay();
 	error = quiesce_worker_start(&queue->own);
-	if (!error)
+	if (!error || error == ECANCELED)
 		return queue;
 	unlink_queue(&flavor->workers, queue);
-	errno = error == ECANCELED ? EAGAIN : error;
+	errno = error;
 	return NULL;
 }
 

@@ -199,9 +199,8 @@ static void begin(void)
 __attribute__((destructor))
 static void end(void)
 {
-	sigset_t all, before;
-
 	bool usable = quiesce_end(&quiesce_bp);
+	sigset_t all, before;
 
 	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(thread_end);
