@@ -60,6 +60,7 @@
 #include "delay.h"
 #include "gp.h"
 #include "membarrier.h"
+#include "process.h"
 #include "report.h"
 #include "wait.h"
 
@@ -90,7 +91,6 @@ const void *quiesce_self(void)
 
 void quiesce_init(struct flavor *flavor)
 {
-	flavor->pid = getpid();
 	flavor->membarrier_granted = quiesce_membarrier_init();
 	quiesce_watch_ends(flavor);
 	if (flavor->has_membarrier)
@@ -100,12 +100,7 @@ void quiesce_init(struct flavor *flavor)
 
 bool quiesce_is_ours(const struct flavor *flavor)
 {
-	return __atomic_load_n(&flavor->pid, __ATOMIC_RELAXED) == getpid();
-}
-
-void quiesce_own_process(struct flavor *flavor)
-{
-	__atomic_store_n(&flavor->pid, getpid(), __ATOMIC_RELAXED);
+	return __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE) == quiesce_process();
 }
 
 bool quiesce_in_section(const struct flavor *flavor)
