@@ -60,7 +60,6 @@
 #include "delay.h"
 #include "gp.h"
 #include "membarrier.h"
-#include "process.h"
 #include "report.h"
 #include "wait.h"
 
@@ -93,6 +92,7 @@ void quiesce_init(struct flavor *flavor)
 {
 	flavor->membarrier_granted = quiesce_membarrier_init();
 	quiesce_watch_ends(flavor);
+	quiesce_watch_forks(flavor);
 	if (flavor->has_membarrier)
 		__atomic_store_n(flavor->has_membarrier, flavor->membarrier_granted,
 				 __ATOMIC_RELAXED);
