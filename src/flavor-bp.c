@@ -38,6 +38,8 @@ static void child(void)
 	quiesce_bp_arena_reset(&arena, urcu_bp_reader);
 }
 
+static void at_exit(void);
+
 struct flavor quiesce_bp = {
 	.name = "bp",
 	.api = &urcu_bp_flavor,
@@ -46,10 +48,16 @@ struct flavor quiesce_bp = {
 	.readers_wake = false,
 	.self = self,
 	.thread = thread,
+	.at_exit = at_exit,
 	.attend = urcu_bp_register,
 	.child = child,
 	FLAVOR_STATE_INIT(quiesce_bp),
 };
+
+static void at_exit(void)
+{
+	quiesce_exit(&quiesce_bp);
+}
 
 /*
  * glibc has room for the values of this many keys in each thread, and allocates for more; other C
@@ -191,12 +199,12 @@ static void begin(void)
 __attribute__((destructor))
 static void end(void)
 {
+	bool usable = quiesce_end(&quiesce_bp);
 	sigset_t all, before;
 
-	quiesce_exit(&quiesce_bp, true);
 	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(thread_end);
-	if (!quiesce_is_ours(&quiesce_bp))
+	if (!usable)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -33,6 +33,8 @@ static void ask_for_wake(struct reader *reader)
 	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELEASE);
 }
 
+static void at_exit(void);
+
 struct flavor quiesce_qsbr = {
 	.name = "qsbr",
 	.api = &urcu_qsbr_flavor,
@@ -42,8 +44,14 @@ struct flavor quiesce_qsbr = {
 	.ask_for_wake = ask_for_wake,
 	.self = self,
 	.thread = thread,
+	.at_exit = at_exit,
 	FLAVOR_STATE_INIT(quiesce_qsbr),
 };
+
+static void at_exit(void)
+{
+	quiesce_exit(&quiesce_qsbr);
+}
 
 void urcu_qsbr_read_lock(void)
 {
@@ -100,13 +108,13 @@ static void begin(void)
 
 void urcu_qsbr_exit(void)
 {
-	quiesce_exit(&quiesce_qsbr, false);
+	quiesce_rest(&quiesce_qsbr);
 }
 
 __attribute__((destructor))
 static void end(void)
 {
-	quiesce_exit(&quiesce_qsbr, true);
+	quiesce_end(&quiesce_qsbr);
 	quiesce_ignore_ends(&quiesce_qsbr);
 }
 

@@ -92,7 +92,6 @@ void quiesce_init(struct flavor *flavor)
 {
 	flavor->pid = getpid();
 	flavor->membarrier_granted = quiesce_membarrier_init();
-	quiesce_workers_init(flavor);
 	quiesce_watch_ends(flavor);
 	if (flavor->has_membarrier)
 		__atomic_store_n(flavor->has_membarrier, flavor->membarrier_granted,
@@ -102,6 +101,11 @@ void quiesce_init(struct flavor *flavor)
 bool quiesce_is_ours(const struct flavor *flavor)
 {
 	return __atomic_load_n(&flavor->pid, __ATOMIC_RELAXED) == getpid();
+}
+
+void quiesce_own_process(struct flavor *flavor)
+{
+	__atomic_store_n(&flavor->pid, getpid(), __ATOMIC_RELAXED);
 }
 
 bool quiesce_in_section(const struct flavor *flavor)

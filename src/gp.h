@@ -124,6 +124,8 @@ struct flavor {
 	void (*attend)(void);
 	/* In a fork's child, before the registry is reset: bp takes its slots back. May be NULL. */
 	void (*child)(void);
+	/* quiesce_exit of this flavor. */
+	void (*at_exit)(void);
 
 	bool membarrier_granted;	/* by the kernel; written by init */
 	bool has_thread_end;		/* set by init, cleared at exit; atomically */
@@ -192,6 +194,7 @@ void quiesce_gp_child(struct flavor *flavor);
  * locks may be held, and threads named, that are not there.
  */
 bool quiesce_is_ours(const struct flavor *flavor);
+void quiesce_own_process(struct flavor *flavor);
 
 /* Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. */
 bool quiesce_in_section(const struct flavor *flavor);

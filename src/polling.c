@@ -5,7 +5,7 @@
 /* Have the worker begin now, not when it has lingered; and in a fork's child, begin at all. */
 static void press(struct flavor *flavor)
 {
-	quiesce_worker_urge(&flavor->workers.standard, &flavor->workers.workers[0]);
+	quiesce_worker_urge(&flavor->workers.standard.own);
 }
 
 /* A ticket is even: with its lowest bit set it is never 0. */
@@ -34,7 +34,7 @@ bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state)
 {
 	if (quiesce_gp_over(&flavor->grace, state.grace_period_id))
 		return true;
-	if (!(quiesce_worker_state(&flavor->workers.workers[0]) & WORKER_THREAD))
+	if (!(quiesce_worker_state(&flavor->workers.standard.own) & WORKER_THREAD))
 		press(flavor);
 	return false;
 }

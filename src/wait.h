@@ -48,12 +48,11 @@ void quiesce_wake_shared(int32_t *word, int count);
 /* Sleep for so long; nobody wakes it. For readers that wake nobody (bp). */
 void quiesce_sleep(uint64_t ns);
 
-/* For callers that still count in times of quiesce_now: what is left until then. */
-static inline uint64_t quiesce_left(uint64_t deadline)
+/* Sleep for ns, or for as long as is left, and take it off that. */
+static inline void quiesce_spend(uint64_t *left, uint64_t ns)
 {
-	uint64_t now = quiesce_now();
-
-	if (deadline == QUIESCE_FOREVER)
-		return QUIESCE_FOREVER;
-	return deadline > now ? deadline - now : 0;
+	if (ns > *left)
+		ns = *left;
+	quiesce_sleep(ns);
+	*left -= ns;
 }

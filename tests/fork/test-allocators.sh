@@ -68,7 +68,7 @@ link() # program, object, flavor, inputs ...
 run() # what, preloaded or empty, program
 {
 	status=0
-	LD_PRELOAD=$2 timeout 120 "$work/$3" "$forks" > "$work/log" 2>&1 || status=$?
+	limited 600 env LD_PRELOAD="$2" "$work/$3" "$forks" > "$work/log" 2>&1 || status=$?
 	result "$status" "$1, $forks forks"
 }
 

@@ -28,7 +28,7 @@ use() # what, plug-in
 {
 	for case in "in-turn 2000" "outlived 300"; do
 		# shellcheck disable=SC2086 # a list
-		timeout 120 "$work/host" "$work/$2" $case > "$work/log" 2>&1
+		limited 180 "$work/host" "$work/$2" $case > "$work/log" 2>&1
 		result $? "$1: $case rounds"
 	done
 }

@@ -44,6 +44,7 @@
 #include <urcu.h>
 #endif
 
+#include "../limits.h"
 #include "../sections.h"
 
 /*
@@ -116,8 +117,13 @@ static inline void await(sem_t *semaphore)
 /* Let others run until cond holds, which another thread is bound to make true. */
 #define await_that(cond)							\
 	do {									\
-		while (!(cond))							\
+		uint64_t since_ = 0;						\
+										\
+		while (!(cond)) {						\
+			if (waited_too_long(&since_))				\
+				ck_abort_msg("waited in vain: %s", #cond);	\
 			sched_yield();						\
+		}								\
 	} while (0)
 
 static inline uint64_t now_us(void)
