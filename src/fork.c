@@ -10,13 +10,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
 #include "call-rcu.h"
 #include "cpu.h"
 #include "delay.h"
+#include "process.h"
 #include "wait.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
@@ -236,7 +237,7 @@ static void restart_workers(struct flavor *flavor)
 	struct worker *current = quiesce_worker_current();
 	struct call_rcu_data *queue;
 
-	quiesce_own_process(flavor);
+	__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
 	reset_workers(flavor);
 	cds_list_for_each_entry(queue, &all->list, node)
 		if (current != &queue->own)
@@ -325,19 +326,19 @@ void quiesce_after_fork_child(struct flavor *flavor)
 
 /* ---- Without hooks ---- */
 
+/* In place of a process's number, while one of its threads is at it. */
+#define PROCESS_CLAIMED (-1)
+
 /*
  * A child that nobody told us of: the threads are gone, and what they held. The program keeps its
  * workers, which get new threads. Only what a thread had in hand at the very moment is lost: the
  * callback that it was in, and at worst the one that it moved.
  */
-bool quiesce_claim_process(struct flavor *flavor)
+static void take_over(struct flavor *flavor)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data *queue;
 
-	if (quiesce_is_ours(flavor) || quiesce_between_hooks(flavor))
-		return true;
-	quiesce_own_process(flavor);
 	flavor->fork.restarts = 0;
 	restart_registry(flavor);
 	flavor->fork.restarts = 0;
@@ -349,6 +350,27 @@ bool quiesce_claim_process(struct flavor *flavor)
 	cds_list_for_each_entry(queue, &all->list, node)
 		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
 			foster(all, queue);
+}
+
+/* One thread does it, and the others that the child may have by now wait for it. */
+bool quiesce_claim_process(struct flavor *flavor)
+{
+	int32_t own = quiesce_process(), seen = __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE);
+
+	if (caa_likely(seen == own) || quiesce_between_hooks(flavor))
+		return true;
+	while (seen != own) {
+		if (seen == PROCESS_CLAIMED) {
+			quiesce_wait(&flavor->process, seen, NULL);
+			seen = __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE);
+		} else if (__atomic_compare_exchange_n(&flavor->process, &seen, PROCESS_CLAIMED, false,
+						       __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+			take_over(flavor);
+			__atomic_store_n(&flavor->process, own, __ATOMIC_RELEASE);
+			quiesce_wake(&flavor->process, INT_MAX);
+			seen = own;
+		}
+	}
 	return false;
 }
 
@@ -363,7 +385,7 @@ enum { ATFORK_NO = 0, ATFORK_YES = -1 };
  */
 static bool claim_atfork(int32_t *atfork)
 {
-	int32_t own = (int32_t)getpid(), seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
+	int32_t own = quiesce_process() + 1, seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
 
 	while (seen != ATFORK_YES) {
 		if (seen == own) {

@@ -61,6 +61,7 @@
 #include "delay.h"
 #include "gp.h"
 #include "membarrier.h"
+#include "process.h"
 #include "report.h"
 #include "wait.h"
 
@@ -93,7 +94,6 @@ void quiesce_init(struct flavor *flavor)
 {
 	if (__atomic_exchange_n(&flavor->ready, true, __ATOMIC_RELAXED))
 		return;
-	flavor->pid = getpid();
 	flavor->membarrier_granted = flavor->has_membarrier && quiesce_membarrier_init();
 	quiesce_watch_ends(flavor);
 	if (flavor->membarrier_granted)
@@ -102,12 +102,7 @@ void quiesce_init(struct flavor *flavor)
 
 bool quiesce_is_ours(const struct flavor *flavor)
 {
-	return __atomic_load_n(&flavor->pid, __ATOMIC_RELAXED) == getpid();
-}
-
-void quiesce_own_process(struct flavor *flavor)
-{
-	__atomic_store_n(&flavor->pid, getpid(), __ATOMIC_RELAXED);
+	return __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE) == quiesce_process();
 }
 
 bool quiesce_in_section(const struct flavor *flavor)

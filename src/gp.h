@@ -84,7 +84,7 @@ struct fork_state {
 	struct urcu_atfork *table_hooks;	/* under workers.lock */
 	unsigned int table_users;		/* under workers.lock */
 	/*
-	 * Whether the hooks are in pthread_atfork: ATFORK_NO, ATFORK_YES, or the id of the process
+	 * Whether the hooks are in pthread_atfork: ATFORK_NO, ATFORK_YES, or the number of the process
 	 * one of whose threads is at it. Set atomically; the futex of those who wait for that thread.
 	 */
 	int32_t atfork;
@@ -131,7 +131,7 @@ struct flavor {
 	bool membarrier_granted;	/* to readers that rely on it; written by init */
 	bool has_thread_end;		/* set by init, cleared at exit; atomically */
 	pthread_key_t thread_end;	/* of ended.c */
-	pid_t pid;			/* the process that readers and workers are of */
+	int32_t process;		/* that readers and workers are of (process.h); set atomically */
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));
 	struct gp_state grace __attribute__((aligned(QUIESCE_APART)));
@@ -195,7 +195,6 @@ void quiesce_gp_child(struct flavor *flavor);
  * locks may be held, and threads named, that are not there.
  */
 bool quiesce_is_ours(const struct flavor *flavor);
-void quiesce_own_process(struct flavor *flavor);
 
 /* Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. */
 bool quiesce_in_section(const struct flavor *flavor);

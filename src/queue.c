@@ -16,7 +16,8 @@
 void quiesce_queue_wake_barriers(struct call_rcu_data *queue)
 {
 	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
-	quiesce_wake(&queue->progress, INT_MAX);
+	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
+		quiesce_wake(&queue->progress, INT_MAX);
 }
 
 /* ---- Who walks them ---- */

@@ -9,6 +9,7 @@
 
 #include "call-rcu.h"
 #include "delay.h"
+#include "process.h"
 #include "report.h"
 #include "wait.h"
 
@@ -57,6 +58,7 @@ static int make_thread(struct worker *worker)
 	sigset_t before;
 	int error;
 
+	quiesce_process_watch();
 	block_signals(&before);
 	error = pthread_create(&worker->thread, NULL, serve, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -226,8 +228,8 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 
 void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits)
 {
-	__atomic_fetch_or(&worker->state, WORKER_STOP | more_bits, __ATOMIC_SEQ_CST);
-	quiesce_wake(&worker->state, INT_MAX);
+	if (__atomic_fetch_or(&worker->state, WORKER_STOP | more_bits, __ATOMIC_SEQ_CST) & WORKER_THREAD)
+		quiesce_wake(&worker->state, INT_MAX);
 }
 
 /* Wait until none of bits is set any more. */
