@@ -24,13 +24,10 @@ static struct thread_state *thread(void)
 	return &own;
 }
 
-/*
- * [S3] Release: who finds waiting set finds gp.futex set, which the leader did before; pairs with
- * [R5] in urcu/static/urcu-qsbr.h. Else a reader could clear waiting and see nobody to wake.
- */
+/* Relaxed: the leader's barrier before it is [S3] in src/gp.c. */
 static void ask_for_wake(struct reader *reader)
 {
-	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELAXED);
 }
 
 static void at_exit(void);

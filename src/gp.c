@@ -43,9 +43,10 @@
  *
  * Sleeping. [S2] Before it sleeps the leader stores -1 to gp.futex, then a barrier, then looks at
  * the readers once more. If that barrier is a membarrier, a reader whose R3 that look missed will
- * itself see -1 at R4 (store buffering again) and wake it. If the kernel has no membarrier, R4 may
- * look too early, so the sleep has a deadline. The leader of a flavor whose readers wake nobody
- * sleeps with a deadline always. qsbr has a full barrier between its announcement and R4.
+ * itself see -1 at R4 (store buffering again) and wake it. If readers do not rely on membarrier (mb, or
+ * the kernel has none), R4 may look too early, so the sleep has a deadline. The leader of a flavor
+ * whose readers wake nobody sleeps with a deadline always. qsbr has a full barrier between its
+ * announcement and R4.
  *
  * In qsbr a section is all from one announcement to the next: R3, R1 and R2 are one step, and a
  * thread that is offline is out of any section.
@@ -90,12 +91,13 @@ const void *quiesce_self(void)
 
 void quiesce_init(struct flavor *flavor)
 {
-	flavor->membarrier_granted = quiesce_membarrier_init();
+	if (__atomic_exchange_n(&flavor->ready, true, __ATOMIC_RELAXED))
+		return;
+	flavor->membarrier_granted = flavor->has_membarrier && quiesce_membarrier_init();
 	quiesce_watch_ends(flavor);
 	quiesce_watch_forks(flavor);
-	if (flavor->has_membarrier)
-		__atomic_store_n(flavor->has_membarrier, flavor->membarrier_granted,
-				 __ATOMIC_RELAXED);
+	if (flavor->membarrier_granted)
+		__atomic_store_n(flavor->has_membarrier, 1, __ATOMIC_RELAXED);
 }
 
 bool quiesce_is_ours(const struct flavor *flavor)
@@ -205,6 +207,10 @@ static void spin(struct vigil *vigil)
  * Sleep until a reader that was in an older section wakes us. [S2] pairs with [R4] in
  * urcu/static/urcu-common.h: without the barrier between the store and the look, both sides could
  * miss each other and nobody would wake the leader.
+ *
+ * [S3] In qsbr a full barrier stands between the store to gp.futex and the one to a reader's waiting;
+ * pairs with [R5] in urcu/static/urcu-qsbr.h: a reader that answers an earlier request may clear
+ * waiting after we have set it, and then sees -1, or one that finds it set could see nobody to wake.
  */
 static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 {
@@ -214,12 +220,12 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
 	quiesce_delay();
-	if (flavor->ask_for_wake)
+	if (flavor->ask_for_wake) {
+		cmm_smp_mb();
 		quiesce_registry_ask(&flavor->registry, flavor->ask_for_wake);
+	}
 	cmm_smp_mb();
-	if (!flavor->announces &&
-	    (!__atomic_load_n(&flavor->membarrier_granted, __ATOMIC_RELAXED) ||
-	     !quiesce_membarrier()))
+	if (!flavor->announces && !(flavor->membarrier_granted && quiesce_membarrier()))
 		left = length = sleep_length(vigil);
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	if (vigil->older) {

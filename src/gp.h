@@ -104,8 +104,8 @@ struct flavor {
 	const struct rcu_flavor_struct *api;	/* the exported functions, as a user would call them */
 	struct urcu_gp *gp;		/* the exported word; a program may hold the copy in use */
 	/*
-	 * The exported word that tells readers to rely on membarrier; NULL if they never do.
-	 * Written by init, and by the leader of a grace period when the kernel stops granting it.
+	 * The exported word that tells readers to rely on membarrier; NULL if they never do. Written
+	 * by init, once: a reader may be about to enter by the rule in force.
 	 */
 	int *has_membarrier;
 	bool readers_wake;		/* unlock wakes a leader that sleeps on gp.futex */
@@ -128,7 +128,8 @@ struct flavor {
 	/* quiesce_exit of this flavor. */
 	void (*at_exit)(void);
 
-	bool membarrier_granted;	/* by the kernel; written by init */
+	bool ready;			/* init has begun; atomically */
+	bool membarrier_granted;	/* to readers that rely on it; written by init */
 	bool has_thread_end;		/* set by init, cleared at exit; atomically */
 	pthread_key_t thread_end;	/* of ended.c */
 	int32_t process;		/* that readers and workers are of (process.h); set atomically */
@@ -163,7 +164,7 @@ struct flavor {
 	.fork = { .lock = PTHREAD_MUTEX_INITIALIZER },			\
 	.defer = DEFER_STATE_INIT
 
-/* Constructor's part: find out about membarrier. May run again. */
+/* The constructor's part: find out about membarrier. Done once, however often it is called. */
 void quiesce_init(struct flavor *flavor);
 
 /* rcu_register_thread and rcu_unregister_thread for a reader that the caller owns. */

@@ -38,10 +38,10 @@
 struct flavor;
 
 /*
- * The library reaches its own thread-local data without a call. The static TLS that this takes is
- * what the C library keeps in reserve for dlopen.
+ * Of no TLS model, so that it is reached by a call: initial-exec would take of what the C library
+ * keeps in reserve for dlopen, which a few plug-ins or namespaces use up, and musl has none.
  */
-#define QUIESCE_TLS __thread __attribute__((tls_model("initial-exec")))
+#define QUIESCE_TLS __thread
 
 #define CPU_ROOM 64
 
