@@ -346,6 +346,7 @@ static void take_over(struct flavor *flavor)
 	flavor->fork.restarts = 0;
 	restart_registry(flavor);
 	flavor->fork.restarts = 0;
+	flavor->inherited = true;
 	flavor->fork.pauses = 0;
 	flavor->fork.depth = 0;
 	flavor->fork.owner = NULL;
