@@ -37,7 +37,7 @@ typedef void (*deferred)(void *p);
 /* Where around is. The owner cares for the first two. */
 enum rounds {
 	AT_REST,
-	INHERITED,	/* in a fork's child: queued, and nobody may be there to serve */
+	UNSERVED,	/* queued, and there may be no thread */
 	QUEUED,		/* the owner is about to queue it, or has */
 	RUNNING,
 };
@@ -296,21 +296,23 @@ static void go_around(struct rcu_head *head)
 	release(queue);
 }
 
-/* The owner finds around at rest, or, in a fork's child, perhaps without a thread. */
+/* The owner finds around at rest, or perhaps without a thread. */
 static void start_rounds(struct defer_queue *queue)
 {
 	enum rounds rounds = AT_REST;
 
-	if (__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false, __ATOMIC_SEQ_CST,
+	if (__atomic_compare_exchange_n(&queue->rounds, &rounds, UNSERVED, false, __ATOMIC_SEQ_CST,
 					__ATOMIC_RELAXED)) {
 		__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
 		quiesce_delay();
 		queue_around(queue);
-	} else if (rounds == INHERITED) {
-		quiesce_worker_start(&queue->flavor->workers.deferred.own);
+	} else if (rounds == UNSERVED) {
+		quiesce_queue_start(&queue->flavor->workers.deferred);
+	}
+	rounds = UNSERVED;
+	if (quiesce_worker_state(&queue->flavor->workers.deferred.own) & WORKER_THREAD)
 		__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-	}
 }
 
 /* ---- The owner's part ---- */
@@ -547,15 +549,19 @@ void quiesce_defer_child(struct flavor *flavor)
 void quiesce_defer_restart(struct flavor *flavor)
 {
 	struct call_rcu_data *deferred = &flavor->workers.deferred;
+	const struct worker *current = quiesce_worker_current();
 	struct defer_queue *queue;
 
 	deferred->newest = deferred->taken = deferred->turned = NULL;
 	deferred->waiting = deferred->batch = NULL;
+	deferred->ripe = deferred->takes;
+	if (!current || current->serving != deferred)
+		deferred->done = deferred->takes;
 	for (queue = flavor->defer.list; queue; queue = queue->next) {
 		if (queue->rounds == AT_REST ||
-		    (queue->rounds == RUNNING && queue->runner == quiesce_worker_current()))
+		    (queue->rounds == RUNNING && queue->runner == current))
 			continue;
-		queue->rounds = INHERITED;
+		queue->rounds = UNSERVED;
 		queue->ripe = queue->head;
 		queue->around.func = go_around;
 		quiesce_push(deferred, &queue->around);

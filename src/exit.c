@@ -178,14 +178,13 @@ static void give_back(struct flavor *flavor)
 	quiesce_registry_trim(&flavor->registry);
 }
 
-/* Who queued something meanwhile started no thread. */
+/* Who queued something meanwhile started no thread; one that has not left yet sees to it itself. */
 static bool reopen(struct worker *worker, uint64_t *left)
 {
-	struct call_rcu_data *queue = quiesce_worker_home(worker);
-
 	(void)left;
-	if (__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST))
-		quiesce_worker_start(quiesce_queue_server(queue));
+	if (!(__atomic_load_n(&worker->state, __ATOMIC_SEQ_CST) & WORKER_THREAD) &&
+	    quiesce_queue_has_work(quiesce_worker_home(worker)))
+		quiesce_worker_start(quiesce_queue_server(quiesce_worker_home(worker)));
 	return true;
 }
 

@@ -12,7 +12,10 @@
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
 
-struct urcu_gp urcu_bp_gp = { .ctr = GP_FIRST };
+struct urcu_bp_gp urcu_bp_gp = { .ctr = GP_FIRST };
+_Static_assert(offsetof(struct urcu_bp_gp, ctr) == offsetof(struct urcu_gp, ctr) &&
+	       offsetof(struct urcu_bp_gp, futex) == offsetof(struct urcu_gp, futex) &&
+	       sizeof(struct urcu_bp_gp) == sizeof(struct urcu_gp), "one layout, two names");
 QUIESCE_TLS struct urcu_bp_reader *urcu_bp_reader;
 int urcu_bp_has_sys_membarrier;
 
@@ -43,7 +46,7 @@ static void at_exit(void);
 struct flavor quiesce_bp = {
 	.name = "bp",
 	.api = &urcu_bp_flavor,
-	.gp = &urcu_bp_gp,
+	.gp = (struct urcu_gp *)&urcu_bp_gp,
 	.has_membarrier = &urcu_bp_has_sys_membarrier,
 	.readers_wake = false,
 	.self = self,

@@ -118,6 +118,8 @@ static void restart_registry(struct flavor *flavor)
 		flavor->child();
 }
 
+static void inherit(void *arg);
+
 void quiesce_registry_before_fork(struct flavor *flavor)
 {
 	enter(flavor);
@@ -132,6 +134,8 @@ void quiesce_registry_after_fork_child(struct flavor *flavor)
 {
 	restart_registry(flavor);
 	leave(&flavor->fork, true);
+	if (!flavor->fork.depth && !quiesce_is_ours(flavor))
+		inherit(flavor);
 }
 
 /* ---- Workers ---- */
@@ -352,7 +356,30 @@ static void take_over(struct flavor *flavor)
 			foster(all, queue);
 }
 
-/* One thread does it, and the others that the child may have by now wait for it. */
+/* The hooks see to it themselves. */
+static void inherit(void *arg)
+{
+	struct flavor *flavor = arg;
+
+	if (!quiesce_between_hooks(flavor)) {
+		take_over(flavor);
+		flavor->process = quiesce_process();
+	}
+}
+
+void quiesce_watch_forks(struct flavor *flavor)
+{
+	if (flavor->heir.inherit)
+		return;
+	flavor->heir.inherit = inherit;
+	flavor->heir.arg = flavor;
+	quiesce_process_add_heir(&flavor->heir);
+}
+
+/*
+ * For children of clone and _Fork. One thread does it, and the others that the child may have by now
+ * wait for it; those of them that read are forgotten until they register again.
+ */
 bool quiesce_claim_process(struct flavor *flavor)
 {
 	int32_t own = quiesce_process(), seen = __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE);

@@ -61,7 +61,6 @@
 #include "delay.h"
 #include "gp.h"
 #include "membarrier.h"
-#include "process.h"
 #include "report.h"
 #include "wait.h"
 
@@ -96,6 +95,7 @@ void quiesce_init(struct flavor *flavor)
 		return;
 	flavor->membarrier_granted = flavor->has_membarrier && quiesce_membarrier_init();
 	quiesce_watch_ends(flavor);
+	quiesce_watch_forks(flavor);
 	if (flavor->membarrier_granted)
 		__atomic_store_n(flavor->has_membarrier, 1, __ATOMIC_RELAXED);
 }

@@ -44,6 +44,7 @@
 
 #include "defer.h"
 #include "polling.h"
+#include "process.h"
 #include "registry.h"
 #include "worker.h"
 
@@ -132,6 +133,7 @@ struct flavor {
 	bool has_thread_end;		/* set by init, cleared at exit; atomically */
 	pthread_key_t thread_end;	/* of ended.c */
 	int32_t process;		/* that readers and workers are of (process.h); set atomically */
+	struct heir heir;
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));
 	struct gp_state grace __attribute__((aligned(QUIESCE_APART)));
@@ -168,6 +170,9 @@ void quiesce_init(struct flavor *flavor);
 /* rcu_register_thread and rcu_unregister_thread for a reader that the caller owns. */
 void quiesce_register(struct flavor *flavor, struct reader *reader);
 void quiesce_unregister(struct flavor *flavor, struct reader *reader);
+
+/* Be told of forks. */
+void quiesce_watch_forks(struct flavor *flavor);
 
 /* Be told of threads that end registered: from init on; the calling thread; not after exit. */
 void quiesce_watch_ends(struct flavor *flavor);

@@ -13,17 +13,28 @@ static int32_t number;
 /* First word of a page that is zero in a child; written atomically. NULL: there is none. */
 static int32_t *inhabited;
 
+static struct heir *heirs;
+
+/* Among the child's handlers it is the first, as long as the program registers its own later. */
 static void in_child(void)
 {
 	__atomic_fetch_add(&number, 1, __ATOMIC_RELAXED);
 	if (inhabited)
 		*inhabited = 1;
+	for (struct heir *heir = heirs; heir; heir = heir->next)
+		heir->inherit(heir->arg);
 }
 
 __attribute__((constructor))
 static void watch_forks(void)
 {
 	pthread_atfork(NULL, NULL, in_child);
+}
+
+void quiesce_process_add_heir(struct heir *heir)
+{
+	heir->next = heirs;
+	heirs = heir;
 }
 
 int32_t quiesce_process(void)

@@ -3,6 +3,13 @@
 
 #include <stdint.h>
 
+/* What has to be told of a fork, in the child, while that has one thread. Never unlisted. */
+struct heir {
+	void (*inherit)(void *arg);
+	void *arg;
+	struct heir *next;
+};
+
 /*
  * Which process this is: a number that stays the same as long as it lives, and is another one, and
  * larger, in the child of a fork. Two processes may have the same process id (each is the first of
@@ -13,6 +20,9 @@
  * their parent's memory and are no processes here.
  */
 int32_t quiesce_process(void);
+
+/* By a constructor, once for each heir. */
+void quiesce_process_add_heir(struct heir *heir);
 
 /*
  * Map that page: one mmap and one madvise in the life of a process. Without it, or where the kernel

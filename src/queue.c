@@ -116,8 +116,7 @@ void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head)
 		continue;
 }
 
-/* Where there are no threads to be had, not every call pays for a try. */
-static void try_to_start(struct call_rcu_data *queue, struct worker *worker)
+void quiesce_queue_start(struct call_rcu_data *queue)
 {
 	unsigned int forgo = __atomic_load_n(&queue->forgo, __ATOMIC_RELAXED);
 	unsigned int patience = __atomic_load_n(&queue->patience, __ATOMIC_RELAXED);
@@ -126,7 +125,7 @@ static void try_to_start(struct call_rcu_data *queue, struct worker *worker)
 		__atomic_store_n(&queue->forgo, forgo - 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (quiesce_worker_start(worker) == 0)
+	if (quiesce_worker_start(quiesce_queue_server(queue)) == 0)
 		patience = 0;
 	else
 		patience = patience < PATIENCE_MAX ? 2 * patience + 1 : PATIENCE_MAX;
@@ -154,12 +153,12 @@ static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t st
 		quiesce_await_exit(queue->flavor);
 	}
 	if (!(state & WORKER_THREAD))
-		try_to_start(queue, worker);
+		quiesce_queue_start(queue);
 	else if (wants_call(queue, state, count)) {
 		if (quiesce_claim_process(queue->flavor))
 			quiesce_worker_ask(worker, count < QUIESCE_BACKLOG ? 0 : WORKER_URGENT);
 		else
-			try_to_start(queue, quiesce_queue_server(queue));
+			quiesce_queue_start(queue);
 	}
 	errno = saved_errno;
 }

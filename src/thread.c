@@ -116,14 +116,19 @@ static void give_up(void *arg)
  */
 static void leave(struct worker *worker)
 {
+	struct call_rcu_data *home = quiesce_worker_home(worker);
 	int32_t state = quiesce_worker_state(worker);
+	bool work = quiesce_queue_has_work(home);
 
 	while (!__atomic_compare_exchange_n(&worker->state, &state,
 					    (state & ~(WORKER_THREAD | WORKER_STOP)) | WORKER_LEFT,
 					    true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
 	quiesce_wake(&worker->state, INT_MAX);
-	quiesce_queue_wake_barriers(quiesce_worker_home(worker));
+	quiesce_queue_wake_barriers(home);
+	/* rcu_exit asked us to leave, and may be over. */
+	if (work || __atomic_load_n(&home->newest, __ATOMIC_SEQ_CST))
+		quiesce_worker_start(worker);
 }
 
 /* A cancel that comes in a callback, or came before, must not end the thread. */

@@ -108,7 +108,7 @@ static bool take_breath(struct worker *worker)
 	return busy;
 }
 
-/* ---- A round ---- */
+/* ---- Whom it serves: its own queue, and stopped ones that it has to finish ---- */
 
 /* The standard queue's worker, who fosters the orphans; nobody else sees them. */
 static bool is_foster(const struct worker *worker)
@@ -123,6 +123,44 @@ static struct call_rcu_data *next_served(const struct worker *worker, const stru
 		return quiesce_worker_home(worker);
 	return queue == quiesce_worker_home(worker) ? worker->fostered : queue->next_fostered;
 }
+
+static void adopt_orphans(struct worker *worker)
+{
+	struct worker_state *all = &flavor_of(worker)->workers;
+	struct call_rcu_data *queue;
+
+	if (!is_foster(worker) || !__atomic_load_n(&all->orphans, __ATOMIC_RELAXED))
+		return;
+	pthread_mutex_lock(&all->lock);
+	while ((queue = all->orphans)) {
+		__atomic_store_n(&all->orphans, queue->next_fostered, __ATOMIC_RELAXED);
+		quiesce_delay();
+		queue->next_fostered = worker->fostered;
+		worker->fostered = queue;
+	}
+	pthread_mutex_unlock(&all->lock);
+}
+
+static void bury_orphans(struct worker *worker)
+{
+	struct worker_state *all = &flavor_of(worker)->workers;
+	struct call_rcu_data **link = &worker->fostered, *queue;
+
+	while ((queue = *link)) {
+		if (quiesce_queue_has_work(queue)) {
+			link = &queue->next_fostered;
+			continue;
+		}
+		quiesce_delay();
+		pthread_mutex_lock(&all->lock);
+		*link = queue->next_fostered;
+		queue = quiesce_queue_retire(queue);
+		pthread_mutex_unlock(&all->lock);
+		free(queue);
+	}
+}
+
+/* ---- A round ---- */
 
 static bool worker_has_work(const struct worker *worker)
 {
@@ -192,16 +230,13 @@ static bool absorb(struct worker *worker, struct call_rcu_data *queue)
 }
 
 /* A batch that was left half done comes first. */
-static bool take(struct worker *worker, struct call_rcu_data *queue)
+static void ripen(struct call_rcu_data *queue)
 {
 	if (queue->batch)
-		return true;
-	if (!absorb(worker, queue))
-		return false;
+		return;
 	queue->batch = queue->waiting;
 	queue->waiting = NULL;
 	queue->ripe = queue->takes;
-	return true;
 }
 
 /*
@@ -232,7 +267,7 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 		quiesce_delay();
 		head->func(head);
 		busy = take_breath(worker);
-		if (busy && i % TURN_STRIDE == 0 &&
+		if (busy && i % TURN_STRIDE == 0 && queue == quiesce_worker_home(worker) &&
 		    __atomic_load_n(&queue->count, __ATOMIC_RELAXED) >= TURN_STRIDE)
 			busy = absorb(worker, queue);
 	}
@@ -241,17 +276,24 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 	return busy;
 }
 
-/* What is in a batch, in this round or before, is ripe: a grace period has passed since. */
+/*
+ * What is in a batch is ripe: a grace period has passed since, in this round or before. Stopped queues
+ * come first, and to their end: to them nothing was pushed since.
+ */
 static bool run_ripe(struct worker *worker)
 {
-	struct call_rcu_data *queue = NULL;
+	struct call_rcu_data *queue;
 	bool busy = true;
 
-	while (busy && (queue = next_served(worker, queue)))
-		if (queue->batch) {
+	for (queue = worker->fostered; busy && queue; queue = queue->next_fostered)
+		while (busy && (queue->batch || queue->waiting)) {
+			ripen(queue);
 			worker->serving = queue;
 			busy = run_queue(worker, queue);
 		}
+	worker->serving = quiesce_worker_home(worker);
+	if (busy)
+		busy = run_queue(worker, worker->serving);
 	worker->serving = NULL;
 	return busy;
 }
@@ -270,21 +312,38 @@ static void stay_bound(struct worker *worker)
 }
 
 /*
+ * What is in its own queue may have been queued after a queue was given up, so it is taken before the
+ * look for orphans, and run after them.
+ */
+static bool take(struct worker *worker)
+{
+	struct call_rcu_data *home = quiesce_worker_home(worker), *queue;
+
+	if (!absorb(worker, home))
+		return false;
+	adopt_orphans(worker);
+	for (queue = worker->fostered; queue; queue = queue->next_fostered) {
+		if (!absorb(worker, queue))
+			return false;
+		ripen(queue);
+	}
+	ripen(home);
+	return true;
+}
+
+/*
  * Take what there is, wait for a grace period, run it. Ends early if the worker has to leave. In
  * qsbr a worker is online while it runs callbacks and at no other time.
  */
 static void do_round(struct worker *worker)
 {
 	struct flavor *flavor = flavor_of(worker);
-	struct call_rcu_data *queue = NULL;
-	bool busy = become_busy(worker);
+	bool busy;
 
-	if (!busy)
+	if (!become_busy(worker))
 		return;
 	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
-	while (busy && (queue = next_served(worker, queue)))
-		busy = take(worker, queue);
-	if (!busy)
+	if (!take(worker))
 		return;
 	become_free(worker);
 
@@ -299,44 +358,6 @@ static void do_round(struct worker *worker)
 	if (busy)
 		become_free(worker);
 	worker->round_ended = quiesce_now();
-}
-
-/* ---- Stopped queues it has to finish ---- */
-
-static void adopt_orphans(struct worker *worker)
-{
-	struct worker_state *all = &flavor_of(worker)->workers;
-	struct call_rcu_data *queue;
-
-	if (!is_foster(worker) || !__atomic_load_n(&all->orphans, __ATOMIC_RELAXED))
-		return;
-	pthread_mutex_lock(&all->lock);
-	while ((queue = all->orphans)) {
-		__atomic_store_n(&all->orphans, queue->next_fostered, __ATOMIC_RELAXED);
-		quiesce_delay();
-		queue->next_fostered = worker->fostered;
-		worker->fostered = queue;
-	}
-	pthread_mutex_unlock(&all->lock);
-}
-
-static void bury_orphans(struct worker *worker)
-{
-	struct worker_state *all = &flavor_of(worker)->workers;
-	struct call_rcu_data **link = &worker->fostered, *queue;
-
-	while ((queue = *link)) {
-		if (quiesce_queue_has_work(queue)) {
-			link = &queue->next_fostered;
-			continue;
-		}
-		quiesce_delay();
-		pthread_mutex_lock(&all->lock);
-		*link = queue->next_fostered;
-		queue = quiesce_queue_retire(queue);
-		pthread_mutex_unlock(&all->lock);
-		free(queue);
-	}
 }
 
 /* ---- Between rounds ---- */
@@ -416,7 +437,6 @@ static bool await_work(struct worker *worker)
 static void work(struct worker *worker)
 {
 	stay_bound(worker);
-	adopt_orphans(worker);
 	do_round(worker);
 	bury_orphans(worker);
 }
@@ -429,7 +449,6 @@ void quiesce_worker_run(struct worker *worker)
 
 void quiesce_worker_run_once(struct worker *worker)
 {
-	adopt_orphans(worker);
 	do_round(worker);
 	bury_orphans(worker);
 }

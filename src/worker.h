@@ -148,6 +148,12 @@ void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
 /* Only queue it: whoever uses the queue next sees to it. In a fork's child. */
 void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head);
 
+/*
+ * See to it that queue has a thread, for a producer: where there are none to be had, not every call
+ * pays for a try.
+ */
+void quiesce_queue_start(struct call_rcu_data *queue);
+
 /* With as many callbacks in a queue its server does not linger. */
 #define QUIESCE_BACKLOG 1024
 

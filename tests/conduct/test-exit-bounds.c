@@ -8,7 +8,6 @@
 
 #include <sys/time.h>
 #include <urcu-defer.h>
-#include <urcu/urcu-poll.h>
 
 /* bp has none; its destructor is a static one. */
 #ifdef TEST_BP

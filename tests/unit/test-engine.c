@@ -486,15 +486,6 @@ static void *barrier(void *arg)
 	return NULL;
 }
 
-static struct shard *shard_with_work(struct call_rcu_data *queue)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (get(queue->shards[i].newest))
-			return &queue->shards[i];
-	want(false);
-	return NULL;
-}
-
 static void make_progress(struct call_rcu_data *queue)
 {
 	raise_by(queue->progress, 1);
@@ -503,7 +494,7 @@ static void make_progress(struct call_rcu_data *queue)
 
 static void await_urging(struct call_rcu_data *queue)
 {
-	while (!(__atomic_fetch_and(&queue->workers[0].state, ~WORKER_URGENT, __ATOMIC_SEQ_CST) &
+	while (!(__atomic_fetch_and(&queue->own.state, ~WORKER_URGENT, __ATOMIC_SEQ_CST) &
 		 WORKER_URGENT)) {
 		make_progress(queue);
 		sched_yield();
@@ -514,26 +505,24 @@ static void await_urging(struct call_rcu_data *queue)
 START_TEST(barrier_that_meets_a_take_half_done_returns)
 {
 	struct call_rcu_data *queue = &flavor->workers.standard;
-	struct worker *worker = &queue->workers[0];
+	struct worker *worker = &queue->own;
 	struct tally tally = { 0, 0 };
 	struct cds_wfcq_node *taken;
-	struct shard *shard;
 	bool returned = false;
 	pthread_t waiter;
 
 	put(worker->state, WORKER_THREAD);
 	queue_jobs(&tally, 1);
-	shard = shard_with_work(queue);
-	put(shard->takes, shard->takes + 1);
+	put(queue->takes, queue->takes + 1);
 	waiter = start(barrier, &returned);
-	/* It urges every worker, then looks at each shard and urges again, as often as we poke. */
+	/* It urges every worker, then looks at the queue and urges again, as often as we poke. */
 	await_urging(queue);
 	await_urging(queue);
 	for (uint64_t until = now_us() + 1000; now_us() < until; sched_yield())
 		want(!get(returned));
-	taken = __atomic_exchange_n(&shard->newest, NULL, __ATOMIC_SEQ_CST);
+	taken = __atomic_exchange_n(&queue->newest, NULL, __ATOMIC_SEQ_CST);
 	job_run(caa_container_of(taken, struct rcu_head, next));
-	put(shard->done, shard->takes);
+	put(queue->done, queue->takes);
 	make_progress(queue);
 	pthread_join(waiter, NULL);
 	all_ran_once(&tally);
@@ -569,7 +558,7 @@ START_TEST(callbacks_left_in_a_freed_worker_run_once)
 
 	for (int i = 0; i < 200; i++) {
 		struct call_rcu_data *worker = create_call_rcu_data(0, -1);
-		struct stopper stopper = { .worker = &worker->workers[0] };
+		struct stopper stopper = { .worker = &worker->own };
 		bool returned;
 
 		sem_init(&stopper.in, 0, 0);
