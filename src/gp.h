@@ -206,7 +206,10 @@ void quiesce_gp_child(struct flavor *flavor);
  */
 bool quiesce_is_ours(const struct flavor *flavor);
 
-/* Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. */
+/*
+ * Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. Reports,
+ * and mends, a count of more unlocks than locks.
+ */
 bool quiesce_in_section(const struct flavor *flavor);
 
 /*

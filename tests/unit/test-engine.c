@@ -2,8 +2,10 @@
 /* Inside the library: registry, both forms of the engine, the number's wrap, sleeping, sharing. */
 #include "inside.h"
 
+#include <dlfcn.h>
 #include <sys/time.h>
 
+#include "cpu.h"
 #include "wait.h"
 
 /* ---- The registry, with readers that are no threads ---- */
@@ -370,6 +372,34 @@ START_TEST(nobody_waits_for_itself_alone)
 }
 END_TEST
 
+/* ---- cpu.c ---- */
+
+static bool counts_own;
+
+/* As musl's: CPUs that the thread may run on. */
+long sysconf(int name)
+{
+	static long (*real)(int name);
+
+	if (counts_own && name == _SC_NPROCESSORS_CONF)
+		return 1;
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "sysconf");
+	return real(name);
+}
+
+START_TEST(all_possible_cpus_count)
+{
+	int last = usable_cpu((unsigned int)sysconf(_SC_NPROCESSORS_ONLN) - 1);
+
+	counts_own = true;
+	pin_to(last);
+	if (_i)
+		refuse(SYS_openat, -1, 0, ENOENT, 0);
+	want(quiesce_cpu_count() > (unsigned int)last);
+}
+END_TEST
+
 /* ---- wait.c ---- */
 
 START_TEST(waiting_ends_by_value_by_wake_or_by_its_limit)
@@ -564,6 +594,7 @@ int main(void)
 	tcase_add_loop_test(tc, however_it_sleeps_readers_are_protected, 0, 4);
 	tcase_add_loop_test(tc, those_who_wait_share_one_grace_period, 0, 2);
 	tcase_add_test(tc, nobody_waits_for_itself_alone);
+	tcase_add_loop_test(tc, all_possible_cpus_count, 0, 2);
 	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_its_limit, 0, 2);
 	tcase_add_test(tc, wakers_and_sleepers_never_miss_each_other);
 	tcase_add_test(tc, signals_do_not_stretch_a_wait);
