@@ -16,8 +16,9 @@ $2 ~ /^write\(-1,$/ {
 	next
 }
 
-# The rest of a call that another thread interrupted, or the kernel did, a signal, an end.
-$2 ~ /^(<\.\.\.|\?\?\?)/ || $2 ~ /^restart_syscall/ || $2 ~ /^(---|\+\+\+)/ { next }
+# The rest of a call that another thread interrupted, or the kernel did, a signal, an end; and what the
+# tracer could not read of a thread that was killed.
+$2 ~ /^(<\.\.\.|\?\?\?|syscall_0x)/ || $2 ~ /^restart_syscall/ || $2 ~ /^(---|\+\+\+)/ { next }
 
 ignored[$1] { next }
 

@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
-#include <sys/wait.h>
 
 #if defined(TEST_BP)
 #include <urcu-bp.h>
@@ -90,11 +89,6 @@ static void default_worker(void)
 {
 	use_registered();
 	call_once();
-}
-
-static void register_main(void)
-{
-	rcu_register_thread();
 }
 
 /* ---- Threads ---- */
@@ -325,16 +319,6 @@ static void all_workers(void)
 	call_and_wait(300);
 }
 
-static void free_all(void)
-{
-	free_all_cpu_call_rcu_data();
-}
-
-static void barrier(void)
-{
-	rcu_barrier();
-}
-
 static void barriers(void)
 {
 	for (int i = 0; i < 3; i++) {
@@ -448,15 +432,6 @@ static void table_destroy(void)
 
 /* ---- Forks ---- */
 
-static void await_child(pid_t child)
-{
-	int status;
-
-	want(child > 0);
-	want(waitpid(child, &status, 0) == child);
-	want(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static void fork_with_hooks(void)
 {
 	pid_t child;
@@ -569,10 +544,10 @@ static const struct situation situations[] = {
 	{ "synchronize", "synchronize_rcu, nobody in a section", READY, .run = synchronize },
 	{ "synchronize-readers", "synchronize_rcu by three threads, a reader in sections",
 	  readers_and_writers, all_synchronize, .busy = true },
-	{ "get-default", "get_default_call_rcu_data", register_main, make_default },
-	{ "create", "create_call_rcu_data", register_main, make_worker },
-	{ "create-bound", "create_call_rcu_data, for a CPU", register_main, make_bound_worker },
-	{ "create-all", "create_all_cpu_call_rcu_data", register_main, make_all },
+	{ "get-default", "get_default_call_rcu_data", rcu_register_thread, make_default },
+	{ "create", "create_call_rcu_data", rcu_register_thread, make_worker },
+	{ "create-bound", "create_call_rcu_data, for a CPU", rcu_register_thread, make_bound_worker },
+	{ "create-all", "create_all_cpu_call_rcu_data", rcu_register_thread, make_all },
 	{ "first-call", "the first call_rcu, until the callback has run", READY, .run = call_once },
 	{ "call", "call_rcu again, until the callbacks have run", RUNNING, .run = call_again },
 	{ "call-flood", "200,000 call_rcu at once, until they have run", RUNNING, .run = flood },
@@ -585,8 +560,8 @@ static const struct situation situations[] = {
 	{ "producer-flood-rt", "50,000 at once to such a worker (the caller's own calls)",
 	  real_time_worker, produce, HERE },
 	{ "free", "call_rcu_data_free", own_worker, free_worker },
-	{ "free-all", "free_all_cpu_call_rcu_data", all_workers, free_all },
-	{ "barrier-unused", "rcu_barrier, without a worker", register_main, barrier },
+	{ "free-all", "free_all_cpu_call_rcu_data", all_workers, free_all_cpu_call_rcu_data },
+	{ "barrier-unused", "rcu_barrier, without a worker", rcu_register_thread, rcu_barrier },
 	{ "barrier", "rcu_barrier, idle and with callbacks", RUNNING, .run = barriers },
 	{ "polls", "polls of grace periods", READY, .run = polls },
 	{ "defer", "defer_rcu, rcu_defer_barrier, a thread for it and its end", READY, .run = defer },

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define want(cond)								\
@@ -201,6 +202,15 @@ static inline void settle(void)
 {
 	put(watch->asked, watch->asked + 1);
 	spin_until(get(watch->answered) == watch->asked);
+}
+
+static inline void await_child(pid_t child)
+{
+	int status;
+
+	want(child > 0);
+	want(waitpid(child, &status, 0) == child);
+	want(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /* ---- One situation ---- */
