@@ -32,6 +32,7 @@ allowances() {
 	cat <<'TXT'
 table-grow,table-destroy mb,memb,bp,qsbr mmap,munmap | malloc does so for such blocks, but for the above
 exit-called,exit-queued,exit-all,fork-hooks-exit,dlclose-called,sandbox mb,memb,bp,qsbr futex,exit,madvise,rt_sigprocmask | queued callbacks run, and their worker ends
+call-bound,call-all mb,memb,bp,qsbr sched_setaffinity | the CPU is asked for by the program; liburcu does it if the thread is elsewhere
 exit-called,exit-queued,exit-all,fork-hooks-exit,dlclose-called memb,bp membarrier | the grace period of those callbacks
 TXT
 }
@@ -138,7 +139,7 @@ compare() # situation
 {
 	for flavor in $flavors; do
 		look theirs "$flavor" "$1"
-		for _ in 1 2 3; do
+		for _ in 1 2 3 4 5 6 7 8; do
 			[ -z "$(excess "$flavor" "$1")" ] || look theirs "$flavor" "$1"
 		done
 		more=$(excess "$flavor" "$1" | tr '\n' ' ')
