@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "bp-arena.h"
@@ -19,7 +19,7 @@ static struct urcu_bp_reader *reader_of(struct cds_list_head *node)
 
 static void add_unused(struct bp_arena *arena, struct urcu_bp_reader *reader)
 {
-	reader->alloc = 0;
+	reader->alloc = BP_UNUSED;
 	reader->node.next = arena->unused;
 	arena->unused = &reader->node;
 }
@@ -44,44 +44,104 @@ static bool add_chunk(struct bp_arena *arena)
 	return true;
 }
 
-static struct urcu_bp_reader *try_get(struct bp_arena *arena)
+/* ---- Unwatched threads ---- */
+
+static struct urcu_bp_reader **names_of(struct bp_arena *arena, pthread_t tid)
 {
-	struct urcu_bp_reader *reader = NULL;
+	/* Where there are many threads their addresses differ by the size of a stack. */
+	return &arena->names[((unsigned long)tid >> 12) * 0x9e3779b1UL % (1UL << 31) >> 25];
+}
+
+static struct urcu_bp_reader *next_name(const struct urcu_bp_reader *reader)
+{
+	return (struct urcu_bp_reader *)reader->unused[0];
+}
+
+static struct urcu_bp_reader *find_namesake(struct bp_arena *arena)
+{
+	struct urcu_bp_reader *reader = *names_of(arena, pthread_self());
+
+	while (reader && !pthread_equal(reader->tid, pthread_self()))
+		reader = next_name(reader);
+	return reader;
+}
+
+static void add_name(struct bp_arena *arena, struct urcu_bp_reader *reader)
+{
+	struct urcu_bp_reader **names = names_of(arena, reader->tid);
+
+	reader->unused[0] = (unsigned long)*names;
+	*names = reader;
+}
+
+static void remove_name(struct bp_arena *arena, const struct urcu_bp_reader *reader)
+{
+	struct urcu_bp_reader **names = names_of(arena, reader->tid), *other = *names;
+
+	if (other == reader) {
+		*names = next_name(reader);
+		return;
+	}
+	while (next_name(other) != reader)
+		other = next_name(other);
+	other->unused[0] = reader->unused[0];
+}
+
+/* ---- Slots ---- */
+
+/* Under the lock. NULL: there is no memory. */
+static struct urcu_bp_reader *take(struct bp_arena *arena)
+{
+	struct urcu_bp_reader *reader;
+
+	if (!arena->unused && arena->used_static < BP_ARENA_STATIC)
+		return &arena->first[arena->used_static++];
+	if (!arena->unused && !add_chunk(arena))
+		return NULL;
+	reader = reader_of(arena->unused);
+	arena->unused = reader->node.next;
+	return reader;
+}
+
+static struct urcu_bp_reader *try_get(struct bp_arena *arena, bool watched)
+{
+	struct urcu_bp_reader *reader;
 
 	pthread_mutex_lock(&arena->lock);
-	if (arena->unused || (arena->used_static == BP_ARENA_STATIC && add_chunk(arena))) {
-		reader = reader_of(arena->unused);
-		arena->unused = reader->node.next;
-	} else if (arena->used_static < BP_ARENA_STATIC) {
-		reader = &arena->first[arena->used_static++];
+	reader = watched ? NULL : find_namesake(arena);
+	if (!reader && (reader = take(arena))) {
+		reader->ctr = 0;
+		reader->slot = 0;
+		reader->tid = pthread_self();
+		reader->alloc = watched ? BP_WATCHED : BP_UNWATCHED;
+		if (!watched)
+			add_name(arena, reader);
 	}
-	if (reader)
-		reader->alloc = 1;
 	pthread_mutex_unlock(&arena->lock);
 	return reader;
 }
 
-struct urcu_bp_reader *quiesce_bp_arena_get(struct bp_arena *arena)
+struct urcu_bp_reader *quiesce_bp_arena_get(struct bp_arena *arena, bool watched)
 {
-	struct urcu_bp_reader *reader = try_get(arena);
+	struct urcu_bp_reader *reader = try_get(arena, watched);
 	uint64_t pause = RETRY_MIN;
 
 	if (!reader)
 		quiesce_report("urcu_bp_register: no memory to register a reader; it waits for some");
 	while (!reader) {
-		quiesce_sleep_until(quiesce_now() + pause);
+		quiesce_sleep(pause);
 		pause = pause < RETRY_MAX ? 2 * pause : RETRY_MAX;
-		reader = try_get(arena);
+		reader = try_get(arena, watched);
 	}
 	quiesce_delay();
-	reader->ctr = 0;
-	reader->slot = 0;
 	return reader;
 }
 
 void quiesce_bp_arena_put(struct bp_arena *arena, struct urcu_bp_reader *reader)
 {
 	pthread_mutex_lock(&arena->lock);
+	if (reader->alloc == BP_UNWATCHED)
+		remove_name(arena, reader);
 	add_unused(arena, reader);
 	pthread_mutex_unlock(&arena->lock);
 }
@@ -101,6 +161,9 @@ void quiesce_bp_arena_reset(struct bp_arena *arena, struct urcu_bp_reader *keep)
 
 	pthread_mutex_init(&arena->lock, NULL);
 	arena->unused = NULL;
+	memset(arena->names, 0, sizeof(arena->names));
+	if (keep && keep->alloc == BP_UNWATCHED)
+		add_name(arena, keep);
 	for (chunk = arena->chunks; chunk; chunk = chunk->next)
 		reset_slots(arena, chunk->readers, chunk->count, keep);
 	reset_slots(arena, arena->first, arena->used_static, keep);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include <urcu/static/urcu-bp.h>
 
@@ -11,6 +12,10 @@
  */
 
 #define BP_ARENA_STATIC 16
+#define BP_ARENA_NAMES 64
+
+/* A slot's alloc. An unwatched thread's slot stays its own after its end, until its namesake comes. */
+enum { BP_UNUSED, BP_WATCHED, BP_UNWATCHED };
 
 struct bp_chunk {
 	struct bp_chunk *next;
@@ -24,6 +29,8 @@ struct bp_arena {
 	pthread_mutex_t lock;
 	struct cds_list_head *unused;	/* node.next of a slot points to the next slot's node */
 	struct bp_chunk *chunks;	/* mapped ones */
+	/* Slots of unwatched threads, by a hash of tid; chained by their unused[0]. */
+	struct urcu_bp_reader *names[BP_ARENA_NAMES];
 	unsigned int used_static;	/* of first, from its start, were ever handed out */
 	struct urcu_bp_reader first[BP_ARENA_STATIC];
 };
@@ -31,11 +38,15 @@ struct bp_arena {
 #define BP_ARENA_INIT { .lock = PTHREAD_MUTEX_INITIALIZER }
 
 /*
- * A slot for the calling thread: out of any section, not registered. While the system has no memory for one it waits
- * and tries again, since there is no way to tell the caller, and reports that once. Call with all
- * signals blocked.
+ * A slot for the calling thread, not registered and out of any section. A watched thread gives it back
+ * before it ends. One that is not gets the slot of a dead thread that had the same pthread_self, if
+ * there is one: that may be registered and in a section. Two live threads never have the same, so the
+ * slots of unwatched threads are never more than threads were alive at a time, nearly.
+ *
+ * While the system has no memory for one it waits and tries again, since there is no way to tell the
+ * caller, and reports that once. Call with all signals blocked.
  */
-struct urcu_bp_reader *quiesce_bp_arena_get(struct bp_arena *arena);
+struct urcu_bp_reader *quiesce_bp_arena_get(struct bp_arena *arena, bool watched);
 
 /* Give a slot back. Call with all signals blocked. */
 void quiesce_bp_arena_put(struct bp_arena *arena, struct urcu_bp_reader *reader);

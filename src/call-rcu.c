@@ -11,10 +11,6 @@
 #include "report.h"
 #include "wait.h"
 
-/* Shards of a queue that the program makes: for one CPU, or for the threads of one purpose. */
-#define SHARDS_BOUND	2
-#define SHARDS_FREE	8
-
 static struct call_rcu_data **cpu_table(const struct flavor *flavor)
 {
 	return __atomic_load_n(&flavor->workers.per_cpu, __ATOMIC_ACQUIRE);
@@ -30,18 +26,27 @@ struct call_rcu_data *quiesce_cpu_worker(struct flavor *flavor, int cpu)
 	return __atomic_load_n(&table[cpu], __ATOMIC_ACQUIRE);
 }
 
+/* Its thread is there from now on, as programs want it that close a sandbox behind themselves. */
 struct call_rcu_data *quiesce_default_worker(struct flavor *flavor)
 {
+	quiesce_worker_start(&flavor->workers.standard.own);
 	return &flavor->workers.standard;
 }
 
-struct call_rcu_data *quiesce_chosen_worker(struct flavor *flavor)
+static struct call_rcu_data *chosen_queue(struct flavor *flavor)
 {
 	struct call_rcu_data *queue = flavor->thread()->worker;
 
 	if (!queue && cpu_table(flavor))
 		queue = quiesce_cpu_worker(flavor, quiesce_cpu_current());
 	return queue ? queue : &flavor->workers.standard;
+}
+
+struct call_rcu_data *quiesce_chosen_worker(struct flavor *flavor)
+{
+	struct call_rcu_data *queue = chosen_queue(flavor);
+
+	return queue == &flavor->workers.standard ? quiesce_default_worker(flavor) : queue;
 }
 
 /* A bp thread registers, so that exit does not free under it what it uses. */
@@ -56,7 +61,7 @@ void quiesce_set_thread_worker(struct flavor *flavor, struct call_rcu_data *queu
 static void enqueue_on_cpu(struct flavor *flavor, struct rcu_head *head)
 {
 	flavor->api->read_lock();
-	quiesce_enqueue(quiesce_chosen_worker(flavor), head);
+	quiesce_enqueue(chosen_queue(flavor), head);
 	flavor->api->read_unlock();
 }
 
@@ -76,40 +81,30 @@ void quiesce_call_rcu(struct flavor *flavor, struct rcu_head *head,
 
 static struct call_rcu_data *allocate(struct flavor *flavor, unsigned long flags, int cpu)
 {
-	unsigned int shards = cpu >= 0 ? SHARDS_BOUND : SHARDS_FREE;
-	struct {
-		struct call_rcu_data queue;
-		struct worker worker;
-		struct shard shards[];
-	} *whole;
-	size_t size = sizeof(*whole) + shards * sizeof(whole->shards[0]);
+	struct call_rcu_data *queue;
+	void *memory;
 
-	if (posix_memalign((void **)&whole, _Alignof(struct shard), size) != 0)
+	if (posix_memalign(&memory, _Alignof(struct call_rcu_data), sizeof(*queue)) != 0)
 		return NULL;
-	__builtin_memset(whole, 0, size);
-	whole->queue.flavor = flavor;
-	whole->queue.flags = flags;
-	whole->queue.cpu = cpu;
-	whole->queue.shard_count = shards;
-	whole->queue.shards = whole->shards;
-	whole->queue.worker_count = 1;
-	whole->queue.workers = &whole->worker;
-	return &whole->queue;
+	queue = memory;
+	__builtin_memset(queue, 0, sizeof(*queue));
+	queue->server = &queue->own;
+	queue->flavor = flavor;
+	queue->flags = flags;
+	queue->cpu = cpu;
+	queue->own.state = WORKER_FRESH;
+	return queue;
 }
 
 /* At the list's end, where the highest id belongs. */
 static void link_queue(struct worker_state *all, struct call_rcu_data *queue)
 {
-	struct call_rcu_data **link = &all->list;
-
 	pthread_mutex_lock(&all->lock);
 	queue->id = all->last_id + 1;
 	__atomic_store_n(&all->last_id, queue->id, __ATOMIC_RELAXED);
 	if (all->pausing)
-		quiesce_worker_pause(&queue->workers[0]);
-	while (*link)
-		link = &(*link)->next;
-	*link = queue;
+		quiesce_worker_pause(&queue->own);
+	cds_list_add_tail(&queue->node, &all->list);
 	pthread_mutex_unlock(&all->lock);
 }
 
@@ -121,13 +116,27 @@ static void unlink_queue(struct worker_state *all, struct call_rcu_data *queue)
 	free(queue);
 }
 
+/* Between the hooks of the calling thread the list of workers stands still, for the child. */
+static bool refuse_between_hooks(const struct flavor *flavor, const char *function)
+{
+	if (!quiesce_between_hooks(flavor))
+		return false;
+	quiesce_report("urcu_%s_%s: called between the fork hooks, where it would wait for itself: it "
+		       "does nothing", flavor->name, function);
+	return true;
+}
+
+/*
+ * Flags that are not known change nothing, as in liburcu. At the end of the process it gets no
+ * thread: who waits for its callbacks runs them.
+ */
 struct call_rcu_data *quiesce_create_worker(struct flavor *flavor, unsigned long flags, int cpu)
 {
 	struct call_rcu_data *queue;
 	int error;
 
-	if (flags & ~(unsigned long)URCU_CALL_RCU_RT) {
-		errno = EINVAL;
+	if (refuse_between_hooks(flavor, "create_call_rcu_data")) {
+		errno = EDEADLK;
 		return NULL;
 	}
 	queue = allocate(flavor, flags, cpu);
@@ -137,11 +146,11 @@ struct call_rcu_data *quiesce_create_worker(struct flavor *flavor, unsigned long
 	}
 	link_queue(&flavor->workers, queue);
 	quiesce_delay();
-	error = quiesce_worker_start(queue, &queue->workers[0]);
-	if (!error)
+	error = quiesce_worker_start(&queue->own);
+	if (!error || error == ECANCELED)
 		return queue;
 	unlink_queue(&flavor->workers, queue);
-	errno = error == ECANCELED ? EAGAIN : error;
+	errno = error;
 	return NULL;
 }
 
@@ -151,7 +160,7 @@ static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
 	struct worker_state *all = &flavor->workers;
 
 	pthread_mutex_lock(&all->lock);
-	__atomic_store_n(&queue->workers, all->workers, __ATOMIC_RELEASE);
+	__atomic_store_n(&queue->server, &all->standard.own, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	queue->next_fostered = all->orphans;
 	__atomic_store_n(&all->orphans, queue, __ATOMIC_SEQ_CST);
@@ -160,46 +169,49 @@ static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
 	quiesce_queue_wake_barriers(queue);
 	pthread_mutex_unlock(&all->lock);
 	quiesce_delay();
-	quiesce_worker_urge(&all->standard, &all->workers[0]);
+	quiesce_worker_urge(&all->standard.own);
 }
 
 void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 {
-	struct worker *worker;
+	int saved_errno = errno;
 	bool suspended;
 
-	if (!queue || queue == &flavor->workers.standard)
+	if (!queue || queue == &flavor->workers.standard ||
+	    refuse_between_hooks(flavor, "call_rcu_data_free"))
 		return;
-	worker = &queue->workers[0];
-	if (quiesce_in_section(flavor) || quiesce_worker_current() == worker) {
+	if (quiesce_in_section(flavor) || quiesce_worker_current() == &queue->own) {
 		quiesce_report("urcu_%s_call_rcu_data_free: called in %s: it would wait for itself; "
 			       "the worker stays", flavor->name, quiesce_in_section(flavor) ?
 			       "a read-side critical section" : "a callback of that worker");
 		return;
 	}
+	quiesce_claim_process(flavor);
 	suspended = quiesce_suspend(flavor);
 	quiesce_worker_step_out();
-	quiesce_worker_stop(worker, QUIESCE_FOREVER);
+	quiesce_worker_ask_to_stop(&queue->own, WORKER_GONE);
+	quiesce_worker_await_stop(&queue->own, NULL);
 	quiesce_worker_end_wait();
 	quiesce_delay();
 	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
-	if (quiesce_queue_empty(queue))
-		unlink_queue(&flavor->workers, queue);
-	else
+	if (quiesce_queue_has_work(queue))
 		give_to_foster(flavor, queue);
+	else
+		unlink_queue(&flavor->workers, queue);
 	quiesce_resume(flavor, suspended);
+	errno = saved_errno;
 }
 
 /* The thread may be in the making by somebody else: its name is known when that is over. */
 pthread_t quiesce_worker_thread(struct flavor *flavor, struct call_rcu_data *queue)
 {
-	struct worker *worker = &queue->workers[0];
+	struct worker *worker = &queue->own;
 	int32_t state;
 
 	(void)flavor;
-	quiesce_worker_start(queue, worker);
+	quiesce_worker_start(worker);
 	while ((state = quiesce_worker_state(worker)) & WORKER_STARTING)
-		quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
+		quiesce_wait(&worker->state, state, NULL);
 	return worker->thread;
 }
 
@@ -225,28 +237,26 @@ static struct call_rcu_data **make_cpu_table(struct flavor *flavor)
 	return table;
 }
 
+static int fail(int error)
+{
+	errno = error;
+	return -error;
+}
+
 int quiesce_set_cpu_worker(struct flavor *flavor, int cpu, struct call_rcu_data *queue)
 {
 	struct call_rcu_data **table, *none = NULL;
 
-	if (cpu < 0 || (unsigned int)cpu >= quiesce_cpu_count()) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (cpu < 0 || (unsigned int)cpu >= quiesce_cpu_count())
+		return fail(EINVAL);
 	table = make_cpu_table(flavor);
-	if (!table) {
-		errno = ENOMEM;
-		return -1;
-	}
-	if (!queue) {
+	if (!table)
+		return fail(ENOMEM);
+	if (!queue)
 		__atomic_store_n(&table[cpu], NULL, __ATOMIC_RELEASE);
-		return 0;
-	}
-	if (!__atomic_compare_exchange_n(&table[cpu], &none, queue, false, __ATOMIC_RELEASE,
-					 __ATOMIC_RELAXED)) {
-		errno = EEXIST;
-		return -1;
-	}
+	else if (!__atomic_compare_exchange_n(&table[cpu], &none, queue, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED))
+		return fail(EEXIST);
 	return 0;
 }
 
@@ -254,22 +264,20 @@ int quiesce_create_cpu_workers(struct flavor *flavor, unsigned long flags)
 {
 	for (int cpu = 0; cpu < (int)quiesce_cpu_count(); cpu++) {
 		struct call_rcu_data *queue;
+		int error;
 
 		if (quiesce_cpu_worker(flavor, cpu))
 			continue;
 		queue = quiesce_create_worker(flavor, flags, cpu);
 		if (!queue)
 			return -errno;
-		if (quiesce_set_cpu_worker(flavor, cpu, queue) == 0)
+		error = quiesce_set_cpu_worker(flavor, cpu, queue);
+		if (!error)
 			continue;
 		/* Somebody else was faster, or there is no memory for the table. */
-		int error = errno;
-
 		quiesce_free_worker(flavor, queue);
-		if (error != EEXIST) {
-			errno = error;
-			return -error;
-		}
+		if (error != -EEXIST)
+			return fail(-error);
 	}
 	return 0;
 }

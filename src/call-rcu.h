@@ -26,8 +26,12 @@ int quiesce_set_cpu_worker(struct flavor *flavor, int cpu, struct call_rcu_data 
 int quiesce_create_cpu_workers(struct flavor *flavor, unsigned long flags);
 void quiesce_free_cpu_workers(struct flavor *flavor);
 
-/* rcu_barrier with a deadline: false if it passed first. */
-bool quiesce_barrier_until(struct flavor *flavor, uint64_t deadline);
+/*
+ * rcu_barrier, and the same for one queue, for at most as long as is left (NULL: for ever): false if
+ * that was too short.
+ */
+bool quiesce_barrier_until(struct flavor *flavor, uint64_t *left);
+bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left);
 
 /* Fork hooks (fork.c). The registry hooks are bp's own three. */
 void quiesce_before_fork(struct flavor *flavor);
@@ -41,5 +45,30 @@ void quiesce_registry_after_fork_child(struct flavor *flavor);
 void quiesce_set_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks);
 void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks);
 
-/* At exit or dlclose (exit.c): at_end; or when the program asks for the same before that. */
-void quiesce_exit(struct flavor *flavor, bool at_end);
+/* Whether the calling thread is between call_rcu_before_fork and its companion. */
+bool quiesce_between_hooks(const struct flavor *flavor);
+
+/*
+ * In a child that was forked without the hooks: make the state this process's own, as far as that is
+ * possible, and return false; true: it was.
+ */
+bool quiesce_claim_process(struct flavor *flavor);
+
+/* The end of the process (exit.c): have quiesce_exit called, in front of what was registered before. */
+void quiesce_await_exit(struct flavor *flavor);
+
+/*
+ * Run what is queued, then let no callback run any more that nobody waits for, and stop the threads,
+ * within the time limit.
+ */
+void quiesce_exit(struct flavor *flavor);
+
+/* rcu_exit: the same, and then everything may go on. */
+void quiesce_rest(struct flavor *flavor);
+
+/*
+ * The library's end: quiesce_exit if it was not called, and memory is given back. False: this process
+ * is not the one that the threads and locks are of, or the calling thread interrupted itself in the
+ * middle of something; the caller leaves everything as it is.
+ */
+bool quiesce_end(struct flavor *flavor);

@@ -45,17 +45,3 @@ void quiesce_cpu_bind(int cpu)
 	CPU_SET_S((size_t)cpu, sizeof(mask), (cpu_set_t *)mask);
 	pthread_setaffinity_np(pthread_self(), sizeof(mask), (cpu_set_t *)mask);
 }
-
-void quiesce_cpu_visit(int cpu)
-{
-	unsigned long allowed[QUIESCE_CPU_WORDS] = { 0 };
-	int saved_errno = errno;
-
-	if (cpu != quiesce_cpu_current() &&
-	    sched_getaffinity(0, sizeof(allowed), (cpu_set_t *)allowed) == 0 &&
-	    CPU_ISSET_S((size_t)cpu, sizeof(allowed), (cpu_set_t *)allowed)) {
-		quiesce_cpu_bind(cpu);
-		sched_setaffinity(0, sizeof(allowed), (cpu_set_t *)allowed);
-	}
-	errno = saved_errno;
-}

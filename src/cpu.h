@@ -15,9 +15,3 @@ int quiesce_cpu_current(void);
 
 /* Bind the calling thread to cpu if the kernel allows it; otherwise leave it free. */
 void quiesce_cpu_bind(int cpu);
-
-/*
- * Have the calling thread go on on cpu, if it may run there, and leave it free to be moved on by the
- * kernel.
- */
-void quiesce_cpu_visit(int cpu);

@@ -10,8 +10,9 @@
  * its lock, and only while it runs callbacks: nobody waits for a grace period with it held, so an
  * online qsbr thread can go offline before it waits for the lock, and no two wait for each other.
  *
- * What the owner leaves in the ring is run by the standard worker: as long as the ring is not empty
- * a callback of call_rcu goes around, which runs what was queued before its own grace period.
+ * What the owner leaves in the ring is run by a worker of its own (deferred): as long as the ring is
+ * not empty an rcu_head goes around there, which runs what was queued before its own grace period. No
+ * barrier of callbacks looks at that worker: deferred calls are no callbacks, and may wait for some.
  */
 #include <errno.h>
 #include <limits.h>
@@ -33,12 +34,12 @@
 
 typedef void (*deferred)(void *p);
 
-/* A fork's child has to tell whether the callback is in a queue of call_rcu. */
+/* Where around is. The owner cares for the first two. */
 enum rounds {
 	AT_REST,
-	STARTING,	/* the owner is about to queue it, or has */
-	QUEUED,
-	RUNNING,	/* in no queue */
+	UNSERVED,	/* queued, and there may be no thread */
+	QUEUED,		/* the owner is about to queue it, or has */
+	RUNNING,
 };
 
 struct defer_queue {
@@ -110,28 +111,48 @@ static void run_call(struct defer_queue *queue)
 	quiesce_delay();
 }
 
+/* Somebody who runs calls, with the queue's lock. */
+struct run {
+	struct defer_queue *queue;
+	unsigned int forks;
+};
+
+/* In the child of a fork that a call made the lock is a new one, which another thread may have by now. */
+static bool is_locked(const struct run *run)
+{
+	return run->queue->flavor->defer.forks == run->forks;
+}
+
+static void end_run(void *arg)
+{
+	struct run *run = arg;
+
+	if (!is_locked(run))
+		return;
+	__atomic_store_n(&run->queue->ran, run->queue->tail, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&run->queue->lock);
+}
+
 /*
- * With the lock held, which this gives up: run what was queued before head was limit. A call may be
- * a cancellation point; no cancel is to end the thread with the lock. Returns false in the child of
- * a fork that a call made: its lock is a new one, which another thread may have by now.
+ * With the lock held, which this gives up, also if a call ends the thread: run what was queued before
+ * head was limit. A call may be a cancellation point; no cancel is to end the thread. Returns false
+ * in the child of a fork that a call made.
  */
 static bool run_locked(struct defer_queue *queue, unsigned long limit)
 {
-	const unsigned int *forks = &queue->flavor->defer.forks, forks_before = *forks;
-	bool ours = true;
+	struct run run = { queue, queue->flavor->defer.forks };
 	int cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	while (ours && (long)(limit - queue->tail) > 0) {
+	pthread_cleanup_push(end_run, &run);
+	while (is_locked(&run) && (long)(limit - queue->tail) > 0) {
 		run_call(queue);
-		ours = *forks == forks_before;
-		if (ours)
+		if (is_locked(&run))
 			__atomic_store_n(&queue->ran, queue->tail, __ATOMIC_RELEASE);
 	}
-	if (ours)
-		pthread_mutex_unlock(&queue->lock);
+	pthread_cleanup_pop(1);
 	pthread_setcancelstate(cancel, NULL);
-	return ours;
+	return is_locked(&run);
 }
 
 /*
@@ -156,6 +177,15 @@ static void lock_offline(struct flavor *flavor, pthread_mutex_t *mutex)
 	quiesce_resume(flavor, suspended);
 }
 
+/* A call has ended the thread. */
+static void end_visit(void *arg)
+{
+	struct defer_visit *visit = arg;
+
+	visit->queue->flavor->thread()->visits = visit->outer;
+	release(visit->queue);
+}
+
 /* With a reference: run what was queued before head was limit. A grace period has passed since. */
 static void run_until(struct defer_queue *queue, unsigned long limit)
 {
@@ -163,9 +193,11 @@ static void run_until(struct defer_queue *queue, unsigned long limit)
 	struct defer_visit visit = { queue, *visits };
 
 	*visits = &visit;
+	pthread_cleanup_push(end_visit, &visit);
 	do
 		lock_offline(queue->flavor, &queue->lock);
 	while (!run_locked(queue, limit));
+	pthread_cleanup_pop(0);
 	*visits = visit.outer;
 }
 
@@ -194,11 +226,12 @@ static void bury(struct defer_queue *queue)
 
 static void go_around(struct rcu_head *head);
 
-/* By the owner with rounds STARTING, or by around. */
+/* By the owner that found it at rest, or by around. */
 static void queue_around(struct defer_queue *queue)
 {
 	queue->ripe = load_head(queue);
-	quiesce_call_rcu(queue->flavor, &queue->around, go_around);
+	queue->around.func = go_around;
+	quiesce_enqueue(&queue->flavor->workers.deferred, &queue->around);
 }
 
 /*
@@ -230,6 +263,12 @@ static void go_on(struct defer_queue *queue)
 	queue_around(queue);
 }
 
+/* A call has ended the worker's thread: another goes on. */
+static void go_on_after(void *arg)
+{
+	go_on(arg);
+}
+
 /*
  * It does not wait for another thread that runs the calls. One of these may wait for a reader, who
  * may be about to fork, which waits for this callback.
@@ -238,18 +277,18 @@ static void go_around(struct rcu_head *head)
 {
 	struct defer_queue *queue = caa_container_of(head, struct defer_queue, around);
 	unsigned long taken;
+	bool ran;
 
 	queue->runner = quiesce_worker_current();
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
 	quiesce_delay();
-	if (pthread_mutex_trylock(&queue->lock) != 0 || !run_locked(queue, queue->ripe)) {
-		go_on(queue);
-		return;
-	}
+	pthread_cleanup_push(go_on_after, queue);
+	ran = pthread_mutex_trylock(&queue->lock) == 0 && run_locked(queue, queue->ripe);
+	pthread_cleanup_pop(0);
 	quiesce_delay();
 	/* The owner may have taken more: then there is nothing to go around for, at exit above all. */
 	taken = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
-	if (load_head(queue) != taken || !come_to_rest(queue, taken)) {
+	if (!ran || load_head(queue) != taken || !come_to_rest(queue, taken)) {
 		go_on(queue);
 		return;
 	}
@@ -257,20 +296,23 @@ static void go_around(struct rcu_head *head)
 	release(queue);
 }
 
+/* The owner finds around at rest, or perhaps without a thread. */
 static void start_rounds(struct defer_queue *queue)
 {
 	enum rounds rounds = AT_REST;
 
-	if (!__atomic_compare_exchange_n(&queue->rounds, &rounds, STARTING, false,
-					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		return;
-	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
-	quiesce_delay();
-	queue_around(queue);
-	quiesce_delay();
-	rounds = STARTING;
-	__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false, __ATOMIC_SEQ_CST,
-				    __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&queue->rounds, &rounds, UNSERVED, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_RELAXED)) {
+		__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
+		quiesce_delay();
+		queue_around(queue);
+	} else if (rounds == UNSERVED) {
+		quiesce_queue_start(&queue->flavor->workers.deferred);
+	}
+	rounds = UNSERVED;
+	if (quiesce_worker_state(&queue->flavor->workers.deferred.own) & WORKER_THREAD)
+		__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 /* ---- The owner's part ---- */
@@ -336,7 +378,7 @@ void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
 	else
 		cmm_smp_mb();
 	quiesce_delay();
-	if (caa_unlikely(!__atomic_load_n(&queue->rounds, __ATOMIC_RELAXED)))
+	if (caa_unlikely(__atomic_load_n(&queue->rounds, __ATOMIC_RELAXED) < QUEUED))
 		start_rounds(queue);
 }
 
@@ -362,6 +404,8 @@ int quiesce_defer_register(struct flavor *flavor)
 	flavor->defer.list = queue;
 	pthread_mutex_unlock(&flavor->defer.lock);
 	flavor->thread()->defer = queue;
+	/* Its thread is there from now on; without one the first call tries again. */
+	quiesce_worker_start(&flavor->workers.deferred.own);
 	return 0;
 }
 
@@ -443,12 +487,26 @@ static bool run_all(struct flavor *flavor)
 	return all->forks == forks;
 }
 
+/* A call has ended the thread, perhaps in a child of its own, where the turn is nobody's. */
+static void end_turn(void *arg)
+{
+	struct flavor *flavor = arg;
+
+	if (flavor->defer.turn_forks == flavor->defer.forks)
+		pthread_mutex_unlock(&flavor->defer.turn);
+}
+
 void quiesce_defer_barrier(struct flavor *flavor)
 {
-	do
+	bool done = false;
+
+	while (!done) {
 		lock_offline(flavor, &flavor->defer.turn);
-	while (!run_all(flavor));
-	pthread_mutex_unlock(&flavor->defer.turn);
+		flavor->defer.turn_forks = flavor->defer.forks;
+		pthread_cleanup_push(end_turn, flavor);
+		done = run_all(flavor);
+		pthread_cleanup_pop(1);
+	}
 }
 
 void quiesce_defer_exit(struct flavor *flavor)
@@ -484,22 +542,28 @@ void quiesce_defer_child(struct flavor *flavor)
 }
 
 /*
- * Callbacks that were about to be queued, or ran while another thread forked, are queued. Without a
- * thread to run them yet: as with all that is inherited, whoever uses RCU next makes one.
+ * What goes around is queued anew, in a queue that holds nothing else, but for the one whose call
+ * forks. Without a thread to run it yet: as with all that is inherited, whoever uses it next makes
+ * one.
  */
 void quiesce_defer_restart(struct flavor *flavor)
 {
+	struct call_rcu_data *deferred = &flavor->workers.deferred;
+	const struct worker *current = quiesce_worker_current();
 	struct defer_queue *queue;
 
+	deferred->newest = deferred->taken = deferred->turned = NULL;
+	deferred->waiting = deferred->batch = NULL;
+	deferred->ripe = deferred->takes;
+	if (!current || current->serving != deferred)
+		deferred->done = deferred->takes;
 	for (queue = flavor->defer.list; queue; queue = queue->next) {
-		struct rcu_head *head = &queue->around;
-
-		if (queue->rounds == RUNNING ? queue->runner == quiesce_worker_current() :
-		    queue->rounds != STARTING || quiesce_is_queued(flavor, head))
+		if (queue->rounds == AT_REST ||
+		    (queue->rounds == RUNNING && queue->runner == current))
 			continue;
-		queue->rounds = QUEUED;
+		queue->rounds = UNSERVED;
 		queue->ripe = queue->head;
-		head->func = go_around;
-		quiesce_push(&flavor->workers.standard, head);
+		queue->around.func = go_around;
+		quiesce_push(deferred, &queue->around);
 	}
 }

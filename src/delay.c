@@ -28,7 +28,7 @@ static uint32_t first_number(void)
 /* Xorshift. */
 static uint32_t next_number(void)
 {
-	static __thread uint32_t number __attribute__((tls_model("initial-exec")));
+	static __thread uint32_t number;
 
 	if (!number)
 		number = first_number();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define URCU_NO_INLINE
-#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -9,11 +9,13 @@
 #include "bp-arena.h"
 #include "delay.h"
 #include "flavor-exports.h"
-#include "report.h"
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
 
-struct urcu_gp urcu_bp_gp = { .ctr = GP_FIRST };
+struct urcu_bp_gp urcu_bp_gp = { .ctr = GP_FIRST };
+_Static_assert(offsetof(struct urcu_bp_gp, ctr) == offsetof(struct urcu_gp, ctr) &&
+	       offsetof(struct urcu_bp_gp, futex) == offsetof(struct urcu_gp, futex) &&
+	       sizeof(struct urcu_bp_gp) == sizeof(struct urcu_gp), "one layout, two names");
 QUIESCE_TLS struct urcu_bp_reader *urcu_bp_reader;
 int urcu_bp_has_sys_membarrier;
 
@@ -39,27 +41,44 @@ static void child(void)
 	quiesce_bp_arena_reset(&arena, urcu_bp_reader);
 }
 
+static void at_exit(void);
+
 struct flavor quiesce_bp = {
 	.name = "bp",
 	.api = &urcu_bp_flavor,
-	.gp = &urcu_bp_gp,
+	.gp = (struct urcu_gp *)&urcu_bp_gp,
 	.has_membarrier = &urcu_bp_has_sys_membarrier,
 	.readers_wake = false,
 	.self = self,
 	.thread = thread,
+	.at_exit = at_exit,
 	.attend = urcu_bp_register,
 	.child = child,
 	FLAVOR_STATE_INIT(quiesce_bp),
 };
 
-/* Such a thread's slot is not used again, nor is it in the way of any grace period. */
-static void report_endless(void)
+static void at_exit(void)
 {
-	static bool reported;	/* set atomically */
+	quiesce_exit(&quiesce_bp);
+}
 
-	if (!__atomic_exchange_n(&reported, true, __ATOMIC_RELAXED))
-		quiesce_report("urcu_bp_register: no memory for thread-specific data: threads stay "
-			       "registered after their end");
+/*
+ * glibc has room for the values of this many keys in each thread, and allocates for more; other C
+ * libraries have room for all.
+ */
+#ifdef __GLIBC__
+#define KEYS_WITH_ROOM 32
+#else
+#define KEYS_WITH_ROOM PTHREAD_KEYS_MAX
+#endif
+
+/*
+ * Whether the thread's end can be seen. Acquire: the key is there. It must not allocate, for the
+ * handler's sake, and because an allocator may have a section in it.
+ */
+static bool can_watch(void)
+{
+	return __atomic_load_n(&has_thread_end, __ATOMIC_ACQUIRE) && thread_end < KEYS_WITH_ROOM;
 }
 
 /*
@@ -67,6 +86,22 @@ static void report_endless(void)
  * cannot meet this thread half registered, or holding the arena's or the registry's lock: whoever
  * takes those later in this thread (a grace period) is registered before (attend).
  */
+static void register_blocked(void)
+{
+	bool watched = can_watch();
+	struct urcu_bp_reader *reader = quiesce_bp_arena_get(&arena, watched);
+
+	/* Release: the sections of the dead thread whose slot it was are over, if it was in one. */
+	__atomic_store_n(&reader->ctr, 0, __ATOMIC_RELEASE);
+	if (!reader->slot)
+		quiesce_register(&quiesce_bp, (struct reader *)reader);
+	quiesce_delay();
+	urcu_bp_reader = reader;
+	/* At exit the key may be deleted meanwhile (EINVAL): then nobody needs it. */
+	if (watched)
+		pthread_setspecific(thread_end, reader);
+}
+
 void urcu_bp_register(void)
 {
 	sigset_t all, before;
@@ -75,18 +110,8 @@ void urcu_bp_register(void)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!urcu_bp_reader) {
-		struct urcu_bp_reader *reader = quiesce_bp_arena_get(&arena);
-
-		reader->tid = pthread_self();
-		quiesce_register(&quiesce_bp, (struct reader *)reader);
-		quiesce_delay();
-		/* Acquire: the key is there; at exit it may be deleted meanwhile, EINVAL. */
-		if (__atomic_load_n(&has_thread_end, __ATOMIC_ACQUIRE) &&
-		    pthread_setspecific(thread_end, reader) == ENOMEM)
-			report_endless();
-		urcu_bp_reader = reader;
-	}
+	if (!urcu_bp_reader)
+		register_blocked();
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -168,21 +193,22 @@ static void begin(void)
 	quiesce_init(&quiesce_bp);
 	if (pthread_key_create(&thread_end, end_thread) == 0)
 		__atomic_store_n(&has_thread_end, true, __ATOMIC_RELEASE);
-	else
-		report_endless();
 }
 
-/* The exiting thread's own slot goes last: its end_thread would come too late. */
+/*
+ * The exiting thread's own slot goes last: its end_thread would come too late. The key goes in a child
+ * too that was forked without the hooks, whose thread may end when our code is not there any more.
+ */
 __attribute__((destructor))
 static void end(void)
 {
+	bool usable = quiesce_end(&quiesce_bp);
 	sigset_t all, before;
 
-	quiesce_exit(&quiesce_bp, true);
-	if (!quiesce_is_ours(&quiesce_bp))
-		return;
 	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(thread_end);
+	if (!usable)
+		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (urcu_bp_reader && !_urcu_bp_read_ongoing())

@@ -22,6 +22,8 @@ static struct thread_state *thread(void)
 	return &own;
 }
 
+static void at_exit(void);
+
 struct flavor quiesce_mb = {
 	.name = "mb",
 	.api = &urcu_mb_flavor,
@@ -29,8 +31,14 @@ struct flavor quiesce_mb = {
 	.readers_wake = true,
 	.self = self,
 	.thread = thread,
+	.at_exit = at_exit,
 	FLAVOR_STATE_INIT(quiesce_mb),
 };
+
+static void at_exit(void)
+{
+	quiesce_exit(&quiesce_mb);
+}
 
 void urcu_mb_read_lock(void)
 {
@@ -68,13 +76,13 @@ void urcu_mb_init(void)
 
 void urcu_mb_exit(void)
 {
-	quiesce_exit(&quiesce_mb, false);
+	quiesce_rest(&quiesce_mb);
 }
 
 __attribute__((destructor))
 static void end(void)
 {
-	quiesce_exit(&quiesce_mb, true);
+	quiesce_end(&quiesce_mb);
 	quiesce_ignore_ends(&quiesce_mb);
 }
 

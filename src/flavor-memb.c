@@ -23,6 +23,8 @@ static struct thread_state *thread(void)
 	return &own;
 }
 
+static void at_exit(void);
+
 struct flavor quiesce_memb = {
 	.name = "memb",
 	.api = &urcu_memb_flavor,
@@ -31,8 +33,14 @@ struct flavor quiesce_memb = {
 	.readers_wake = true,
 	.self = self,
 	.thread = thread,
+	.at_exit = at_exit,
 	FLAVOR_STATE_INIT(quiesce_memb),
 };
+
+static void at_exit(void)
+{
+	quiesce_exit(&quiesce_memb);
+}
 
 void urcu_memb_read_lock(void)
 {
@@ -70,13 +78,13 @@ void urcu_memb_init(void)
 
 void urcu_memb_exit(void)
 {
-	quiesce_exit(&quiesce_memb, false);
+	quiesce_rest(&quiesce_memb);
 }
 
 __attribute__((destructor))
 static void end(void)
 {
-	quiesce_exit(&quiesce_memb, true);
+	quiesce_end(&quiesce_memb);
 	quiesce_ignore_ends(&quiesce_memb);
 }
 

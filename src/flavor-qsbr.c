@@ -24,14 +24,13 @@ static struct thread_state *thread(void)
 	return &own;
 }
 
-/*
- * [S3] Release: who finds waiting set finds gp.futex set, which the leader did before; pairs with
- * [R5] in urcu/static/urcu-qsbr.h. Else a reader could clear waiting and see nobody to wake.
- */
+/* Relaxed: the leader's barrier before it is [S3] in src/gp.c. */
 static void ask_for_wake(struct reader *reader)
 {
-	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELAXED);
 }
+
+static void at_exit(void);
 
 struct flavor quiesce_qsbr = {
 	.name = "qsbr",
@@ -42,8 +41,14 @@ struct flavor quiesce_qsbr = {
 	.ask_for_wake = ask_for_wake,
 	.self = self,
 	.thread = thread,
+	.at_exit = at_exit,
 	FLAVOR_STATE_INIT(quiesce_qsbr),
 };
+
+static void at_exit(void)
+{
+	quiesce_exit(&quiesce_qsbr);
+}
 
 void urcu_qsbr_read_lock(void)
 {
@@ -100,13 +105,13 @@ static void begin(void)
 
 void urcu_qsbr_exit(void)
 {
-	quiesce_exit(&quiesce_qsbr, false);
+	quiesce_rest(&quiesce_qsbr);
 }
 
 __attribute__((destructor))
 static void end(void)
 {
-	quiesce_exit(&quiesce_qsbr, true);
+	quiesce_end(&quiesce_qsbr);
 	quiesce_ignore_ends(&quiesce_qsbr);
 }
 

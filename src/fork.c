@@ -10,13 +10,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
 #include "call-rcu.h"
 #include "cpu.h"
 #include "delay.h"
+#include "process.h"
 #include "wait.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
@@ -25,11 +26,13 @@ static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *wo
 {
 	struct worker_state *all = &flavor->workers;
 
-	for (unsigned int i = 0; i < all->standard.worker_count; i++)
-		act(&all->workers[i]);
+	struct call_rcu_data *queue;
+
+	act(&all->deferred.own);
+	act(&all->standard.own);
 	/* A queue that is fostered has given its own worker up, which stands still: no harm. */
-	for (struct call_rcu_data *queue = all->list; queue; queue = queue->next)
-		act(&queue->workers[0]);
+	cds_list_for_each_entry(queue, &all->list, node)
+		act(&queue->own);
 }
 
 /*
@@ -54,6 +57,11 @@ static void await_turn(struct flavor *flavor)
 		__atomic_fetch_sub(&fork->readers, 1, __ATOMIC_SEQ_CST);
 }
 
+bool quiesce_between_hooks(const struct flavor *flavor)
+{
+	return __atomic_load_n(&flavor->fork.owner, __ATOMIC_RELAXED) == quiesce_self();
+}
+
 /*
  * A worker that forks from a callback may find another thread forking, which waits until no
  * callback runs: so it does not count as running while it waits for its turn.
@@ -64,7 +72,7 @@ static void enter(struct flavor *flavor)
 
 	if (flavor->attend)
 		flavor->attend();
-	if (__atomic_load_n(&fork->owner, __ATOMIC_RELAXED) != quiesce_self()) {
+	if (!quiesce_between_hooks(flavor)) {
 		bool suspended = quiesce_suspend(flavor);
 
 		if (pthread_mutex_trylock(&fork->lock) != 0) {
@@ -110,6 +118,8 @@ static void restart_registry(struct flavor *flavor)
 		flavor->child();
 }
 
+static void inherit(void *arg);
+
 void quiesce_registry_before_fork(struct flavor *flavor)
 {
 	enter(flavor);
@@ -124,13 +134,16 @@ void quiesce_registry_after_fork_child(struct flavor *flavor)
 {
 	restart_registry(flavor);
 	leave(&flavor->fork, true);
+	if (!flavor->fork.depth && !quiesce_is_ours(flavor))
+		inherit(flavor);
 }
 
 /* ---- Workers ---- */
 
 /*
  * Returns with workers.lock held and no worker busy. The lock is not held while waiting: the
- * callback waited for may need it.
+ * callback waited for may need it. Deferred calls may wait for callbacks, so their worker is to pause
+ * while the others still go on.
  */
 static void pause_workers(struct flavor *flavor)
 {
@@ -141,14 +154,16 @@ static void pause_workers(struct flavor *flavor)
 
 	__atomic_fetch_add(readers, reading, __ATOMIC_SEQ_CST);
 
+	quiesce_worker_pause(&all->deferred.own);
+	quiesce_delay();
+	quiesce_worker_await_pause(&all->deferred.own, readers);
 	pthread_mutex_lock(&all->lock);
 	all->pausing = true;
 	for_each_worker(flavor, quiesce_worker_pause);
 	pthread_mutex_unlock(&all->lock);
 	quiesce_delay();
 	while ((queue = quiesce_queue_next(flavor, queue)))
-		for (unsigned int i = 0; i < queue->worker_count; i++)
-			quiesce_worker_await_pause(&queue->workers[i], readers);
+		quiesce_worker_await_pause(&queue->own, readers);
 	quiesce_delay();
 	__atomic_fetch_sub(readers, reading, __ATOMIC_SEQ_CST);
 	quiesce_resume(flavor, suspended);
@@ -173,30 +188,50 @@ static void reset_worker(struct worker *worker)
 	if (worker == quiesce_worker_current()) {
 		worker->state &= own;
 	} else {
-		worker->state = 0;
-		worker->ripe = NULL;
+		worker->state &= WORKER_FRESH | WORKER_GONE;
+		worker->serving = NULL;
 	}
-	worker->round_ended = 0;
+	worker->rounds = 0;
 	worker->fostered = NULL;
 }
 
 /*
- * done may lag behind in a shard whose last callback had just run; not in the one whose callback
- * forks, which is the first of its worker's list.
+ * done may lag behind in a queue whose last callback had just run; not in the one whose callback
+ * forks.
  */
 static void reset_queue(struct call_rcu_data *queue)
 {
 	const struct worker *current = quiesce_worker_current();
 
+	reset_worker(&queue->own);
 	queue->pins = quiesce_queue_own_pins(queue);
-	for (unsigned int i = 0; i < queue->shard_count; i++) {
-		struct shard *shard = &queue->shards[i];
+	/* Whoever was to free it is gone: now the foster is. */
+	queue->drained = false;
+	queue->forgo = queue->patience = 0;
+	if (!queue->batch && !(current && current->serving == queue))
+		queue->done = queue->ripe;
+}
 
-		if (&queue->workers[shard->server] != current)
-			shard->server = 0;
-		if (!shard->taken && !shard->batch && !(current && current->ripe == shard))
-			shard->done = shard->takes;
-	}
+static void foster(struct worker_state *all, struct call_rcu_data *queue)
+{
+	queue->server = &all->standard.own;
+	queue->next_fostered = all->orphans;
+	all->orphans = queue;
+}
+
+static void reset_workers(struct flavor *flavor)
+{
+	struct worker_state *all = &flavor->workers;
+	struct call_rcu_data *queue;
+
+	pthread_mutex_init(&all->lock, NULL);
+	all->closing = all->pausing = false;
+	all->orphans = NULL;
+	reset_queue(&all->standard);
+	reset_queue(&all->deferred);
+	cds_list_for_each_entry(queue, &all->list, node)
+		reset_queue(queue);
+	quiesce_defer_restart(flavor);
 }
 
 /* The standard worker runs what the others' queues hold; it frees them then. */
@@ -206,29 +241,14 @@ static void restart_workers(struct flavor *flavor)
 	struct worker *current = quiesce_worker_current();
 	struct call_rcu_data *queue;
 
-	flavor->pid = getpid();
-	pthread_mutex_init(&all->lock, NULL);
-	all->closing = all->pausing = false;
-	all->orphans = NULL;
-	for (unsigned int i = 0; i < all->standard.worker_count; i++)
-		reset_worker(&all->workers[i]);
-	reset_queue(&all->standard);
-	for (queue = all->list; queue; queue = queue->next) {
-		if (current && current->queue == queue) {
-			reset_worker(current);
-		} else {
-			/* Whoever was to free it, drained, is gone: now the foster is. */
-			queue->drained = false;
-			queue->workers = all->workers;
-			queue->next_fostered = all->orphans;
-			all->orphans = queue;
-		}
-		reset_queue(queue);
-	}
+	__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
+	reset_workers(flavor);
+	cds_list_for_each_entry(queue, &all->list, node)
+		if (current != &queue->own)
+			foster(all, queue);
 	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
 		all->per_cpu[cpu] = NULL;
-	flavor->thread()->worker = quiesce_in_callback(flavor) ? current->queue : NULL;
-	quiesce_defer_restart(flavor);
+	flavor->thread()->worker = quiesce_in_callback(flavor) ? quiesce_worker_home(current) : NULL;
 }
 
 /* ---- The hash table's part ---- */
@@ -308,6 +328,80 @@ void quiesce_after_fork_child(struct flavor *flavor)
 	leave(fork, true);
 }
 
+/* ---- Without hooks ---- */
+
+/* In place of a process's number, while one of its threads is at it. */
+#define PROCESS_CLAIMED (-1)
+
+/*
+ * A child that nobody told us of: the threads are gone, and what they held. The program keeps its
+ * workers, which get new threads. Only what a thread had in hand at the very moment is lost: the
+ * callback that it was in, and at worst the one that it moved.
+ */
+static void take_over(struct flavor *flavor)
+{
+	struct worker_state *all = &flavor->workers;
+	struct call_rcu_data *queue;
+
+	flavor->fork.restarts = 0;
+	restart_registry(flavor);
+	flavor->fork.restarts = 0;
+	flavor->inherited = true;
+	flavor->fork.pauses = 0;
+	flavor->fork.depth = 0;
+	flavor->fork.owner = NULL;
+	pthread_mutex_init(&flavor->fork.lock, NULL);
+	reset_workers(flavor);
+	cds_list_for_each_entry(queue, &all->list, node)
+		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
+			foster(all, queue);
+}
+
+/* The hooks see to it themselves. */
+static void inherit(void *arg)
+{
+	struct flavor *flavor = arg;
+
+	if (!quiesce_between_hooks(flavor)) {
+		take_over(flavor);
+		flavor->process = quiesce_process();
+	}
+}
+
+void quiesce_watch_forks(struct flavor *flavor)
+{
+	if (flavor->heir.inherit)
+		return;
+	flavor->heir.inherit = inherit;
+	flavor->heir.arg = flavor;
+	quiesce_process_add_heir(&flavor->heir);
+}
+
+/*
+ * For children of clone and _Fork. One thread does it, and the others that the child may have by now
+ * wait for it; those of them that read are forgotten until they register again.
+ */
+bool quiesce_claim_process(struct flavor *flavor)
+{
+	int32_t own = quiesce_process(), seen = __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE);
+
+	if (caa_likely(seen == own) || quiesce_between_hooks(flavor))
+		return true;
+	while (seen != own) {
+		if (seen == PROCESS_CLAIMED) {
+			quiesce_wait(&flavor->process, seen, NULL);
+			seen = __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE);
+		} else if (__atomic_compare_exchange_n(&flavor->process, &seen, PROCESS_CLAIMED, false,
+						       __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+			take_over(flavor);
+			__atomic_store_n(&flavor->process, own, __ATOMIC_RELEASE);
+			quiesce_wake(&flavor->process, INT_MAX);
+			seen = own;
+		}
+	}
+	return false;
+}
+
 /* ---- The same through pthread_atfork ---- */
 
 enum { ATFORK_NO = 0, ATFORK_YES = -1 };
@@ -319,11 +413,11 @@ enum { ATFORK_NO = 0, ATFORK_YES = -1 };
  */
 static bool claim_atfork(int32_t *atfork)
 {
-	int32_t own = (int32_t)getpid(), seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
+	int32_t own = quiesce_process() + 1, seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
 
 	while (seen != ATFORK_YES) {
 		if (seen == own) {
-			quiesce_wait(atfork, own, QUIESCE_FOREVER);
+			quiesce_wait(atfork, own, NULL);
 			seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
 		} else if (__atomic_compare_exchange_n(atfork, &seen, own, false,
 						       __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {

@@ -43,9 +43,10 @@
  *
  * Sleeping. [S2] Before it sleeps the leader stores -1 to gp.futex, then a barrier, then looks at
  * the readers once more. If that barrier is a membarrier, a reader whose R3 that look missed will
- * itself see -1 at R4 (store buffering again) and wake it. If the kernel has no membarrier, R4 may
- * look too early, so the sleep has a deadline. The leader of a flavor whose readers wake nobody
- * sleeps with a deadline always. qsbr has a full barrier between its announcement and R4.
+ * itself see -1 at R4 (store buffering again) and wake it. If readers do not rely on membarrier (mb, or
+ * the kernel has none), R4 may look too early, so the sleep has a deadline. The leader of a flavor
+ * whose readers wake nobody sleeps with a deadline always. qsbr has a full barrier between its
+ * announcement and R4.
  *
  * In qsbr a section is all from one announcement to the next: R3, R1 and R2 are one step, and a
  * thread that is offline is out of any section.
@@ -70,9 +71,13 @@
 #define SPIN_LONG	(60 * QUIESCE_NS_PER_US)
 #define SPIN_SHORT	(2 * QUIESCE_NS_PER_US)
 #define SPIN_CAUTION	255
-/* Looks at the readers while it spins are spaced by up to so many pauses. */
+/*
+ * Looks at the readers while it spins are spaced by up to so many pauses. None takes less time than
+ * this, whatever the clock says.
+ */
 #define SPIN_PAUSES	32
-/* A deadline lies this fraction of the time already waited ahead, within these bounds. */
+#define SPIN_LOOK	100
+/* A sleep with a limit takes this fraction of the time already waited, within these bounds. */
 #define SLEEP_FRACTION	8
 #define SLEEP_MIN	(10 * QUIESCE_NS_PER_US)
 #define SLEEP_MAX	(10 * QUIESCE_NS_PER_MS)
@@ -86,19 +91,18 @@ const void *quiesce_self(void)
 
 void quiesce_init(struct flavor *flavor)
 {
-	flavor->pid = getpid();
-	flavor->spin = quiesce_cpu_usable() > 1;
-	flavor->membarrier_granted = quiesce_membarrier_init();
-	quiesce_workers_init(flavor);
+	if (__atomic_exchange_n(&flavor->ready, true, __ATOMIC_RELAXED))
+		return;
+	flavor->membarrier_granted = flavor->has_membarrier && quiesce_membarrier_init();
 	quiesce_watch_ends(flavor);
-	if (flavor->has_membarrier)
-		__atomic_store_n(flavor->has_membarrier, flavor->membarrier_granted,
-				 __ATOMIC_RELAXED);
+	quiesce_watch_forks(flavor);
+	if (flavor->membarrier_granted)
+		__atomic_store_n(flavor->has_membarrier, 1, __ATOMIC_RELAXED);
 }
 
 bool quiesce_is_ours(const struct flavor *flavor)
 {
-	return __atomic_load_n(&flavor->pid, __ATOMIC_RELAXED) == getpid();
+	return __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE) == quiesce_process();
 }
 
 bool quiesce_in_section(const struct flavor *flavor)
@@ -170,24 +174,30 @@ static void order_past_sections(struct flavor *flavor)
 struct vigil {
 	unsigned long gp_ctr;		/* what it waits for them to show */
 	unsigned long older;		/* how many do not */
-	uint64_t patience, began, now;
-	int looks;
+	uint64_t patience, began;
+	uint64_t slept;			/* of the limits of its sleeps, what they used */
+	unsigned int looks;		/* how often it spun */
 	bool in_vain;			/* the last wake-up came from a reader of no concern */
 };
 
-static uint64_t vigil_deadline(const struct vigil *vigil)
+/*
+ * How long to sleep with a limit. A clock that stands still or jumps costs a few looks, or SLEEP_MAX
+ * too much.
+ */
+static uint64_t sleep_length(const struct vigil *vigil)
 {
-	uint64_t length = (vigil->now - vigil->began) / SLEEP_FRACTION;
+	uint64_t waited = quiesce_now() - vigil->began, length;
 
+	length = (waited > vigil->slept ? waited : vigil->slept) / SLEEP_FRACTION;
 	if (length < SLEEP_MIN)
-		length = SLEEP_MIN;
-	return vigil->now + (length < SLEEP_MAX ? length : SLEEP_MAX);
+		return SLEEP_MIN;
+	return length < SLEEP_MAX ? length : SLEEP_MAX;
 }
 
 /* A busy reader leaves its section soon, most often: the first looks come one after the other. */
 static void spin(struct vigil *vigil)
 {
-	int pauses = vigil->looks < SPIN_PAUSES ? ++vigil->looks : SPIN_PAUSES;
+	unsigned int pauses = ++vigil->looks < SPIN_PAUSES ? vigil->looks : SPIN_PAUSES;
 
 	while (pauses--)
 		caa_cpu_relax();
@@ -197,31 +207,48 @@ static void spin(struct vigil *vigil)
  * Sleep until a reader that was in an older section wakes us. [S2] pairs with [R4] in
  * urcu/static/urcu-common.h: without the barrier between the store and the look, both sides could
  * miss each other and nobody would wake the leader.
+ *
+ * [S3] In qsbr a full barrier stands between the store to gp.futex and the one to a reader's waiting;
+ * pairs with [R5] in urcu/static/urcu-qsbr.h: a reader that answers an earlier request may clear
+ * waiting after we have set it, and then sees -1, or one that finds it set could see nobody to wake.
  */
 static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
 {
 	int32_t *futex = &flavor->gp->futex;
-	uint64_t deadline = QUIESCE_FOREVER;
+	uint64_t left = QUIESCE_FOREVER, length = 0;
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
 	quiesce_delay();
-	if (flavor->ask_for_wake)
+	if (flavor->ask_for_wake) {
+		cmm_smp_mb();
 		quiesce_registry_ask(&flavor->registry, flavor->ask_for_wake);
+	}
 	cmm_smp_mb();
-	if (!flavor->announces &&
-	    (!__atomic_load_n(&flavor->membarrier_granted, __ATOMIC_RELAXED) ||
-	     !quiesce_membarrier()))
-		deadline = vigil_deadline(vigil);
+	if (!flavor->announces && !(flavor->membarrier_granted && quiesce_membarrier()))
+		left = length = sleep_length(vigil);
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	if (vigil->older) {
 		quiesce_delay();
-		vigil->in_vain = quiesce_wait_shared(futex, -1, deadline);
+		vigil->in_vain = quiesce_wait_shared(futex, -1, &left);
+		vigil->slept += length ? length - left : 0;
 		vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 	}
 	quiesce_delay();
 	__atomic_store_n(futex, 0, __ATOMIC_RELAXED);
 	vigil->in_vain = vigil->in_vain && vigil->older == older;
+}
+
+/* Once it is over it stays over: patience is none then, and learn sees it. */
+static bool may_spin(struct vigil *vigil)
+{
+	uint64_t now = quiesce_now();
+
+	if (!vigil->looks)
+		vigil->began = now;
+	if (SPIN_LOOK * vigil->looks >= vigil->patience || now - vigil->began >= vigil->patience)
+		vigil->patience = 0;
+	return vigil->patience;
 }
 
 /*
@@ -232,17 +259,17 @@ static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
  */
 static void keep_vigil(struct flavor *flavor, struct vigil *vigil)
 {
-	vigil->now = quiesce_now();
-	if (!vigil->began)
-		vigil->began = vigil->now;
-	if (flavor->spin && vigil->now - vigil->began < vigil->patience) {
+	if (may_spin(vigil)) {
 		spin(vigil);
 	} else if (flavor->readers_wake && !vigil->in_vain) {
 		sleep_until_woken(flavor, vigil);
 		return;
 	} else {
+		uint64_t length = sleep_length(vigil);
+
 		vigil->in_vain = false;
-		quiesce_sleep_until(vigil_deadline(vigil));
+		vigil->slept += length;
+		quiesce_sleep(length);
 	}
 	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
 }
@@ -255,11 +282,11 @@ static uint64_t patience(struct gp_state *grace)
 
 static void learn(struct gp_state *grace, const struct vigil *vigil)
 {
-	if (!vigil->began)
+	if (!vigil->looks)
 		return;
 	if (grace->short_spins) {
 		grace->short_spins--;
-	} else if (vigil->now - vigil->began >= vigil->patience) {
+	} else if (!vigil->patience) {
 		grace->caution = grace->caution < SPIN_CAUTION ? 2 * grace->caution + 1 : SPIN_CAUTION;
 		grace->short_spins = grace->caution;
 	} else {
@@ -370,7 +397,7 @@ static void await_turn(struct gp_state *grace, unsigned long ticket)
 	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	if ((sequence & 1) && !reached(sequence, ticket))
-		quiesce_wait(&grace->turn[which], seen, QUIESCE_FOREVER);
+		quiesce_wait(&grace->turn[which], seen, NULL);
 	quiesce_delay();
 	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
 }

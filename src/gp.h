@@ -44,6 +44,7 @@
 
 #include "defer.h"
 #include "polling.h"
+#include "process.h"
 #include "registry.h"
 #include "worker.h"
 
@@ -84,7 +85,7 @@ struct fork_state {
 	struct urcu_atfork *table_hooks;	/* under workers.lock */
 	unsigned int table_users;		/* under workers.lock */
 	/*
-	 * Whether the hooks are in pthread_atfork: ATFORK_NO, ATFORK_YES, or the id of the process
+	 * Whether the hooks are in pthread_atfork: ATFORK_NO, ATFORK_YES, or the number of the process
 	 * one of whose threads is at it. Set atomically; the futex of those who wait for that thread.
 	 */
 	int32_t atfork;
@@ -103,8 +104,8 @@ struct flavor {
 	const struct rcu_flavor_struct *api;	/* the exported functions, as a user would call them */
 	struct urcu_gp *gp;		/* the exported word; a program may hold the copy in use */
 	/*
-	 * The exported word that tells readers to rely on membarrier; NULL if they never do.
-	 * Written by init, and by the leader of a grace period when the kernel stops granting it.
+	 * The exported word that tells readers to rely on membarrier; NULL if they never do. Written
+	 * by init, once: a reader may be about to enter by the rule in force.
 	 */
 	int *has_membarrier;
 	bool readers_wake;		/* unlock wakes a leader that sleeps on gp.futex */
@@ -124,12 +125,20 @@ struct flavor {
 	void (*attend)(void);
 	/* In a fork's child, before the registry is reset: bp takes its slots back. May be NULL. */
 	void (*child)(void);
+	/* quiesce_exit of this flavor. */
+	void (*at_exit)(void);
 
-	bool membarrier_granted;	/* by the kernel; written by init */
-	bool spin;			/* there is another CPU for the reader; written by init */
+	bool ready;			/* init has begun; atomically */
+	bool membarrier_granted;	/* to readers that rely on it; written by init */
 	bool has_thread_end;		/* set by init, cleared at exit; atomically */
 	pthread_key_t thread_end;	/* of ended.c */
-	pid_t pid;			/* the process that readers and workers are of */
+	int32_t process;		/* that readers and workers are of (process.h); set atomically */
+	struct heir heir;
+	/*
+	 * In a child that was forked without the hooks, until it has a worker's thread of its own: what
+	 * is queued is its parent's. Written by take_over, and by who makes the thread.
+	 */
+	bool inherited;
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));
 	struct gp_state grace __attribute__((aligned(QUIESCE_APART)));
@@ -160,12 +169,15 @@ struct flavor {
 	.fork = { .lock = PTHREAD_MUTEX_INITIALIZER },			\
 	.defer = DEFER_STATE_INIT
 
-/* Constructor's part: find out about membarrier. May run again. */
+/* The constructor's part: find out about membarrier. Done once, however often it is called. */
 void quiesce_init(struct flavor *flavor);
 
 /* rcu_register_thread and rcu_unregister_thread for a reader that the caller owns. */
 void quiesce_register(struct flavor *flavor, struct reader *reader);
 void quiesce_unregister(struct flavor *flavor, struct reader *reader);
+
+/* Be told of forks. */
+void quiesce_watch_forks(struct flavor *flavor);
 
 /* Be told of threads that end registered: from init on; the calling thread; not after exit. */
 void quiesce_watch_ends(struct flavor *flavor);

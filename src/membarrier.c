@@ -40,27 +40,34 @@ bool quiesce_membarrier(void)
 	return done;
 }
 
-/* The kernel's mask of CPUs may be longer than ours; 0: it refuses. */
-static unsigned int visit_all_cpus(void)
+/*
+ * Of all CPUs that the kernel may ever have, counted by its own mask. EINVAL says that one is not
+ * there, or not in the cpuset of this process: no thread of ours runs on it. Any other refusal, or
+ * of a CPU that we come from, leaves one out where a reader may be running.
+ */
+static bool visit_all_cpus(void)
 {
 	unsigned long home[QUIESCE_CPU_WORDS], one[QUIESCE_CPU_WORDS];
-	unsigned int cpu, cpus = quiesce_cpu_count(), visited = 0;
+	long size = syscall(SYS_sched_getaffinity, 0, sizeof(home), home);
+	bool all = size > 0;
 
-	if (sched_getaffinity(0, sizeof(home), (cpu_set_t *)home) != 0)
-		return 0;
-	for (cpu = 0; cpu < cpus && cpu < QUIESCE_CPU_WORDS * CAA_BITS_PER_LONG; cpu++) {
+	for (size_t cpu = 0; all && cpu < 8 * (size_t)size; cpu++) {
 		memset(one, 0, sizeof(one));
 		CPU_SET_S(cpu, sizeof(one), (cpu_set_t *)one);
-		visited += sched_setaffinity(0, sizeof(one), (cpu_set_t *)one) == 0;
+		if (sched_setaffinity(0, sizeof(one), (cpu_set_t *)one) != 0)
+			all = errno == EINVAL &&
+			      !CPU_ISSET_S(cpu, (size_t)size, (cpu_set_t *)home);
 	}
-	sched_setaffinity(0, sizeof(home), (cpu_set_t *)home);
-	return visited;
+	if (size > 0)
+		sched_setaffinity(0, (size_t)size, (cpu_set_t *)home);
+	return all;
 }
 
 bool quiesce_try_order_all_threads(void)
 {
 	int saved_errno = errno;
-	bool done = quiesce_membarrier() || visit_all_cpus();
+	/* A CPU may have gone in the middle of the first. */
+	bool done = quiesce_membarrier() || visit_all_cpus() || visit_all_cpus();
 
 	errno = saved_errno;
 	return done;

@@ -5,8 +5,7 @@
 
 /*
  * Ask the kernel for MEMBARRIER_CMD_PRIVATE_EXPEDITED (membarrier(2)). Returns whether it grants
- * it; a kernel or a seccomp filter that refuses (ENOSYS, EPERM, EINVAL) is no error. Cheap to
- * repeat.
+ * it; a kernel or a seccomp filter that refuses (ENOSYS, EPERM, EINVAL) is no error.
  */
 bool quiesce_membarrier_init(void);
 
@@ -17,11 +16,11 @@ bool quiesce_membarrier_init(void);
 bool quiesce_membarrier(void);
 
 /*
- * The same by whatever means, for readers that count on it. If the kernel has taken membarrier away
- * (a sandbox entered late), the caller visits every CPU it may run on instead, slowly: each switch
- * to it is a full barrier there. There is no going back to fences in the readers, because one of
- * them may have been about to enter without for any length of time. Aborts with a message if the
- * kernel refuses this too: readers would go unprotected.
+ * The same by whatever means, for readers that were granted it and count on it. If the kernel has
+ * taken membarrier away since (a sandbox entered late), the caller visits every CPU of its cpuset
+ * instead, slowly: each switch to it is a full barrier there. There is no going back to fences in the
+ * readers, because one of them may have been about to enter without for any length of time. Aborts
+ * with a message if the kernel refuses this too, for a single CPU even: readers would go unprotected.
  */
 void quiesce_order_all_threads(void);
 

@@ -4,8 +4,13 @@
 
 #include <urcu/pointer.h>
 
+/*
+ * The caller, a binary built with liburcu's headers, loaded p plainly, and its compiler was told nothing of
+ * what depends on it. Acquire: that load comes before all that follows. On x86 it always does.
+ */
 void *rcu_dereference_sym(void *p)
 {
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return p;
 }
 

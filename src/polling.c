@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "call-rcu.h"
 #include "delay.h"
-#include "gp.h"
 
 /* Have the worker begin now, not when it has lingered; and in a fork's child, begin at all. */
-static void press(struct flavor *flavor)
+static int press(struct flavor *flavor)
 {
-	quiesce_worker_urge(&flavor->workers.standard, &flavor->workers.workers[0]);
+	return quiesce_worker_urge(&flavor->workers.standard.own);
 }
 
 /* A ticket is even: with its lowest bit set it is never 0. */
@@ -30,13 +30,16 @@ struct urcu_gp_poll_state quiesce_start_poll(struct flavor *flavor)
 	return state;
 }
 
+/* Where there is no thread, and none can be had, who asks leads it himself, if he may wait. */
 bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state)
 {
 	if (quiesce_gp_over(&flavor->grace, state.grace_period_id))
 		return true;
-	if (!(quiesce_worker_state(&flavor->workers.workers[0]) & WORKER_THREAD))
-		press(flavor);
-	return false;
+	if ((quiesce_worker_state(&flavor->workers.standard.own) & WORKER_THREAD) ||
+	    press(flavor) == 0 || quiesce_in_section(flavor) || quiesce_between_hooks(flavor))
+		return false;
+	quiesce_synchronize(flavor);
+	return true;
 }
 
 bool quiesce_poll_pending(struct flavor *flavor)

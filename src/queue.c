@@ -1,38 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* Queues of callbacks, as producers and those who walk them see them. */
-#include <sched.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include <urcu/compiler.h>
 
-#include "cpu.h"
+#include "call-rcu.h"
 #include "delay.h"
-#include "gp.h"
+#include "wait.h"
 
-struct worker *quiesce_queue_server(const struct call_rcu_data *queue, const struct shard *shard)
+/* At most so many calls, each time twice as many, come before another try to make a thread. */
+#define PATIENCE_MAX 255
+
+void quiesce_queue_wake_barriers(struct call_rcu_data *queue)
 {
-	return &__atomic_load_n(&queue->workers, __ATOMIC_ACQUIRE)
-		[__atomic_load_n(&shard->server, __ATOMIC_SEQ_CST)];
+	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
+		quiesce_wake(&queue->progress, INT_MAX);
 }
 
-bool quiesce_queue_empty(const struct call_rcu_data *queue)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (quiesce_shard_has_work(&queue->shards[i]))
-			return false;
-	return true;
-}
+/* ---- Who walks them ---- */
 
 struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)
 {
-	struct call_rcu_data **link = &queue->flavor->workers.list;
-
 	queue->drained = true;
 	if (queue->pins)
 		return NULL;
-	while (*link != queue)
-		link = &(*link)->next;
-	*link = queue->next;
+	cds_list_del(&queue->node);
 	return queue;
 }
 
@@ -65,19 +60,20 @@ unsigned int quiesce_queue_own_pins(const struct call_rcu_data *queue)
 
 /*
  * By rising id, the standard queue first: a queue that is made or freed meanwhile neither stops the
- * walk nor is met twice.
+ * walk nor is met twice. The one we come from is pinned, and so still in its place.
  */
 struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before)
 {
 	struct worker_state *all = &flavor->workers;
-	struct call_rcu_data *queue;
+	struct call_rcu_data *queue = NULL;
+	struct cds_list_head *node;
 
 	if (!before)
 		return &all->standard;
 	pthread_mutex_lock(&all->lock);
-	for (queue = all->list; queue && queue->id <= before->id; queue = queue->next)
-		continue;
-	if (queue) {
+	node = before == &all->standard ? all->list.next : before->node.next;
+	if (node != &all->list) {
+		queue = cds_list_entry(node, struct call_rcu_data, node);
 		queue->pins++;
 		note_pin(NULL, queue);
 	}
@@ -102,116 +98,88 @@ void quiesce_queue_unpin(struct call_rcu_data *queue)
 	free(retired);
 }
 
-/* ---- In a fork's child ---- */
-
-static bool chain_has(const struct cds_wfcq_node *chain, const struct cds_wfcq_node *node)
-{
-	while (chain && chain != node)
-		chain = chain->next;
-	return chain;
-}
-
-static bool queue_has(const struct call_rcu_data *queue, const struct cds_wfcq_node *node)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (chain_has(queue->shards[i].newest, node) ||
-		    chain_has(queue->shards[i].taken, node) ||
-		    chain_has(queue->shards[i].batch, node))
-			return true;
-	return false;
-}
-
-bool quiesce_is_queued(const struct flavor *flavor, const struct rcu_head *head)
-{
-	const struct call_rcu_data *queue;
-
-	if (queue_has(&flavor->workers.standard, &head->next))
-		return true;
-	for (queue = flavor->workers.list; queue; queue = queue->next)
-		if (queue_has(queue, &head->next))
-			return true;
-	return false;
-}
-
 /* ---- The producer's side ---- */
-
-/* Threads take shards in turn; a thread keeps its number in every queue. */
-static unsigned int thread_number(void)
-{
-	static unsigned int last;	/* raised atomically by each new thread */
-	static QUIESCE_TLS unsigned int number;
-
-	if (caa_unlikely(!number))
-		number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) | ~(~0U >> 1);
-	return number;
-}
 
 /*
  * By compare and exchange rather than a queue's exchange and link: the chain has no moment at which
  * it is torn, which a fork would make last for ever (doc/design/workers.md). It is retried only if
- * another thread of the same shard, or the server, came in between.
+ * another producer, or the server, came in between.
  */
-static struct shard *push(struct call_rcu_data *queue, struct cds_wfcq_node *node)
-{
-	struct shard *shard = &queue->shards[thread_number() & (queue->shard_count - 1)];
-
-	node->next = __atomic_load_n(&shard->newest, __ATOMIC_RELAXED);
-	quiesce_delay();
-	while (!__atomic_compare_exchange_n(&shard->newest, &node->next, node, true,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		continue;
-	return shard;
-}
-
 void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head)
 {
-	push(queue, &head->next);
+	struct cds_wfcq_node *node = &head->next;
+
+	node->next = __atomic_load_n(&queue->newest, __ATOMIC_RELAXED);
+	quiesce_delay();
+	while (!__atomic_compare_exchange_n(&queue->newest, &node->next, node, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
 }
 
-/*
- * A worker that has as many threads beside it gets as small a part of the processors, and the backlog
- * would grow without end: so each of those who make it grow gives up its turn now and then.
- */
-static void note_backlog(struct shard *shard, unsigned long count)
+void quiesce_queue_start(struct call_rcu_data *queue)
 {
-	__atomic_store_n(&shard->cpu, quiesce_cpu_current(), __ATOMIC_RELAXED);
-	if (count >= QUIESCE_FLOOD && !quiesce_worker_current())
-		sched_yield();
+	unsigned int forgo = __atomic_load_n(&queue->forgo, __ATOMIC_RELAXED);
+	unsigned int patience = __atomic_load_n(&queue->patience, __ATOMIC_RELAXED);
+
+	if (forgo) {
+		__atomic_store_n(&queue->forgo, forgo - 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (quiesce_worker_start(quiesce_queue_server(queue)) == 0)
+		patience = 0;
+	else
+		patience = patience < PATIENCE_MAX ? 2 * patience + 1 : PATIENCE_MAX;
+	__atomic_store_n(&queue->patience, patience, __ATOMIC_RELAXED);
+	__atomic_store_n(&queue->forgo, patience, __ATOMIC_RELAXED);
+}
+
+/* Whether a worker in this state has to be woken for count callbacks. One that is RT looks for itself. */
+static bool wants_call(const struct call_rcu_data *queue, int32_t state, unsigned long count)
+{
+	if (queue->flags & URCU_CALL_RCU_RT)
+		return false;
+	return (state & WORKER_IDLE) || ((state & WORKER_LINGER) && count >= QUIESCE_BACKLOG);
 }
 
 /* The worker is not simply at work: see whether it needs anything to run what was pushed. */
 static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
 		unsigned long count)
 {
+	int saved_errno = errno;
+
 	quiesce_delay();
+	if (state & WORKER_FRESH) {
+		__atomic_fetch_and(&worker->state, ~WORKER_FRESH, __ATOMIC_RELAXED);
+		quiesce_await_exit(queue->flavor);
+	}
 	if (!(state & WORKER_THREAD))
-		quiesce_worker_start(queue, worker);
-	else if (state & WORKER_IDLE)
-		quiesce_worker_ask(worker, 0);
-	else if ((state & WORKER_LINGER) && count >= QUIESCE_BACKLOG)
-		quiesce_worker_ask(worker, WORKER_URGENT);
+		quiesce_queue_start(queue);
+	else if (wants_call(queue, state, count)) {
+		if (quiesce_claim_process(queue->flavor))
+			quiesce_worker_ask(worker, count < QUIESCE_BACKLOG ? 0 : WORKER_URGENT);
+		else
+			quiesce_queue_start(queue);
+	}
+	errno = saved_errno;
 }
 
 /*
  * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
- * pairs with [H1] in hand_back and with the look for work in doze: either we see the worker asleep,
- * or it sees our callback.
+ * pairs with [H1] in src/worker.c: either we see the worker asleep, or it sees our callback.
  */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 {
-	struct shard *shard = push(queue, &head->next);
-	unsigned long count;
+	const int32_t care = WORKER_THREAD | WORKER_IDLE | WORKER_LINGER | WORKER_FRESH;
 	struct worker *worker;
+	unsigned long count;
 	int32_t state;
 
-	count = __atomic_load_n(&shard->count, __ATOMIC_RELAXED) + 1;
-	__atomic_store_n(&shard->count, count, __ATOMIC_RELAXED);
-	if (caa_unlikely(count % QUIESCE_BACKLOG == 0))
-		note_backlog(shard, count);
+	quiesce_push(queue, head);
+	count = __atomic_load_n(&queue->count, __ATOMIC_RELAXED) + 1;
+	__atomic_store_n(&queue->count, count, __ATOMIC_RELAXED);
 	quiesce_delay();
-	worker = quiesce_queue_server(queue, shard);
-	quiesce_delay();
+	worker = quiesce_queue_server(queue);
 	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
-	if (caa_unlikely((state & (WORKER_THREAD | WORKER_IDLE | WORKER_LINGER)) != WORKER_THREAD))
+	if (caa_unlikely((state & care) != WORKER_THREAD))
 		nudge(queue, worker, state, count);
 }

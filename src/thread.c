@@ -3,15 +3,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <urcu/flavor.h>
 
-#include "cpu.h"
+#include "call-rcu.h"
 #include "delay.h"
-#include "gp.h"
+#include "process.h"
 #include "report.h"
 #include "wait.h"
 
@@ -22,36 +20,55 @@ struct worker *quiesce_worker_current(void)
 	return current;
 }
 
-bool quiesce_in_callback(const struct flavor *flavor)
+static struct flavor *flavor_of(const struct worker *worker)
 {
-	return current && current->queue->flavor == flavor;
+	return quiesce_worker_home(worker)->flavor;
 }
 
-static void name_thread(const struct worker *worker)
+/* The one whose calls are no callbacks: what they queue goes where any thread's does. */
+static bool is_deferred(const struct worker *worker)
 {
-	char name[16];
+	return worker == &flavor_of(worker)->workers.deferred.own;
+}
 
-	snprintf(name, sizeof(name), "urcu-%s/%lu", worker->queue->flavor->name, worker->queue->id);
-	pthread_setname_np(pthread_self(), name);
+bool quiesce_in_callback(const struct flavor *flavor)
+{
+	return current && flavor_of(current) == flavor && !is_deferred(current);
 }
 
 static void *serve(void *arg);
 
+/*
+ * Asynchronous signals are the program's own threads' business. Those that an instruction of a
+ * callback raises stay as they were: blocked, they would kill the process whatever its handlers.
+ */
+static void block_signals(sigset_t *before)
+{
+	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
+	sigset_t blocked;
+
+	sigfillset(&blocked);
+	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
+		sigdelset(&blocked, synchronous[i]);
+	pthread_sigmask(SIG_BLOCK, &blocked, before);
+}
+
 static int make_thread(struct worker *worker)
 {
-	sigset_t all, before;
+	sigset_t before;
 	int error;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	quiesce_process_watch();
+	block_signals(&before);
 	error = pthread_create(&worker->thread, NULL, serve, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
 }
 
-int quiesce_worker_make(struct worker *worker)
+/* By whoever set WORKER_STARTING, which goes if there is a thread. */
+static int make(struct worker *worker)
 {
-	struct worker_state *all = &worker->queue->flavor->workers;
+	struct worker_state *all = &flavor_of(worker)->workers;
 	int error = __atomic_load_n(&all->closing, __ATOMIC_RELAXED) ? ECANCELED : make_thread(worker);
 
 	quiesce_delay();
@@ -61,13 +78,13 @@ int quiesce_worker_make(struct worker *worker)
 	} else if (error != ECANCELED &&
 		   !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED)) {
 		quiesce_report("cannot make a thread for call_rcu (%s): callbacks stay queued and "
-			       "the next call tries again", strerror(error));
+			       "later calls try again", strerror(error));
 	}
 	return error;
 }
 
 /* Without WORKER_STARTING the worker may be freed. */
-void quiesce_worker_renounce(struct worker *worker)
+static void renounce(struct worker *worker)
 {
 	__atomic_fetch_and(&worker->state, ~(WORKER_STARTING | WORKER_THREAD), __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
@@ -80,29 +97,49 @@ void quiesce_worker_renounce(struct worker *worker)
 static void give_up(void *arg)
 {
 	struct worker *worker = arg;
-	struct flavor *flavor = worker->queue->flavor;
+	struct flavor *flavor = flavor_of(worker);
+	bool deferred = is_deferred(worker);
 
-	quiesce_report("urcu_%s_call_rcu: a callback called pthread_exit", flavor->name);
+	quiesce_report("urcu_%s_%s: a %s called pthread_exit", flavor->name,
+		       deferred ? "defer_rcu" : "call_rcu", deferred ? "deferred call" : "callback");
 	quiesce_worker_abandon(worker);
 	flavor->api->unregister_thread();
 	current = NULL;
 	pthread_detach(pthread_self());
-	if (quiesce_worker_make(worker) != 0)
-		quiesce_worker_renounce(worker);
+	if (make(worker) != 0)
+		renounce(worker);
+}
+
+/*
+ * LEFT comes as THREAD goes: nobody makes another thread without seeing to this one, nor frees the
+ * queue without joining it. Barriers may have counted on it.
+ */
+static void leave(struct worker *worker)
+{
+	struct call_rcu_data *home = quiesce_worker_home(worker);
+	int32_t state = quiesce_worker_state(worker);
+	bool work = quiesce_queue_has_work(home);
+
+	while (!__atomic_compare_exchange_n(&worker->state, &state,
+					    (state & ~(WORKER_THREAD | WORKER_STOP)) | WORKER_LEFT,
+					    true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	quiesce_wake(&worker->state, INT_MAX);
+	quiesce_queue_wake_barriers(home);
+	/* rcu_exit asked us to leave, and may be over. */
+	if (work || __atomic_load_n(&home->newest, __ATOMIC_SEQ_CST))
+		quiesce_worker_start(worker);
 }
 
 /* A cancel that comes in a callback, or came before, must not end the thread. */
 static void *serve(void *arg)
 {
 	struct worker *worker = arg;
-	struct flavor *flavor = worker->queue->flavor;
+	struct flavor *flavor = flavor_of(worker);
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	name_thread(worker);
-	if (worker->queue->cpu >= 0)
-		quiesce_cpu_bind(worker->queue->cpu);
 	current = worker;
-	flavor->thread()->worker = worker->queue;
+	flavor->thread()->worker = is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 	flavor->api->register_thread();
 	quiesce_suspend(flavor);
 	pthread_cleanup_push(give_up, worker);
@@ -110,110 +147,78 @@ static void *serve(void *arg)
 	pthread_cleanup_pop(0);
 	flavor->api->unregister_thread();
 	quiesce_delay();
-	/* LEFT comes as THREAD goes: nobody makes another thread without joining this one. */
-	__atomic_fetch_xor(&worker->state, WORKER_THREAD | WORKER_LEFT, __ATOMIC_SEQ_CST);
-	quiesce_wake(&worker->state, INT_MAX);
+	leave(worker);
 	return NULL;
 }
 
-/* The queue whose worker it is: not the one it serves at the moment, if it fosters that. */
-static struct call_rcu_data *home_of(struct call_rcu_data *queue, const struct worker *worker)
-{
-	struct worker_state *all = &queue->flavor->workers;
-
-	return worker >= all->workers && worker < all->workers + SHARDS_MAX ? &all->standard : queue;
-}
-
-/* pthread_join is a cancellation point, and the caller is in the middle of something. */
-static void join(const struct worker *worker)
-{
-	int cancel;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_join(worker->thread, NULL);
-	pthread_setcancelstate(cancel, NULL);
-}
-
-/* Become the one who makes the thread, or stands in for it; false: there is one, or must be none. */
-static bool claim_thread(struct worker *worker, int32_t bits)
+/*
+ * Become the one who makes the thread, or stands in for it; false: there is one, or must be none. One
+ * that has left, though nobody waited for it (an exit whose limit passed), ends by itself.
+ */
+static bool claim(struct worker *worker, int32_t bits)
 {
 	int32_t state = quiesce_worker_state(worker);
 
 	do {
-		if (state & (WORKER_THREAD | WORKER_STARTING | WORKER_STOP))
+		if (state & (WORKER_THREAD | WORKER_STARTING | WORKER_GONE))
 			return false;
 	} while (!__atomic_compare_exchange_n(&worker->state, &state,
-					      (state & ~WORKER_LEFT) | WORKER_THREAD | bits, false,
-					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+					      (state & ~(WORKER_LEFT | WORKER_STOP)) | WORKER_THREAD | bits,
+					      false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	if (state & WORKER_LEFT)
-		join(worker);
+		pthread_detach(worker->thread);
 	return true;
 }
 
-bool quiesce_worker_claim(struct call_rcu_data *queue, struct worker *worker)
+int quiesce_worker_start(struct worker *worker)
 {
-	if (!claim_thread(worker, WORKER_STARTING))
-		return false;
-	quiesce_delay();
-	worker->queue = home_of(queue, worker);
-	__atomic_store_n(&queue->flavor->pid, getpid(), __ATOMIC_RELAXED);
-	return true;
-}
+	int saved_errno = errno, error;
 
-int quiesce_worker_start(struct call_rcu_data *queue, struct worker *worker)
-{
-	int error;
-
-	if (__atomic_load_n(&queue->flavor->workers.closing, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&flavor_of(worker)->workers.closing, __ATOMIC_RELAXED))
 		return ECANCELED;
-	if (!quiesce_worker_claim(queue, worker))
+	quiesce_claim_process(flavor_of(worker));
+	if (!claim(worker, WORKER_STARTING))
 		return 0;
-	error = quiesce_worker_make(worker);
+	quiesce_delay();
+	__atomic_store_n(&flavor_of(worker)->inherited, false, __ATOMIC_RELAXED);
+	error = make(worker);
 	if (error)
-		quiesce_worker_renounce(worker);
+		renounce(worker);
+	errno = saved_errno;
 	return error;
 }
 
-int quiesce_worker_urge(struct call_rcu_data *queue, struct worker *worker)
+int quiesce_worker_urge(struct worker *worker)
 {
 	quiesce_worker_ask(worker, WORKER_URGENT);
-	return quiesce_worker_state(worker) & WORKER_THREAD ? 0 : quiesce_worker_start(queue, worker);
-}
-
-/* For anybody, where quiesce_queue_empty is for the server. */
-static bool was_pushed_to(const struct call_rcu_data *queue)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (__atomic_load_n(&queue->shards[i].newest, __ATOMIC_SEQ_CST))
-			return true;
-	return false;
+	return quiesce_worker_state(worker) & WORKER_THREAD ? 0 : quiesce_worker_start(worker);
 }
 
 void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 {
-	const struct rcu_flavor_struct *api = queue->flavor->api;
-	struct thread_state *thread = queue->flavor->thread(), own = *thread;
+	struct flavor *flavor = queue->flavor;
+	struct thread_state *thread = flavor->thread(), own = *thread;
 	struct worker *before = current;
-	bool stranger = !queue->flavor->self();
+	bool stranger = !flavor->self();
 	int cancel;
 
-	if (!claim_thread(worker, WORKER_GUEST))
+	if (!claim(worker, WORKER_GUEST))
 		return;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	worker->queue = home_of(queue, worker);
 	current = worker;
-	thread->worker = worker->queue;
+	thread->worker = is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 	if (stranger) {
-		api->register_thread();
-		quiesce_suspend(queue->flavor);
+		flavor->api->register_thread();
+		quiesce_suspend(flavor);
 	}
 	quiesce_worker_run_once(worker);
 	quiesce_delay();
 	if (stranger)
-		api->unregister_thread();
+		flavor->api->unregister_thread();
 	current = before;
 	thread->worker = own.worker;
-	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST), __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP),
+			   __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
 	pthread_setcancelstate(cancel, NULL);
 	quiesce_delay();
@@ -221,24 +226,70 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	 * Who queued something meanwhile took us for its thread. What was taken is none of our concern:
 	 * it is the next server's, or that of the one who stopped us.
 	 */
-	if (was_pushed_to(queue))
-		quiesce_worker_start(queue, worker);
+	if (__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST))
+		quiesce_worker_start(worker);
 }
 
-bool quiesce_worker_stop(struct worker *worker, uint64_t deadline)
-{
-	int32_t state = __atomic_or_fetch(&worker->state, WORKER_STOP, __ATOMIC_SEQ_CST);
+/* ---- Stopping ---- */
 
-	quiesce_wake(&worker->state, INT_MAX);
-	while (state & (WORKER_THREAD | WORKER_STARTING)) {
+void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits)
+{
+	if (__atomic_fetch_or(&worker->state, WORKER_STOP | more_bits, __ATOMIC_SEQ_CST) & WORKER_THREAD)
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/* Wait until none of bits is set any more. */
+static bool await_none(struct worker *worker, int32_t bits, uint64_t *left)
+{
+	int32_t state;
+
+	while ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) & bits) {
 		quiesce_delay();
-		if (!quiesce_wait(&worker->state, state, deadline))
+		if (!quiesce_wait(&worker->state, state, left))
 			return false;
-		state = quiesce_worker_state(worker);
 	}
-	if (__atomic_fetch_and(&worker->state, ~WORKER_LEFT, __ATOMIC_SEQ_CST) & WORKER_LEFT)
-		join(worker);
 	return true;
+}
+
+bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left)
+{
+	return await_none(worker, WORKER_BUSY, left);
+}
+
+/*
+ * pthread_join is a cancellation point, and the caller is in the middle of something. With a limit
+ * the thread is looked at again and again: the C library's own limits are of a clock that may be
+ * faked, and what the thread may still do, destructors of thread-specific data, tells nobody.
+ */
+#define JOIN_PAUSE_MAX	QUIESCE_NS_PER_MS
+
+static bool join(pthread_t thread, uint64_t *left)
+{
+	uint64_t pause = 10 * QUIESCE_NS_PER_US;
+	bool joined = true;
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	if (!left)
+		pthread_join(thread, NULL);
+	else
+		while (!(joined = pthread_tryjoin_np(thread, NULL) == 0) && *left) {
+			quiesce_spend(left, pause);
+			pause = pause < JOIN_PAUSE_MAX ? 2 * pause : pause;
+		}
+	pthread_setcancelstate(cancel, NULL);
+	return joined;
+}
+
+bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left)
+{
+	if (!await_none(worker, WORKER_THREAD | WORKER_STARTING, left))
+		return false;
+	if (!(__atomic_fetch_and(&worker->state, ~WORKER_LEFT, __ATOMIC_SEQ_CST) & WORKER_LEFT) ||
+	    join(worker->thread, left))
+		return true;
+	__atomic_fetch_or(&worker->state, WORKER_LEFT, __ATOMIC_SEQ_CST);
+	return false;
 }
 
 /* ---- The forking thread's side ---- */
@@ -267,14 +318,13 @@ void quiesce_worker_set_aside(struct worker *worker)
 /* Longer than any callback takes, unless it waits for something that the forking thread holds. */
 #define PAUSE_PATIENCE	(10 * QUIESCE_NS_PER_S)
 
-static uint64_t report_stuck_callback(const struct worker *worker)
+static void report_stuck_callback(const struct worker *worker)
 {
-	const struct call_rcu_data *queue = worker->queue;
+	const struct call_rcu_data *queue = quiesce_worker_home(worker);
 
-	quiesce_report("urcu_%s_call_rcu_before_fork: a callback in urcu-%s/%lu has not returned for "
+	quiesce_report("urcu_%s_call_rcu_before_fork: a callback of worker %lu has not returned for "
 		       "10 s: does it wait for a lock that the forking thread holds?",
-		       queue->flavor->name, queue->flavor->name, queue->id);
-	return QUIESCE_FOREVER;
+		       queue->flavor->name, queue->id);
 }
 
 /*
@@ -283,7 +333,7 @@ static uint64_t report_stuck_callback(const struct worker *worker)
  */
 void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
 {
-	uint64_t deadline = quiesce_now() + PAUSE_PATIENCE;
+	uint64_t patience = PAUSE_PATIENCE, *left = &patience;
 	int32_t state;
 
 	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
@@ -291,8 +341,10 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 		quiesce_delay();
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
-		else if (!quiesce_wait(&worker->state, state, deadline))
-			deadline = report_stuck_callback(worker);
+		else if (!quiesce_wait(&worker->state, state, left)) {
+			report_stuck_callback(worker);
+			left = NULL;
+		}
 	}
 }
 
@@ -335,7 +387,7 @@ void quiesce_worker_end_wait(void)
 	while (state & WORKER_WAITING) {
 		quiesce_delay();
 		if ((state & WORKER_ASIDE) && (state & WORKER_PAUSE))
-			quiesce_wait(&current->state, state, QUIESCE_FOREVER);
+			quiesce_wait(&current->state, state, NULL);
 		else if (__atomic_compare_exchange_n(&current->state, &state,
 				(state & ~(WORKER_WAITING | WORKER_ASIDE)) | WORKER_BUSY, false,
 				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))

@@ -11,11 +11,21 @@
 #include "report.h"
 #include "wait.h"
 
-/* A 32-bit system whose time_t has 64 bits has a call of its own for it. */
-#ifdef __NR_futex_time64
-#define FUTEX_CALL (sizeof(time_t) > sizeof(long) ? __NR_futex_time64 : __NR_futex)
+/* What a wait that was woken takes at least, so that a clock that stands still ends it in the end. */
+#define WAIT_MIN QUIESCE_NS_PER_US
+
+/*
+ * The time that __NR_futex takes. Where there is a second call for a time_t of 64 bits this one's has
+ * two longs (futex(2)), which are enough for a relative time; and it is there on old kernels too.
+ */
+#if defined(__NR_futex_time64) && __NR_futex != __NR_futex_time64
+struct futex_time {
+	long tv_sec, tv_nsec;
+};
+#define FUTEX_CALL_64 __NR_futex_time64
 #else
-#define FUTEX_CALL __NR_futex
+#define futex_time timespec
+#define FUTEX_CALL_64 __NR_futex
 #endif
 
 uint64_t quiesce_now(void)
@@ -36,31 +46,64 @@ static void report_refusal(void)
 }
 
 /*
- * FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time (futex(2)), so that a signal in the
- * middle of a wait does not push its deadline away.
+ * A kernel for 32-bit programs may have either call alone: where there is not the one we make the
+ * other (ns: 0, no time). Who wakes makes the same two tries, so no wake-up is lost.
  */
-static bool futex_wait(int32_t *word, int32_t value, uint64_t deadline, int scope)
+static long call(int32_t *word, int operation, int32_t value, uint64_t ns)
 {
-	struct timespec until, *timeout = NULL;
+	struct futex_time time = { .tv_sec = (long)(ns / QUIESCE_NS_PER_S),
+				   .tv_nsec = (long)(ns % QUIESCE_NS_PER_S) };
+	struct timespec time64 = { .tv_sec = (time_t)(ns / QUIESCE_NS_PER_S),
+				   .tv_nsec = (long)(ns % QUIESCE_NS_PER_S) };
+	long done = syscall(__NR_futex, word, operation, value, ns ? &time : NULL, NULL, 0);
+
+	if (done < 0 && errno == ENOSYS && FUTEX_CALL_64 != __NR_futex &&
+	    sizeof(time64.tv_sec) == sizeof(int64_t))
+		done = syscall(FUTEX_CALL_64, word, operation, value, ns ? &time64 : NULL, NULL, 0);
+	return done;
+}
+
+/* What a wait that did not end by time has used of the time given, as far as the clock is believed. */
+static uint64_t used(uint64_t began, uint64_t given)
+{
+	uint64_t time = quiesce_now() - began;
+
+	if (time < WAIT_MIN)
+		time = WAIT_MIN;
+	return time < given ? time : given;
+}
+
+/*
+ * FUTEX_WAIT takes a relative time, which needs no clock of ours (futex(2)). Returns false if all of
+ * it (0: no limit) passed.
+ */
+static bool futex_wait(int32_t *word, int32_t value, uint64_t ns, int scope)
+{
 	int saved_errno = errno;
 	bool in_time = true;
 
-	if (deadline != QUIESCE_FOREVER) {
-		until.tv_sec = (time_t)(deadline / QUIESCE_NS_PER_S);
-		until.tv_nsec = (long)(deadline % QUIESCE_NS_PER_S);
-		timeout = &until;
-	}
-	if (syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET | scope, value, timeout, NULL,
-		    FUTEX_BITSET_MATCH_ANY) < 0) {
+	if (call(word, FUTEX_WAIT | scope, value, ns) < 0) {
 		in_time = errno != ETIMEDOUT;
 		/* Refused: the caller looks again and again, and others have to get on meanwhile. */
-		if (in_time && errno != EAGAIN && errno != EINTR) {
+		if (in_time && errno != EAGAIN && errno != EINTR)
 			sched_yield();
-			in_time = quiesce_now() < deadline;
-		}
 	}
 	errno = saved_errno;
 	return in_time;
+}
+
+static bool limited_wait(int32_t *word, int32_t value, uint64_t *left, int scope)
+{
+	uint64_t given, began;
+
+	if (!left || *left == QUIESCE_FOREVER)
+		return futex_wait(word, value, 0, scope);
+	if (!*left)
+		return false;
+	given = *left < QUIESCE_WAIT_MAX ? *left : QUIESCE_WAIT_MAX;
+	began = quiesce_now();
+	*left -= futex_wait(word, value, given, scope) ? used(began, given) : given;
+	return *left;
 }
 
 /* Whether a call that failed may succeed if it is made again. */
@@ -77,7 +120,7 @@ static void futex_wake(int32_t *word, int count, int scope)
 {
 	int saved_errno = errno;
 
-	while (syscall(FUTEX_CALL, word, FUTEX_WAKE | scope, count, NULL, NULL, 0) < 0) {
+	while (call(word, FUTEX_WAKE | scope, count, 0) < 0) {
 		if (!passes(errno)) {
 			report_refusal();
 			break;
@@ -87,9 +130,9 @@ static void futex_wake(int32_t *word, int count, int scope)
 	errno = saved_errno;
 }
 
-bool quiesce_wait(int32_t *word, int32_t value, uint64_t deadline)
+bool quiesce_wait(int32_t *word, int32_t value, uint64_t *left)
 {
-	return futex_wait(word, value, deadline, FUTEX_PRIVATE_FLAG);
+	return limited_wait(word, value, left, FUTEX_PRIVATE_FLAG);
 }
 
 void quiesce_wake(int32_t *word, int count)
@@ -97,9 +140,9 @@ void quiesce_wake(int32_t *word, int count)
 	futex_wake(word, count, FUTEX_PRIVATE_FLAG);
 }
 
-bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t deadline)
+bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t *left)
 {
-	return futex_wait(word, value, deadline, 0);
+	return limited_wait(word, value, left, 0);
 }
 
 void quiesce_wake_shared(int32_t *word, int count)
@@ -107,11 +150,10 @@ void quiesce_wake_shared(int32_t *word, int count)
 	futex_wake(word, count, 0);
 }
 
-void quiesce_sleep_until(uint64_t deadline)
+void quiesce_sleep(uint64_t ns)
 {
 	int32_t nobody_wakes_this = 0;
 
-	while (quiesce_wait(&nobody_wakes_this, 0, deadline))
-		if (quiesce_now() >= deadline)
-			break;
+	while (quiesce_wait(&nobody_wakes_this, 0, &ns))
+		continue;
 }

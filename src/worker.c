@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
@@ -14,24 +12,12 @@
 
 /* At most this long from the end of a round to the start of the next, to gather callbacks. */
 #define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
-/* A helper leaves after so long without work. */
-#define HELPER_TIME	(50 * QUIESCE_NS_PER_MS)
-/* Links turned around between two looks for a pause. */
+/* How often a worker that no producer wakes (URCU_CALL_RCU_RT) looks for work. */
+#define RT_PERIOD	(10 * QUIESCE_NS_PER_MS)
+/* Links turned around between two looks for a pause; callbacks run between two looks for more. */
 #define TURN_STRIDE	256
-
-void quiesce_workers_init(struct flavor *flavor)
-{
-	struct call_rcu_data *standard = &flavor->workers.standard;
-	unsigned int shards = 1, cpus = quiesce_cpu_count();
-
-	if (standard->shard_count > 1)
-		return;
-	while (shards < SHARDS_MAX && shards < 2 * cpus)
-		shards *= 2;
-	standard->shard_count = shards;
-	standard->worker_count = shards < cpus ? shards : cpus;
-}
-
+/* Rounds between two looks of a bound worker at the CPU that it runs on. */
+#define BIND_STRIDE	256
 
 /*
  * The bits that say it sleeps go as the others come: the word changes, so that a worker on its way
@@ -49,11 +35,37 @@ void quiesce_worker_ask(struct worker *worker, int32_t bits)
 		quiesce_wake(&worker->state, INT_MAX);
 }
 
-/* ---- The worker's side: busy or not ---- */
+/* ---- Busy or not ---- */
+
+static struct flavor *flavor_of(const struct worker *worker)
+{
+	return quiesce_worker_home(worker)->flavor;
+}
 
 /*
- * Become busy, when no fork is under way; false: stop instead. Acquire: what the forking thread or
- * the last server did to the shards comes before what we do.
+ * Whether it has to leave. At exit all have to but those who stand in: their callers wait for what
+ * they run.
+ */
+static bool must_leave(const struct worker *worker, int32_t state)
+{
+	return (state & WORKER_STOP) ||
+	       (!(state & WORKER_GUEST) &&
+		__atomic_load_n(&flavor_of(worker)->workers.closing, __ATOMIC_SEQ_CST));
+}
+
+/* Release: whoever finds us not busy finds the queues whole. */
+static void become_free(struct worker *worker)
+{
+	quiesce_delay();
+	if (__atomic_fetch_and(&worker->state, ~WORKER_BUSY, __ATOMIC_RELEASE) &
+	    (WORKER_PAUSE | WORKER_STOP))
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/*
+ * Become busy, when no fork is under way; false: leave instead. Acquire: what the forking thread or
+ * the last server did to the queues comes before what we do. [X1] BUSY is set before the look at
+ * closing; pairs with [X2] in src/exit.c: either we see that the process ends, or the exit sees us.
  */
 static bool become_busy(struct worker *worker)
 {
@@ -61,34 +73,30 @@ static bool become_busy(struct worker *worker)
 		int32_t state = quiesce_worker_state(worker);
 
 		quiesce_delay();
-		if (state & WORKER_STOP)
+		if (must_leave(worker, state))
 			return false;
-		if (state & WORKER_PAUSE)
-			quiesce_wait(&worker->state, state, QUIESCE_FOREVER);
-		else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
-						     false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return true;
+		if (state & WORKER_PAUSE) {
+			quiesce_wait(&worker->state, state, NULL);
+		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
+						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			if (!must_leave(worker, state))
+				return true;
+			become_free(worker);
+			return false;
+		}
 	}
-}
-
-/* Release: whoever finds us not busy finds the shards whole. */
-static void become_free(struct worker *worker)
-{
-	quiesce_delay();
-	if (__atomic_fetch_and(&worker->state, ~WORKER_BUSY, __ATOMIC_RELEASE) & WORKER_PAUSE)
-		quiesce_wake(&worker->state, INT_MAX);
 }
 
 /*
  * Between two steps of a batch: let a fork pass, and grace periods that wait for us (qsbr). False:
- * stop instead.
+ * leave instead.
  */
 static bool take_breath(struct worker *worker)
 {
-	const struct flavor *flavor = worker->queue->flavor;
+	const struct flavor *flavor = flavor_of(worker);
 	bool suspended, busy;
 
-	if (flavor->announces)
+	if (flavor->announces && flavor->api->read_ongoing())
 		flavor->api->read_quiescent_state();
 	if (caa_likely(!(__atomic_load_n(&worker->state, __ATOMIC_RELAXED) &
 			 (WORKER_PAUSE | WORKER_STOP))))
@@ -100,174 +108,25 @@ static bool take_breath(struct worker *worker)
 	return busy;
 }
 
-/* ---- The worker's side: a round ---- */
+/* ---- Whom it serves: its own queue, and stopped ones that it has to finish ---- */
 
-/* Whether one of queue's shards that worker serves has work. */
-static bool queue_has_work(const struct worker *worker, const struct call_rcu_data *queue)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (quiesce_queue_server(queue, &queue->shards[i]) == worker && quiesce_shard_has_work(&queue->shards[i]))
-			return true;
-	return false;
-}
-
-/* The standard queue's first worker, who fosters the orphans; nobody else sees them. */
+/* The standard queue's worker, who fosters the orphans; nobody else sees them. */
 static bool is_foster(const struct worker *worker)
 {
-	return worker == &worker->queue->flavor->workers.workers[0];
+	return worker == &flavor_of(worker)->workers.standard.own;
 }
 
-static bool worker_has_work(const struct worker *worker)
+/* Its own queue, then what it fosters: what comes after queue (NULL: at the start). */
+static struct call_rcu_data *next_served(const struct worker *worker, const struct call_rcu_data *queue)
 {
-	const struct call_rcu_data *queue;
-
-	if (is_foster(worker) && __atomic_load_n(&worker->queue->flavor->workers.orphans,
-						 __ATOMIC_SEQ_CST))
-		return true;
-	if (is_foster(worker) && quiesce_poll_pending(worker->queue->flavor))
-		return true;
-	if (queue_has_work(worker, worker->queue))
-		return true;
-	for (queue = worker->fostered; queue; queue = queue->next_fostered)
-		if (queue_has_work(worker, queue))
-			return true;
-	return false;
+	if (!queue)
+		return quiesce_worker_home(worker);
+	return queue == quiesce_worker_home(worker) ? worker->fostered : queue->next_fostered;
 }
-
-/*
- * Empty each shard that was not left half done, and list all with work. takes is raised before
- * newest is emptied: quiesce_barrier reads them in the other order [B1].
- */
-static void take(struct worker *worker, struct call_rcu_data *queue)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++) {
-		struct shard *shard = &queue->shards[i];
-
-		if (quiesce_queue_server(queue, shard) != worker || !quiesce_shard_has_work(shard))
-			continue;
-		if (!shard->batch && !shard->taken) {
-			__atomic_store_n(&shard->count, 0, __ATOMIC_RELAXED);
-			/* [B2] pairs with [B1] in src/barrier.c. */
-			__atomic_store_n(&shard->takes, shard->takes + 1, __ATOMIC_SEQ_CST);
-			quiesce_delay();
-			shard->taken = __atomic_exchange_n(&shard->newest, NULL, __ATOMIC_SEQ_CST);
-		}
-		shard->queue = queue;
-		shard->next_ripe = worker->ripe;
-		worker->ripe = shard;
-	}
-}
-
-/* Oldest first: move links from taken to the front of batch. */
-static bool turn_around(struct worker *worker, struct shard *shard)
-{
-	for (unsigned int i = 1; shard->taken; i++) {
-		struct cds_wfcq_node *node = shard->taken;
-
-		shard->taken = node->next;
-		quiesce_delay();
-		node->next = shard->batch;
-		shard->batch = node;
-		if (i % TURN_STRIDE == 0 && !take_breath(worker))
-			return false;
-	}
-	return true;
-}
-
-/* False: interrupted by a stop. Callbacks may be left. */
-static bool run_shard(struct worker *worker, struct shard *shard)
-{
-	if (!turn_around(worker, shard))
-		return false;
-	while (shard->batch) {
-		struct rcu_head *head = caa_container_of(shard->batch, struct rcu_head, next);
-
-		shard->batch = head->next.next;
-		if (shard->batch)
-			__builtin_prefetch(shard->batch);
-		quiesce_delay();
-		head->func(head);
-		if (!take_breath(worker))
-			return false;
-	}
-	return true;
-}
-
-void quiesce_queue_wake_barriers(struct call_rcu_data *queue)
-{
-	__atomic_fetch_add(&queue->progress, 1, __ATOMIC_SEQ_CST);
-	quiesce_wake(&queue->progress, INT_MAX);
-}
-
-/*
- * [B3] All of shard's takes have run; pairs with [B4] in src/barrier.c. [B5] done is stored before
- * the look for barriers; pairs with [B6] in src/barrier.c: either we see one, or it sees done.
- */
-static void tell_done(struct shard *shard)
-{
-	struct call_rcu_data *queue = shard->queue;
-
-	__atomic_store_n(&shard->done, shard->takes, __ATOMIC_SEQ_CST);
-	quiesce_delay();
-	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
-		quiesce_queue_wake_barriers(queue);
-}
-
-/* False: interrupted by a stop. */
-static bool run_ripe(struct worker *worker)
-{
-	struct shard *shard;
-
-	while ((shard = worker->ripe)) {
-		bool busy = run_shard(worker, shard);
-
-		quiesce_delay();
-		worker->ripe = shard->next_ripe;
-		if (!shard->batch && !shard->taken)
-			tell_done(shard);
-		if (!busy)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Take what there is, wait for a grace period, run it. Ends early if the worker has to stop. In
- * qsbr a worker is online while it runs callbacks and at no other time.
- */
-static void do_round(struct worker *worker)
-{
-	struct flavor *flavor = worker->queue->flavor;
-	struct call_rcu_data *queue;
-	bool busy;
-
-	if (!become_busy(worker))
-		return;
-	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
-	worker->ripe = NULL;
-	take(worker, worker->queue);
-	for (queue = worker->fostered; queue; queue = queue->next_fostered)
-		take(worker, queue);
-	become_free(worker);
-
-	quiesce_synchronize(flavor);
-	quiesce_delay();
-
-	if (!become_busy(worker))
-		return;
-	quiesce_resume(flavor, flavor->announces);
-	busy = run_ripe(worker);
-	quiesce_suspend(flavor);
-	if (busy)
-		become_free(worker);
-	worker->round_ended = quiesce_now();
-}
-
-/* ---- The worker's side: stopped queues it has to finish ---- */
 
 static void adopt_orphans(struct worker *worker)
 {
-	struct worker_state *all = &worker->queue->flavor->workers;
+	struct worker_state *all = &flavor_of(worker)->workers;
 	struct call_rcu_data *queue;
 
 	if (!is_foster(worker) || !__atomic_load_n(&all->orphans, __ATOMIC_RELAXED))
@@ -284,11 +143,11 @@ static void adopt_orphans(struct worker *worker)
 
 static void bury_orphans(struct worker *worker)
 {
-	struct worker_state *all = &worker->queue->flavor->workers;
+	struct worker_state *all = &flavor_of(worker)->workers;
 	struct call_rcu_data **link = &worker->fostered, *queue;
 
 	while ((queue = *link)) {
-		if (!quiesce_queue_empty(queue)) {
+		if (quiesce_queue_has_work(queue)) {
 			link = &queue->next_fostered;
 			continue;
 		}
@@ -301,183 +160,283 @@ static void bury_orphans(struct worker *worker)
 	}
 }
 
-/* ---- Floods ---- */
+/* ---- A round ---- */
 
-static bool backlogged(const struct worker *worker, const struct shard *shard)
+static bool worker_has_work(const struct worker *worker)
 {
-	return quiesce_queue_server(worker->queue, shard) == worker &&
-	       __atomic_load_n(&shard->count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG;
+	const struct call_rcu_data *queue = NULL;
+
+	if (is_foster(worker) && (__atomic_load_n(&flavor_of(worker)->workers.orphans,
+						  __ATOMIC_SEQ_CST) ||
+				  quiesce_poll_pending(flavor_of(worker))))
+		return true;
+	while ((queue = next_served(worker, queue)))
+		if (quiesce_queue_has_work(queue))
+			return true;
+	return false;
 }
 
-static int producer_cpu(const struct shard *shard)
+/* Oldest first: move links from taken to the front of turned. */
+static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 {
-	return __atomic_load_n(&shard->cpu, __ATOMIC_RELAXED);
-}
+	for (unsigned int i = 1; queue->taken; i++) {
+		struct cds_wfcq_node *node = queue->taken;
 
-/* The first of its shards with a backlog, or NULL. */
-static const struct shard *find_backlog(const struct worker *worker)
-{
-	const struct call_rcu_data *queue = worker->queue;
-
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (backlogged(worker, &queue->shards[i]))
-			return &queue->shards[i];
-	return NULL;
-}
-
-/* A helper that is not at work, or NULL: there are as many as CPUs. */
-static struct worker *idle_helper(struct call_rcu_data *standard)
-{
-	unsigned int i, usable = quiesce_cpu_usable();
-
-	for (i = 1; i < standard->worker_count && i < usable; i++)
-		if (!(quiesce_worker_state(&standard->workers[i]) & (WORKER_THREAD | WORKER_STARTING)))
-			return &standard->workers[i];
-	return NULL;
-}
-
-/* Pass shards with a backlog, of all CPUs but one, to another worker; returns how many. */
-static unsigned int share(struct worker *from, struct worker *to, int kept)
-{
-	struct call_rcu_data *queue = from->queue;
-	unsigned int passed = 0;
-
-	pthread_mutex_lock(&queue->flavor->workers.lock);
-	for (unsigned int i = 0; i < queue->shard_count; i++) {
-		struct shard *shard = &queue->shards[i];
-
-		if (!backlogged(from, shard) || producer_cpu(shard) == kept)
-			continue;
-		__atomic_store_n(&shard->server, (unsigned int)(to - queue->workers),
-				 __ATOMIC_SEQ_CST);
-		passed++;
-	}
-	pthread_mutex_unlock(&queue->flavor->workers.lock);
-	return passed;
-}
-
-/*
- * Give all of a helper's shards back. A producer who pushed before it sees the change leaves the
- * waking to us [H1]: the look at newest comes after the store to server here, and the look at
- * server after the push in quiesce_enqueue [H2].
- */
-static void hand_back(struct call_rcu_data *queue, const struct worker *helper)
-{
-	bool work = false;
-
-	pthread_mutex_lock(&queue->flavor->workers.lock);
-	for (unsigned int i = 0; i < queue->shard_count; i++) {
-		struct shard *shard = &queue->shards[i];
-
-		if (quiesce_queue_server(queue, shard) != helper)
-			continue;
-		work |= shard->batch || shard->taken;
-		__atomic_store_n(&shard->server, 0, __ATOMIC_SEQ_CST);
+		queue->taken = node->next;
 		quiesce_delay();
-		work |= __atomic_load_n(&shard->newest, __ATOMIC_SEQ_CST) != NULL;
+		if (!queue->turned)
+			queue->turned_last = node;
+		node->next = queue->turned;
+		queue->turned = node;
+		if (i % TURN_STRIDE == 0 && !take_breath(worker))
+			return false;
 	}
-	pthread_mutex_unlock(&queue->flavor->workers.lock);
+	return true;
+}
+
+static void append(struct call_rcu_data *queue)
+{
+	if (!queue->turned)
+		return;
+	if (queue->waiting)
+		queue->waiting_last->next = queue->turned;
+	else
+		queue->waiting = queue->turned;
+	queue->waiting_last = queue->turned_last;
+	queue->turned = NULL;
+}
+
+/*
+ * Have all that was pushed wait, behind what waits already. takes is raised before newest is emptied:
+ * rcu_barrier reads them in the other order [B1]. False: interrupted by a stop.
+ */
+static bool absorb(struct worker *worker, struct call_rcu_data *queue)
+{
+	/* Left half done by a server that stopped. */
+	if (!turn_around(worker, queue))
+		return false;
+	append(queue);
+	if (!__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST))
+		return true;
+	__atomic_store_n(&queue->count, 0, __ATOMIC_RELAXED);
+	/* [B2] pairs with [B1] in src/barrier.c. */
+	__atomic_store_n(&queue->takes, queue->takes + 1, __ATOMIC_SEQ_CST);
 	quiesce_delay();
-	if (work)
-		quiesce_worker_ask(&queue->workers[0], WORKER_URGENT);
+	queue->taken = __atomic_exchange_n(&queue->newest, NULL, __ATOMIC_SEQ_CST);
+	if (!turn_around(worker, queue))
+		return false;
+	append(queue);
+	return true;
+}
+
+/* A batch that was left half done comes first. */
+static void ripen(struct call_rcu_data *queue)
+{
+	if (queue->batch)
+		return;
+	queue->batch = queue->waiting;
+	queue->waiting = NULL;
+	queue->ripe = queue->takes;
 }
 
 /*
- * Claimed from before it gets a shard until it has a thread, or has none: a producer who made one in
- * between could serve what we hand back, or have left before it is shared and never look.
+ * [B3] All that was taken up to ripe has run; pairs with [B4] in src/barrier.c. [B5] done is stored
+ * before the look for barriers; pairs with [B6] in src/barrier.c: either we see one, or it sees done.
  */
-static void call_for_help(struct worker *worker, int kept)
+static void tell_done(struct call_rcu_data *queue)
 {
-	struct worker *helper = idle_helper(worker->queue);
+	if (queue->batch)
+		return;
+	__atomic_store_n(&queue->done, queue->ripe, __ATOMIC_SEQ_CST);
+	quiesce_delay();
+	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
+		quiesce_queue_wake_barriers(queue);
+}
 
-	if (!helper || !quiesce_worker_claim(worker->queue, helper))
-		return;
-	if (share(worker, helper, kept) && quiesce_worker_make(helper) == 0)
-		return;
-	hand_back(worker->queue, helper);
-	quiesce_worker_renounce(helper);
+/* False: interrupted by a stop. Callbacks may be left. */
+static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
+{
+	bool busy = true;
+
+	for (unsigned int i = 1; busy && queue->batch; i++) {
+		struct rcu_head *head = caa_container_of(queue->batch, struct rcu_head, next);
+
+		queue->batch = head->next.next;
+		if (queue->batch)
+			__builtin_prefetch(queue->batch);
+		quiesce_delay();
+		head->func(head);
+		busy = take_breath(worker);
+		if (busy && i % TURN_STRIDE == 0 && queue == quiesce_worker_home(worker) &&
+		    __atomic_load_n(&queue->count, __ATOMIC_RELAXED) >= TURN_STRIDE)
+			busy = absorb(worker, queue);
+	}
+	quiesce_delay();
+	tell_done(queue);
+	return busy;
 }
 
 /*
- * Many callbacks run best where their producer does, whose caches hold what they free. The standard
- * queue calls a helper for the producers of other CPUs.
+ * What is in a batch is ripe: a grace period has passed since, in this round or before. Stopped queues
+ * come first, and to their end: to them nothing was pushed since.
  */
-static void follow_producers(struct worker *worker)
+static bool run_ripe(struct worker *worker)
 {
-	const struct shard *first = worker->queue->cpu < 0 ? find_backlog(worker) : NULL;
+	struct call_rcu_data *queue;
+	bool busy = true;
 
-	if (!first || (quiesce_worker_state(worker) & WORKER_GUEST))
-		return;
-	if (is_foster(worker))
-		call_for_help(worker, producer_cpu(first));
-	quiesce_cpu_visit(producer_cpu(first));
+	for (queue = worker->fostered; busy && queue; queue = queue->next_fostered)
+		while (busy && (queue->batch || queue->waiting)) {
+			ripen(queue);
+			worker->serving = queue;
+			busy = run_queue(worker, queue);
+		}
+	worker->serving = quiesce_worker_home(worker);
+	if (busy)
+		busy = run_queue(worker, worker->serving);
+	worker->serving = NULL;
+	return busy;
 }
 
-/* ---- The worker's side: between rounds ---- */
+/*
+ * When its first callbacks are due, so that a CPU whose worker has none is left alone; and now and
+ * then, as the kernel frees a worker whose CPU goes away, and the CPU may come back.
+ */
+static void stay_bound(struct worker *worker)
+{
+	int cpu = quiesce_worker_home(worker)->cpu;
+	unsigned int round = worker->rounds++;
 
-/* Sleep with bit set, until asked for something, or for work if the bit is WORKER_IDLE. */
-static void doze(struct worker *worker, int32_t bit, uint64_t deadline)
+	if (cpu >= 0 && round % BIND_STRIDE == 0 && (!round || quiesce_cpu_current() != cpu))
+		quiesce_cpu_bind(cpu);
+}
+
+/*
+ * What is in its own queue may have been queued after a queue was given up, so it is taken before the
+ * look for orphans, and run after them.
+ */
+static bool take(struct worker *worker)
+{
+	struct call_rcu_data *home = quiesce_worker_home(worker), *queue;
+
+	if (!absorb(worker, home))
+		return false;
+	adopt_orphans(worker);
+	for (queue = worker->fostered; queue; queue = queue->next_fostered) {
+		if (!absorb(worker, queue))
+			return false;
+		ripen(queue);
+	}
+	ripen(home);
+	return true;
+}
+
+/*
+ * Take what there is, wait for a grace period, run it. Ends early if the worker has to leave. In
+ * qsbr a worker is online while it runs callbacks and at no other time.
+ */
+static void do_round(struct worker *worker)
+{
+	struct flavor *flavor = flavor_of(worker);
+	bool busy;
+
+	if (!become_busy(worker))
+		return;
+	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
+	if (!take(worker))
+		return;
+	become_free(worker);
+
+	quiesce_synchronize(flavor);
+	quiesce_delay();
+
+	if (!become_busy(worker))
+		return;
+	quiesce_resume(flavor, flavor->announces);
+	busy = run_ripe(worker);
+	quiesce_suspend(flavor);
+	if (busy)
+		become_free(worker);
+	worker->round_ended = quiesce_now();
+}
+
+/* ---- Between rounds ---- */
+
+/*
+ * Sleep with bit set, until asked for something, or for work if the bit is WORKER_IDLE. [H1] The bit
+ * comes before the look for work, all sequentially consistent; pairs with [H2] in src/queue.c.
+ */
+static void doze(struct worker *worker, int32_t bit, uint64_t *left)
 {
 	int32_t state = __atomic_or_fetch(&worker->state, bit, __ATOMIC_SEQ_CST);
 	bool called = bit == WORKER_IDLE ? worker_has_work(worker) : state & WORKER_URGENT;
 
 	quiesce_delay();
-	if (!called && !(state & WORKER_STOP))
-		quiesce_wait(&worker->state, state, deadline);
+	if (!called && !must_leave(worker, state))
+		quiesce_wait(&worker->state, state, left);
 	quiesce_delay();
 	__atomic_fetch_and(&worker->state, ~bit, __ATOMIC_SEQ_CST);
+}
+
+/* Its producers make no system call, so they wake nobody: it looks for itself, as long as none asks. */
+static void doze_rt(struct worker *worker)
+{
+	uint64_t left = RT_PERIOD;
+
+	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
+	if (!worker_has_work(worker))
+		doze(worker, WORKER_LINGER, &left);
 }
 
 /*
  * A first callback after a while is served at once. Those that follow within the lingering time wait
  * for its end together, unless they are many or somebody waits for them; as long as such come, no
- * producer has to wake the worker.
+ * producer has to wake the worker. Returns how long to linger.
  */
-static bool may_linger(const struct worker *worker)
+static uint64_t linger_left(const struct worker *worker)
 {
-	return !(quiesce_worker_state(worker) & (WORKER_URGENT | WORKER_STOP)) &&
-	       !(worker->queue->flags & URCU_CALL_RCU_RT) && !find_backlog(worker) &&
-	       quiesce_now() < worker->round_ended + LINGER_TIME;
+	const struct call_rcu_data *home = quiesce_worker_home(worker);
+	uint64_t passed = quiesce_now() - worker->round_ended;
+
+	if ((quiesce_worker_state(worker) & WORKER_URGENT) || (home->flags & URCU_CALL_RCU_RT) ||
+	    home->waiting || __atomic_load_n(&home->count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG)
+		return 0;
+	return passed < LINGER_TIME ? LINGER_TIME - passed : 0;
 }
 
-/*
- * In the child of a fork that a callback made. Of a process without its first thread /proc shows
- * neither the program nor the files (proc(5)), and under musl 1.2.3 nobody could join this one.
- */
-static bool is_first_thread(void)
+/* Whatever the clock says, it lingers once for as long. */
+static void linger(struct worker *worker, uint64_t left)
 {
-	return syscall(SYS_gettid) == getpid();
+	worker->gathers = true;
+	doze(worker, WORKER_LINGER, &left);
+	if (!left)
+		worker->round_ended = quiesce_now() - LINGER_TIME;
 }
 
 /* Returns false when the worker has to leave. */
 static bool await_work(struct worker *worker)
 {
-	bool helper = worker != &worker->queue->workers[0];
-	uint64_t until = helper ? quiesce_now() + HELPER_TIME : QUIESCE_FOREVER;
+	while (!must_leave(worker, quiesce_worker_state(worker))) {
+		bool work = worker_has_work(worker);
+		uint64_t left = work || worker->gathers ? linger_left(worker) : 0;
 
-	for (;;) {
-		if (quiesce_worker_state(worker) & WORKER_STOP)
-			return false;
-		if ((worker->gathers || worker_has_work(worker)) && may_linger(worker)) {
-			worker->gathers = true;
-			doze(worker, WORKER_LINGER, worker->round_ended + LINGER_TIME);
-		} else if (worker_has_work(worker)) {
+		if (left)
+			linger(worker, left);
+		else if (work)
 			return true;
-		} else if (helper && quiesce_now() >= until) {
-			if (!is_first_thread())
-				return false;
-			until = QUIESCE_FOREVER;
-		} else {
+		else if (quiesce_worker_home(worker)->flags & URCU_CALL_RCU_RT)
+			doze_rt(worker);
+		else {
 			worker->gathers = false;
-			doze(worker, WORKER_IDLE, until);
+			doze(worker, WORKER_IDLE, NULL);
 		}
 	}
+	return false;
 }
 
 static void work(struct worker *worker)
 {
-	adopt_orphans(worker);
-	follow_producers(worker);
+	stay_bound(worker);
 	do_round(worker);
 	bury_orphans(worker);
 }
@@ -486,30 +445,27 @@ void quiesce_worker_run(struct worker *worker)
 {
 	while (await_work(worker))
 		work(worker);
-	if (worker != &worker->queue->workers[0])
-		hand_back(worker->queue, worker);
 }
 
 void quiesce_worker_run_once(struct worker *worker)
 {
-	work(worker);
+	do_round(worker);
+	bury_orphans(worker);
 }
 
 /*
- * The callback that ended the thread was out of its shard, which is the first that is ripe. Barriers
- * that sleep until there is progress look again, and wait for STARTING to go.
+ * The callback that ended the thread was out of its queue. Barriers that sleep until there is
+ * progress look again, and wait for STARTING to go.
  */
 void quiesce_worker_abandon(struct worker *worker)
 {
-	struct shard *shard = worker->ripe;
-	struct call_rcu_data *queue;
+	struct call_rcu_data *queue = NULL;
 
-	if (shard && !shard->batch && !shard->taken)
-		tell_done(shard);
-	worker->ripe = NULL;
+	if (worker->serving)
+		tell_done(worker->serving);
+	worker->serving = NULL;
 	__atomic_fetch_or(&worker->state, WORKER_STARTING, __ATOMIC_SEQ_CST);
-	quiesce_queue_wake_barriers(worker->queue);
-	for (queue = worker->fostered; queue; queue = queue->next_fostered)
+	while ((queue = next_served(worker, queue)))
 		quiesce_queue_wake_barriers(queue);
 	become_free(worker);
 }

@@ -7,6 +7,9 @@
  * urcu_annotate_acquire(addr). No code in other builds, and no order that the machine would know.
  */
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include <urcu/compiler.h>
 
 #ifdef CMM_SANITIZE_THREAD
@@ -20,3 +23,21 @@ _URCU_EXTERN_C_END
 #define urcu_annotate_acquire(addr)	((void) (addr))
 #define urcu_annotate_release(addr)	((void) (addr))
 #endif
+
+/*
+ * The same under liburcu's names, which also know groups: a fence (mb) and the accesses (mem) that it
+ * orders. The sanitizer needs to be told of the accesses alone.
+ *
+ * cmm_annotate_define(name): definition of a group. group is its address.
+ */
+typedef int cmm_annotate_t;
+
+#define cmm_annotate_define(name)	cmm_annotate_t name = 0
+#define cmm_annotate_mem_acquire(mem)	urcu_annotate_acquire(mem)
+#define cmm_annotate_mem_release(mem)	urcu_annotate_release(mem)
+#define cmm_annotate_group_mb_acquire(group)	((void) (group))
+#define cmm_annotate_group_mb_release(group)	((void) (group))
+#define cmm_annotate_group_mem_acquire(group, mem)			\
+	((void) (group), urcu_annotate_acquire(mem))
+#define cmm_annotate_group_mem_release(group, mem)			\
+	((void) (group), urcu_annotate_release(mem))

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include <urcu/compiler.h>
 #include <urcu/config.h>
 
 /* Compile _expr and count what it names as used, but do not evaluate it. */
@@ -15,7 +16,10 @@
 #define urcu_posix_assert(_cond)	assert(_cond)
 #endif
 
-/* A check for debug builds alone: when the program, or the library, is built with DEBUG_RCU. */
+/*
+ * A check for debug builds alone: of the program, or of the library, with DEBUG_RCU. The inline
+ * readers have some.
+ */
 #if defined(DEBUG_RCU) || defined(CONFIG_RCU_DEBUG)
 #define urcu_assert_debug(_cond)	urcu_posix_assert(_cond)
 #else

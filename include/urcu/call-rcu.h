@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Deferred work: call_rcu, its workers, its barrier and its fork hooks, for every flavor. The
- * types stand under a guard; the functions are declared again under each flavor's names
+ * types stand under a guard; the functions are declared by each flavor's header, under its names
  * (urcu/map/urcu-FLAVOR.h).
  */
 #ifndef URCU_CALL_RCU_H
 #define URCU_CALL_RCU_H
 
 #include <pthread.h>
+#include <stdlib.h>
 
 #include <urcu/compiler.h>
 #include <urcu/wfcqueue.h>
@@ -35,6 +36,7 @@ struct call_rcu_data;
 
 #endif
 
+#ifdef _URCU_DECLARE
 _URCU_EXTERN_C_BEGIN
 
 /*
@@ -62,8 +64,8 @@ extern void rcu_barrier(void);
 
 /*
  * Make a worker, with its thread. flags: 0 or URCU_CALL_RCU_RT. cpu_affinity: the CPU to bind the
- * thread to, as far as the kernel allows; negative: none. Returns NULL with errno ENOMEM, EAGAIN
- * (no thread) or EINVAL (unknown flag). To be freed by call_rcu_data_free.
+ * thread to, as far as the kernel allows; negative: none. Returns NULL with errno ENOMEM or EAGAIN
+ * (no thread). Flags that it does not know are ignored. To be freed by call_rcu_data_free.
  */
 extern struct call_rcu_data *create_call_rcu_data(unsigned long flags, int cpu_affinity);
 
@@ -98,8 +100,8 @@ extern void set_thread_call_rcu_data(struct call_rcu_data *crdp);
 extern struct call_rcu_data *get_cpu_call_rcu_data(int cpu);
 
 /*
- * Make crdp the worker of a CPU; NULL: none. Returns 0, or -1 with errno EINVAL (no such CPU),
- * EEXIST (it has one, and crdp is not NULL) or ENOMEM.
+ * Make crdp the worker of a CPU; NULL: none. Returns 0, or -EINVAL (no such CPU), -EEXIST (it has
+ * one, and crdp is not NULL) or -ENOMEM, and then errno is set to the same.
  */
 extern int set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp);
 
@@ -147,3 +149,5 @@ extern void call_rcu_after_fork_child(void);
 extern int urcu_atfork_enable(void);
 
 _URCU_EXTERN_C_END
+
+#endif /* _URCU_DECLARE */

@@ -45,7 +45,11 @@
  * does not point to what the member is. An address constant if ptr is one.
  */
 #define caa_container_of(ptr, type, member)				\
-	((type *) ((char *) (1 ? (ptr) : &((type *) 0)->member) - offsetof(type, member)))
+	((type *) ((char *) (1 ? (ptr) : (__typeof__(&((type *) 0)->member)) 0) - \
+		_caa_offset_of(type, member)))
+
+/* offsetof(), which compilers warn of for a C++ class with a base, but not where it is not evaluated. */
+#define _caa_offset_of(type, member)	(sizeof(char[offsetof(type, member) + 1]) - 1)
 
 /* As caa_container_of(), but a null ptr gives a null result. */
 #define caa_container_of_check_null(ptr, type, member) __extension__ ({	\
@@ -95,6 +99,11 @@
 #define URCU_FORCE_CAST(type, arg)	((type) (arg))
 
 #define CDS_DEPRECATED(msg)		__attribute__((__deprecated__(msg)))
+
+/* Debug builds of a program (urcu/assert.h). RCU_DEBUG is the older name. */
+#if defined(RCU_DEBUG) && !defined(DEBUG_RCU)
+#define DEBUG_RCU
+#endif
 
 /* Marks a pointer that is read under RCU, for people and static checkers. */
 #define __rcu

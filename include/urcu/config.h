@@ -6,8 +6,17 @@
 /* Several CPUs may run at once. */
 #define CONFIG_RCU_SMP			1
 
-/* The storage class of the library's per-thread variables. */
-#define CONFIG_RCU_TLS			__thread
+/* Several flavors may be used in one process. */
+#define CONFIG_RCU_HAVE_MULTIFLAVOR	1
+
+/* The library's per-thread variables are the compiler's. */
+#define CONFIG_RCU_TLS			1
+
+/* The CPU has the fences of SSE2; true also where it has not, and nothing uses them. */
+#define CONFIG_RCU_HAVE_FENCE		1
+
+/* cmm_emit_legacy_smp_mb() emits a barrier. */
+#define CONFIG_RCU_EMIT_LEGACY_MB	1
 
 /* The kernel offers futexes and clock_gettime(). */
 #define CONFIG_RCU_HAVE_FUTEX		1

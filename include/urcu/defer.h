@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * defer_rcu: callbacks that the queueing thread runs itself, from a queue of its own, in batches of
- * one grace period. Declared again under each flavor's names (urcu/map/urcu-FLAVOR.h).
+ * one grace period. Declared by each flavor's header, under its names (urcu/map/urcu-FLAVOR.h).
  */
+#include <pthread.h>
+#include <stdlib.h>
+
 #include <urcu/compiler.h>
 
+#ifdef _URCU_DECLARE
 _URCU_EXTERN_C_BEGIN
 
 /*
@@ -38,3 +42,5 @@ extern void rcu_defer_barrier_thread(void);
 extern void rcu_defer_exit(void);
 
 _URCU_EXTERN_C_END
+
+#endif /* _URCU_DECLARE */

@@ -3,6 +3,7 @@
  * What every flavor offers to readers and updaters, declared once. Each urcu/urcu-FLAVOR.h includes
  * this under its own names (urcu/map/urcu-FLAVOR.h), so synchronize_rcu below stands for
  * urcu_mb_synchronize_rcu, urcu_memb_synchronize_rcu and so on. No include guard, for that reason.
+ * Included otherwise it declares nothing (_URCU_DECLARE).
  *
  * No function of the library is a cancellation point, whether it blocks or not: a pthread_cancel
  * waits for the program's next one, and callbacks that the calling thread runs put it off. Workers
@@ -16,20 +17,25 @@
  */
 #include <urcu/compiler.h>
 
+#ifdef _URCU_DECLARE
 _URCU_EXTERN_C_BEGIN
 
 /*
- * void rcu_read_lock(void), void rcu_read_unlock(void): enter and leave a read-side critical
- * section. What rcu_dereference returned inside stays allocated until the outermost unlock. They
- * nest, never block, never fail, cost no atomic operation in memb and bp and one in mb, and are
- * async-signal-safe, in callbacks too. The thread must be registered (bp registers by itself, at
- * the first lock). In a fork's child the forking thread's section goes on.
+ * Enter and leave a read-side critical section. What rcu_dereference returned inside stays allocated
+ * until the outermost unlock. They nest, never block, never fail, cost no atomic operation in memb
+ * and bp and one in mb, and are async-signal-safe, in callbacks too. The thread must be registered
+ * (bp registers by itself, at the first lock). In a fork's child the forking thread's section goes on.
  *
- * int rcu_read_ongoing(void): non-zero in a section. Async-signal-safe.
- *
- * These are inline bodies unless URCU_NO_INLINE is defined; the library exports them as functions
- * as well.
+ * Compilers inline these and rcu_read_ongoing (urcu/inline.h) unless URCU_NO_INLINE is defined.
+ * In a program that is compiled with DEBUG_RCU they check by assert(): lock, that the thread is
+ * registered; unlock, that there is a section to leave; in qsbr both, that the thread is online.
+ * Without it nothing is checked: an unlock too many leaves the thread in a section for good.
  */
+extern void rcu_read_lock(void);
+extern void rcu_read_unlock(void);
+
+/* Non-zero in a section; in qsbr, while online. Async-signal-safe. */
+extern int rcu_read_ongoing(void);
 
 /*
  * Make the calling thread a reader that grace periods wait for. Not in a section, and once until it
@@ -44,10 +50,13 @@ extern void rcu_register_thread(void);
  * Wait until every section that was entered before the call has been left (a grace period). What
  * the caller stored before is seen by every section that begins after; what those sections loaded
  * or stored comes before whatever the caller does next. Blocks, as long as readers take. Callers
- * who arrive while a grace period runs share the next one. In a section it would wait for itself:
- * it reports that and aborts. May be called from a callback and after a fork. Not
- * async-signal-safe.
+ * who arrive while a grace period runs share the next one. In a section mb, memb and bp would wait for
+ * themselves: they report that and abort. qsbr knows no sections: the call is a quiescent state of an
+ * online caller, who holds no pointer any more when it returns. May be called from a callback and after
+ * a fork. Not async-signal-safe.
  */
 extern void synchronize_rcu(void);
 
 _URCU_EXTERN_C_END
+
+#endif /* _URCU_DECLARE */

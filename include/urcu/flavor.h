@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 #include <urcu/compiler.h>
-#include <urcu/urcu-poll.h>
 
 struct rcu_head;
+struct urcu_gp_poll_state;
 
 /* A module's own part of the fork hooks; each is called with priv. */
 struct urcu_atfork {
@@ -50,6 +50,7 @@ struct rcu_flavor_struct {
 
 #endif
 
+#ifdef _URCU_DECLARE
 _URCU_EXTERN_C_BEGIN
 
 /* The table of the flavor whose names are in force. */
@@ -64,3 +65,5 @@ extern void urcu_register_rculfhash_atfork(struct urcu_atfork *atfork);
 extern void urcu_unregister_rculfhash_atfork(struct urcu_atfork *atfork);
 
 _URCU_EXTERN_C_END
+
+#endif /* _URCU_DECLARE */

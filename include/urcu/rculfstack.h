@@ -15,8 +15,11 @@
 
 _URCU_EXTERN_C_BEGIN
 
+/* A program that means to use it defines this as nothing. */
+#ifndef CDS_LFS_RCU_DEPRECATED
 #define CDS_LFS_RCU_DEPRECATED \
 	__attribute__((__deprecated__("urcu/rculfstack.h is deprecated, use urcu/lfstack.h")))
+#endif
 
 /* With _LGPL_SOURCE the calls are inlined. */
 #ifdef _LGPL_SOURCE

@@ -33,7 +33,8 @@ static inline void urcu_ref_init(struct urcu_ref *ref)
  * Take another reference; the caller holds one, or is otherwise sure that the object stays. False,
  * and no reference, if the count stands at LONG_MAX. No order.
  */
-static inline bool urcu_ref_get_safe(struct urcu_ref *ref)
+static inline __attribute__((__warn_unused_result__))
+bool urcu_ref_get_safe(struct urcu_ref *ref)
 {
 	long count = __atomic_load_n(&ref->refcount, __ATOMIC_RELAXED);
 

@@ -11,11 +11,13 @@
  * __thread and not C++'s thread_local, which reaches an extern variable through a function.
  */
 
+#include <stdlib.h>
+
 #include <urcu/config.h>
 #include <urcu/compiler.h>
 #include <urcu/arch.h>
 
-#define URCU_TLS_STORAGE_CLASS			CONFIG_RCU_TLS
+#define URCU_TLS_STORAGE_CLASS			__thread
 
 #define DECLARE_URCU_TLS(type, name)		URCU_TLS_STORAGE_CLASS type name
 #define DEFINE_URCU_TLS(type, name)		URCU_TLS_STORAGE_CLASS type name

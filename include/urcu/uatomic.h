@@ -5,7 +5,8 @@
  * Atomic operations on objects of 1, 2, 4 or 8 bytes, but of no more than a long: integers,
  * booleans, enumerations and pointers; floating-point numbers and, in C, structures can be read,
  * set, exchanged and compared (bit by bit), a structure atomically if it is aligned to its size.
- * Objects of other sizes can be read and set, a byte at a time.
+ * Objects of other sizes fail the compilation; CMM_LOAD_SHARED and CMM_STORE_SHARED
+ * (urcu/system.h) read and set them, a byte at a time.
  * addr points to the object, which may be volatile, and const to be read. Results have the type of
  * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes.
  * Arguments are evaluated once.
@@ -21,6 +22,7 @@
  */
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <urcu/arch.h>
 #include <urcu/compiler.h>
@@ -124,7 +126,10 @@ static inline void *_uatomic_hide(const volatile void *addr)
 	((void) __atomic_compare_exchange_n((volatile type *) (p),	\
 		(type *) (old), (type) (_new), 0, mos, mof))
 
-/* Whether the processor has no atomic of that size: such objects are loaded and stored in pieces. */
+/*
+ * Whether the processor has no atomic of that size: CMM_LOAD_SHARED and CMM_STORE_SHARED then load and
+ * store in pieces.
+ */
 #define _uatomic_in_pieces(size)	((size) > sizeof(long) || ((size) & ((size) - 1)))
 
 static inline void _uatomic_copy(volatile void *to, const volatile void *from, size_t size)
@@ -139,13 +144,14 @@ static inline void _uatomic_copy(volatile void *to, const volatile void *from, s
 static inline __attribute__((__always_inline__))
 void _uatomic_load(const volatile void *addr, void *ret, size_t size, int mo)
 {
+	unsigned long v;
+
 	if (_uatomic_in_pieces(size)) {
 		_uatomic_copy(ret, addr, size);
 		__atomic_thread_fence(cmm_to_c11(mo));
 		return;
 	}
-	unsigned long v = _uatomic_sized(_uatomic_op_load, size, addr, cmm_to_c11(mo));
-
+	v = _uatomic_sized(_uatomic_op_load, size, addr, cmm_to_c11(mo));
 	_uatomic_sized(_uatomic_put, size, ret, v);
 	cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
 }
@@ -154,16 +160,17 @@ void _uatomic_load(const volatile void *addr, void *ret, size_t size, int mo)
 static inline __attribute__((__always_inline__))
 void _uatomic_store(volatile void *addr, const void *value, size_t size, int mo)
 {
+	unsigned long v;
+
 	if (_uatomic_in_pieces(size)) {
 		__atomic_thread_fence(cmm_to_c11(mo));
 		_uatomic_copy(addr, value, size);
-		cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
 		return;
 	}
-	unsigned long v = _uatomic_sized(_uatomic_get, size, value, );
-
+	v = _uatomic_sized(_uatomic_get, size, value, );
 	_uatomic_sized(_uatomic_op_store, size, addr, v, cmm_to_c11(mo));
-	cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
+	if (mo == CMM_SEQ_CST_FENCE)	/* x86 makes such a store by an exchange */
+		_cmm_smp_mb_at_rmw();
 }
 
 /* *addr becomes *value, *value what *addr was. */
@@ -239,13 +246,13 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 
 #define uatomic_load_mo(addr, mo) __extension__ ({			\
 	_uatomic_type(addr) _uatomic_loaded;				\
-	_uatomic_load((addr), &_uatomic_loaded, sizeof(*(addr)), (mo)); \
+	_uatomic_load((addr), &_uatomic_loaded, _uatomic_size(addr), (mo)); \
 	_uatomic_loaded;						\
 })
 
 #define uatomic_store_mo(addr, v, mo) __extension__ ({			\
 	_uatomic_type(addr) _uatomic_stored = (_uatomic_type(addr)) (v); \
-	_uatomic_store((addr), &_uatomic_stored, sizeof(*(addr)), (mo)); \
+	_uatomic_store((addr), &_uatomic_stored, _uatomic_size(addr), (mo)); \
 })
 
 /* The value that *addr had before. */

@@ -2,14 +2,24 @@
 /*
  * The flavor bp ("bulletproof"): as memb, for code that owns no threads. A thread registers itself
  * at its first section and unregisters itself when it ends.
+ *
+ * A first section may be in a signal handler at any instruction, and in an allocator: registration
+ * allocates nothing. So it sees the thread's end by its key of thread-specific data only where the C
+ * library has room for that: in glibc, where the process had made fewer than 32 keys when the library
+ * was loaded. Beyond that a thread stays registered after its end, until another comes whose
+ * pthread_self() is the same: that one takes its place, and there are no more of them than threads
+ * that lived at one time. A thread that ends in a section, without rcu_read_unlock, holds up grace
+ * periods until then.
  */
 #ifndef URCU_URCU_BP_H
 #define URCU_URCU_BP_H
 
+#include <urcu/inline.h>
 #include <urcu/pointer.h>
 #include <urcu/static/urcu-bp.h>
 
 #include <urcu/map/urcu-bp.h>
+#define _URCU_DECLARE
 #include <urcu/flavor-api.h>
 #include <urcu/call-rcu.h>
 #include <urcu/defer.h>
@@ -19,20 +29,20 @@
 
 _URCU_EXTERN_C_BEGIN
 
-#ifdef URCU_NO_INLINE
-extern void urcu_bp_read_lock(void);
-extern void urcu_bp_read_unlock(void);
-extern int urcu_bp_read_ongoing(void);
-#else
-#define urcu_bp_read_lock	_urcu_bp_read_lock
-#define urcu_bp_read_unlock	_urcu_bp_read_unlock
-#define urcu_bp_read_ongoing	_urcu_bp_read_ongoing
-#endif
+_URCU_INLINE_VOID(urcu_bp_read_lock)
+_URCU_INLINE_VOID(urcu_bp_read_unlock)
+_URCU_INLINE_INT(urcu_bp_read_ongoing)
 
 #define urcu_bp_dereference	rcu_dereference
 #define urcu_bp_cmpxchg_pointer	rcu_cmpxchg_pointer
 #define urcu_bp_xchg_pointer	rcu_xchg_pointer
 #define urcu_bp_set_pointer	rcu_set_pointer
+
+/* As rcu_dereference_sym and so on (urcu/pointer.h). */
+extern void *urcu_bp_dereference_sym(void *p);
+extern void *urcu_bp_set_pointer_sym(void **p, void *v);
+extern void *urcu_bp_xchg_pointer_sym(void **p, void *v);
+extern void *urcu_bp_cmpxchg_pointer_sym(void **p, void *old, void *_new);
 
 /*
  * Fork hooks that do the registry alone and leave the workers be, for a program that uses no

@@ -6,10 +6,12 @@
 #ifndef URCU_URCU_MEMB_H
 #define URCU_URCU_MEMB_H
 
+#include <urcu/inline.h>
 #include <urcu/pointer.h>
 #include <urcu/static/urcu-memb.h>
 
 #include <urcu/map/urcu-memb.h>
+#define _URCU_DECLARE
 #include <urcu/flavor-api.h>
 #include <urcu/call-rcu.h>
 #include <urcu/defer.h>
@@ -19,15 +21,9 @@
 
 _URCU_EXTERN_C_BEGIN
 
-#ifdef URCU_NO_INLINE
-extern void urcu_memb_read_lock(void);
-extern void urcu_memb_read_unlock(void);
-extern int urcu_memb_read_ongoing(void);
-#else
-#define urcu_memb_read_lock	_urcu_memb_read_lock
-#define urcu_memb_read_unlock	_urcu_memb_read_unlock
-#define urcu_memb_read_ongoing	_urcu_memb_read_ongoing
-#endif
+_URCU_INLINE_VOID(urcu_memb_read_lock)
+_URCU_INLINE_VOID(urcu_memb_read_unlock)
+_URCU_INLINE_INT(urcu_memb_read_ongoing)
 
 #define urcu_memb_dereference		rcu_dereference
 #define urcu_memb_cmpxchg_pointer	rcu_cmpxchg_pointer
@@ -35,8 +31,8 @@ extern int urcu_memb_read_ongoing(void);
 #define urcu_memb_set_pointer		rcu_set_pointer
 
 /*
- * The thread's grace periods are no longer waited for. Not in a section: that is reported. A grace
- * period under way goes on without it. To be called before the thread ends.
+ * Grace periods no longer wait for the thread, nor does one that is under way. Not in a section: that
+ * is reported. To be called before the thread ends.
  */
 extern void urcu_memb_unregister_thread(void);
 

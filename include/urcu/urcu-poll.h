@@ -14,6 +14,7 @@ struct urcu_gp_poll_state {
 
 #endif
 
+#ifdef _URCU_DECLARE
 _URCU_EXTERN_C_BEGIN
 
 /*
@@ -30,3 +31,5 @@ extern struct urcu_gp_poll_state start_poll_synchronize_rcu(void);
 extern bool poll_state_synchronize_rcu(struct urcu_gp_poll_state state);
 
 _URCU_EXTERN_C_END
+
+#endif /* _URCU_DECLARE */

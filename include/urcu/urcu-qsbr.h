@@ -8,10 +8,12 @@
 #ifndef URCU_URCU_QSBR_H
 #define URCU_URCU_QSBR_H
 
+#include <urcu/inline.h>
 #include <urcu/pointer.h>
 #include <urcu/static/urcu-qsbr.h>
 
 #include <urcu/map/urcu-qsbr.h>
+#define _URCU_DECLARE
 #include <urcu/flavor-api.h>
 #include <urcu/call-rcu.h>
 #include <urcu/defer.h>
@@ -21,6 +23,10 @@
 
 _URCU_EXTERN_C_BEGIN
 
+_URCU_INLINE_VOID(urcu_qsbr_read_lock)
+_URCU_INLINE_VOID(urcu_qsbr_read_unlock)
+_URCU_INLINE_INT(urcu_qsbr_read_ongoing)
+
 /*
  * quiescent_state: the thread, which is online, holds no pointer that rcu_dereference gave it
  * earlier. A load and a compare if no grace period has begun since the last one; else a full barrier.
@@ -29,23 +35,14 @@ _URCU_EXTERN_C_BEGIN
  * not wait for it. Both are quiescent states. They do not nest: a second call changes nothing.
  *
  * All three: registered threads only; not in what the program takes for a section; never block;
- * not async-signal-safe.
+ * not async-signal-safe. Inline bodies as the readers'.
  */
-#ifdef URCU_NO_INLINE
-extern void urcu_qsbr_read_lock(void);
-extern void urcu_qsbr_read_unlock(void);
-extern int urcu_qsbr_read_ongoing(void);
 extern void urcu_qsbr_quiescent_state(void);
 extern void urcu_qsbr_thread_offline(void);
 extern void urcu_qsbr_thread_online(void);
-#else
-#define urcu_qsbr_read_lock		_urcu_qsbr_read_lock
-#define urcu_qsbr_read_unlock		_urcu_qsbr_read_unlock
-#define urcu_qsbr_read_ongoing		_urcu_qsbr_read_ongoing
-#define urcu_qsbr_quiescent_state	_urcu_qsbr_quiescent_state
-#define urcu_qsbr_thread_offline	_urcu_qsbr_thread_offline
-#define urcu_qsbr_thread_online		_urcu_qsbr_thread_online
-#endif
+_URCU_INLINE_VOID(urcu_qsbr_quiescent_state)
+_URCU_INLINE_VOID(urcu_qsbr_thread_offline)
+_URCU_INLINE_VOID(urcu_qsbr_thread_online)
 
 #define urcu_qsbr_dereference		rcu_dereference
 #define urcu_qsbr_cmpxchg_pointer	rcu_cmpxchg_pointer

@@ -19,8 +19,11 @@
 
 _URCU_EXTERN_C_BEGIN
 
+/* A program that means to use it defines this as nothing. */
+#ifndef CDS_WFQ_DEPRECATED
 #define CDS_WFQ_DEPRECATED \
 	__attribute__((__deprecated__("urcu/wfqueue.h is deprecated, use urcu/wfcqueue.h")))
+#endif
 
 /* With _LGPL_SOURCE the calls are inlined. */
 #ifdef _LGPL_SOURCE

@@ -32,7 +32,7 @@ static unsigned int counters_wanted(void)
 /* Threads take turns on the counters. */
 static unsigned int own_counter(void)
 {
-	static __thread unsigned int own __attribute__((tls_model("initial-exec")));
+	static __thread unsigned int own;
 	static unsigned int last;
 
 	if (!own)

@@ -8,7 +8,7 @@
 #include "../delay.h"
 #include "lfht.h"
 
-/* From this size on pieces are mapped on their own, in huge pages if the system has any. */
+/* From this size on pieces are mapped on their own, where the system can use huge pages for them. */
 #define HUGE	(2UL << 20)
 
 static void *default_malloc(void *state, size_t size)
@@ -69,7 +69,6 @@ static void *map(size_t size)
 	if (skip)
 		munmap(start, skip);
 	munmap(start + skip + size, HUGE - skip);
-	madvise(start + skip, size, MADV_HUGEPAGE);
 	return start + skip;
 }
 

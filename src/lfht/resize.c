@@ -14,9 +14,9 @@
  * after they were taken out, they are made missing, and can be made anew. So growing never waits;
  * in the moment that FREEING takes it is left to the callback.
  */
-#include <unistd.h>
 
 #include "../delay.h"
+#include "../process.h"
 #include "lfht.h"
 
 /* What a callback does at most: buckets to make or to take out, and to look at. About 1 ms. */
@@ -37,7 +37,7 @@ struct request {
 	struct rcu_head head;
 	struct cds_lfht *ht;
 	/* Of the process that made it, or ran its callback last; 0 once it is given up. Atomically. */
-	pid_t pid;
+	int32_t process;
 	/*
 	 * Whether the callback is sure to be in a queue. Set by who queues it, in a read-side section
 	 * that began before: not before that section ends can the callback clear it again.
@@ -56,6 +56,12 @@ static bool request_swap(struct cds_lfht *ht, uintptr_t *old, uintptr_t word)
 					   __ATOMIC_ACQUIRE);
 }
 
+/* Never 0. */
+static int32_t own_process(void)
+{
+	return quiesce_process() + 1;
+}
+
 static struct request *request_new(struct cds_lfht *ht)
 {
 	const struct cds_lfht_alloc *alloc = ht->alloc;
@@ -63,7 +69,7 @@ static struct request *request_new(struct cds_lfht *ht)
 
 	if (request) {
 		request->ht = ht;
-		request->pid = getpid();
+		request->process = own_process();
 	}
 	return request;
 }
@@ -76,23 +82,23 @@ static struct request *request_new(struct cds_lfht *ht)
  */
 static bool give_up(struct request *request)
 {
-	pid_t pid = __atomic_load_n(&request->pid, __ATOMIC_RELAXED);
+	int32_t process = __atomic_load_n(&request->process, __ATOMIC_RELAXED);
 
-	if (__atomic_load_n(&request->queued, __ATOMIC_ACQUIRE) || pid == getpid())
+	if (__atomic_load_n(&request->queued, __ATOMIC_ACQUIRE) || process == own_process())
 		return false;
-	return !pid || __atomic_compare_exchange_n(&request->pid, &pid, 0, false, __ATOMIC_SEQ_CST,
+	return !process || __atomic_compare_exchange_n(&request->process, &process, 0, false, __ATOMIC_SEQ_CST,
 						   __ATOMIC_RELAXED);
 }
 
 /* By the callback: from now on nobody in this process gives it up. False if somebody has. */
 static bool claim(struct request *request)
 {
-	pid_t pid = __atomic_load_n(&request->pid, __ATOMIC_RELAXED);
+	int32_t process = __atomic_load_n(&request->process, __ATOMIC_RELAXED);
 
-	while (pid && !__atomic_compare_exchange_n(&request->pid, &pid, getpid(), false,
+	while (process && !__atomic_compare_exchange_n(&request->process, &process, own_process(), false,
 						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
-	return pid;
+	return process;
 }
 
 static void request_run(struct rcu_head *head);

@@ -28,9 +28,10 @@ int main(void)
 	ROW(flavor, thread, grace.sequence);
 	ROW(flavor, gp, registry.lock);
 	ROW(worker_state, per_cpu, lock);
-	ROW(call_rcu_data, shards, progress);
-	ROW(call_rcu_data, workers, progress);
-	ROW(shard, newest, takes);
+	ROW(worker_state, per_cpu, standard.newest);
+	ROW(call_rcu_data, server, newest);
+	ROW(call_rcu_data, server, takes);
+	ROW(call_rcu_data, newest, takes);
 	ROW(cds_lfht, shape, count);
 	ROW(cds_lfht, pieces, count);
 	ROW(cds_lfht, counters, count);

@@ -27,14 +27,25 @@ show() # file
 	tail -n 30 "$1" | sed 's/^/# /'
 }
 
-# Try a command until it succeeds, for at most a minute: on the way lies what is started for it.
+# Try a command until it succeeds, on a machine with nothing else to do for at most four minutes: on
+# the way lies what is started for it.
 until_ok() # command ...
 {
-	deadline=$(($(date +%s) + 60))
+	deadline=$(($(date +%s) + 60 * $(sh "$here/../patience.sh")))
 	while ! "$@"; do
-		[ "$(date +%s)" -lt "$deadline" ] || return 1
+		[ "$(date +%s)" -lt "$deadline" ] || { echo "# waited in vain: $*"; return 1; }
 		sleep 0.02
 	done
+}
+
+# Where a file of the packages is: a library that this system has already, with its files, was not
+# unpacked.
+directory_of() # path below /
+{
+	for directory in "$root" ""; do
+		[ ! -e "$directory/$1" ] || { dirname "$directory/$1"; return; }
+	done
+	echo "# no $1 in $root or /" >&2
 }
 
 # A port of the loopback that nobody listens on. TCP and UDP, IPv4 and IPv6.

@@ -9,7 +9,7 @@ as_user() # command ...
 {
 	HOME=$lttng
 	LTTNG_HOME=$lttng
-	LTTNG_SESSION_CONFIG_XSD_PATH=$root/usr/share/xml/lttng
+	LTTNG_SESSION_CONFIG_XSD_PATH=$(directory_of usr/share/xml/lttng/session.xsd)
 	export HOME LTTNG_HOME LTTNG_SESSION_CONFIG_XSD_PATH
 	if [ "$(id -u)" = 0 ]; then
 		become setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
@@ -82,7 +82,7 @@ run_lttng()
 	lttng=$work/lttng
 	mkdir -p "$lttng"
 	[ "$(id -u)" != 0 ] || { chmod 755 "$work" && chown 65534:65534 "$lttng"; }
-	consumerd=$(echo "$root"/usr/lib/*/lttng/libexec/lttng-consumerd)
+	consumerd=$(find "$root/usr/lib" -path '*/libexec/lttng-consumerd')
 	( as_user lttng-sessiond --no-kernel --consumerd64-path="$consumerd" \
 		--consumerd64-libdir="$libraries" ) > "$lttng/log" 2>&1 &
 	daemon=$!

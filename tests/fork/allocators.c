@@ -26,12 +26,14 @@
 #include <urcu.h>
 #endif
 
+#include "../limits.h"
+
 #define CHURNERS	2
 #define SLOTS		256	/* blocks that the threads hand each other */
 #define BURST		500	/* blocks that a thread allocates in a row */
 #define AHEAD		1000	/* callbacks that wait at most, so that a fork has little to copy */
 #define IN_CHILD	20
-#define CHILD_LIMIT	20	/* seconds, after which a child hangs */
+#define LIMIT		20	/* seconds for a fork and its child, before stretching */
 
 #define MUST(condition) do {							\
 	if (!(condition)) {							\
@@ -142,6 +144,16 @@ static void begin(void)
 }
 #endif
 
+/* Of a process that made no progress for so long. */
+static void end_by_alarm(int number)
+{
+	static const char text[] = "failed: a fork and its child take too long\n";
+
+	signal(number, SIG_DFL);
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) == sizeof(text) - 1)
+		raise(number);
+}
+
 static void await_child(pid_t pid)
 {
 	int status;
@@ -153,7 +165,7 @@ static void await_child(pid_t pid)
 
 static _Noreturn void finish_child(void)
 {
-	alarm(CHILD_LIMIT);
+	alarm(LIMIT * patience());
 	queue_some(IN_CHILD);
 	finish();
 	exit(0);
@@ -163,7 +175,7 @@ static _Noreturn void be_child(bool fork_again)
 {
 	pid_t pid;
 
-	alarm(CHILD_LIMIT);
+	alarm(LIMIT * patience());
 	queue_some(IN_CHILD);
 	finish();
 	if (fork_again) {
@@ -180,6 +192,7 @@ int main(int argc, char **argv)
 	pthread_t threads[CHURNERS + 1];
 	int forks = argc > 1 ? atoi(argv[1]) : 500;
 
+	signal(SIGALRM, end_by_alarm);
 #ifndef EARLY
 	begin();
 #endif
@@ -187,8 +200,10 @@ int main(int argc, char **argv)
 		MUST(pthread_create(&threads[i], NULL, churn_on, (void *)(i + 1)) == 0);
 	MUST(pthread_create(&threads[CHURNERS], NULL, queue_on, NULL) == 0);
 	for (int i = 0; i < forks; i++) {
-		pid_t pid = fork();
+		pid_t pid;
 
+		alarm(2 * LIMIT * patience());
+		pid = fork();
 		if (pid == 0)
 			be_child(i % 10 == 0);
 		await_child(pid);

@@ -370,8 +370,7 @@ static int go_on_and_exit(void *(*work)(void *), int threads)
 	for (int i = 0; i < threads; i++) {
 		start_thread(work, NULL);
 		before = __atomic_load_n(&results->operations, __ATOMIC_RELAXED);
-		while (__atomic_load_n(&results->operations, __ATOMIC_RELAXED) < before + 20)
-			relax();
+		await_that(__atomic_load_n(&results->operations, __ATOMIC_RELAXED) >= before + 20);
 	}
 	return 7;
 }

@@ -51,8 +51,7 @@ static void blocks(void)
 	static struct rcu_head head;
 
 	call_rcu(&head, block);
-	while (!get(&results->chained))
-		relax();
+	await_that(get(&results->chained));
 }
 
 /* When the exit waits for it, if it does; main sleeps then, or in pthread_join. */
@@ -93,8 +92,7 @@ static void others_fork(void)
 	static struct rcu_head head;
 
 	start_thread(fork_slowly, NULL);
-	while (!get(&between_hooks))
-		relax();
+	await_that(get(&between_hooks));
 	call_rcu(&head, count_run);
 }
 
@@ -159,8 +157,7 @@ static void resizes(void)
 	for (unsigned long i = 0; i < 4096; i++)
 		MUST(cds_lfht_del(table, &nodes[i]) == 0);
 	rcu_read_unlock();
-	while (!get(&in_resize))
-		relax();
+	await_that(get(&in_resize));
 	rcu_unregister_thread();
 }
 

@@ -45,6 +45,7 @@
 
 #define UNUSED_OK	__attribute__((unused))
 
+#include "../limits.h"
 #include "../sections.h"
 
 /* A callback of qsbr runs online, and must not hold grace periods up while it waits for something. */
@@ -88,9 +89,7 @@ static UNUSED_OK void broken(const char *what, const char *file, int line)
 
 static UNUSED_OK unsigned int child_limit(void)
 {
-	const char *stretch = getenv("CK_TIMEOUT_MULTIPLIER");
-
-	return CHILD_LIMIT * (stretch && atoi(stretch) > 0 ? (unsigned int)atoi(stretch) : 1);
+	return CHILD_LIMIT * patience();
 }
 
 static UNUSED_OK void expect_clean(pid_t pid)
@@ -217,11 +216,18 @@ static UNUSED_OK void relax(void)
 	usleep(20);
 }
 
-static UNUSED_OK void await_value(const int *word, int value)
-{
-	while (get(word) != value)
-		relax();
-}
+/* Until a condition holds that another thread is bound to make true. */
+#define await_that(condition) do {					\
+	uint64_t since_ = 0;						\
+									\
+	while (!(condition)) {						\
+		if (waited_too_long(&since_))				\
+			broken("waited in vain: " #condition, __FILE__, __LINE__); \
+		relax();						\
+	}								\
+} while (0)
+
+#define await_value(word, value) await_that(get(word) == (value))
 
 /* The state letter of one of our threads, as /proc shows it. */
 static UNUSED_OK char thread_state(pid_t tid)
@@ -243,8 +249,9 @@ static UNUSED_OK char thread_state(pid_t tid)
 /* Until the system shows the thread asleep a few times in a row: not in a short contention. */
 static UNUSED_OK void await_asleep(pid_t tid)
 {
-	for (int seen = 0; seen < LOOKS; relax())
-		seen = thread_state(tid) == 'S' ? seen + 1 : 0;
+	int seen = 0;
+
+	await_that((seen = thread_state(tid) == 'S' ? seen + 1 : 0) == LOOKS);
 }
 
 /* A thread that does one thing, which may block, and says when it is over. */
@@ -272,15 +279,16 @@ static UNUSED_OK void start_task(struct task *task, void (*act)(void *), void *a
 {
 	*task = (struct task) { .act = act, .arg = arg };
 	task->thread = start_thread(run_task, task);
-	while (!__atomic_load_n(&task->tid, __ATOMIC_ACQUIRE))
-		relax();
+	await_that(__atomic_load_n(&task->tid, __ATOMIC_ACQUIRE));
 }
 
 /* Until it sleeps in what it does; it must not have done it. */
 static UNUSED_OK void must_be_stuck(const struct task *task)
 {
-	for (int seen = 0; seen < LOOKS && !get(&task->done); relax())
-		seen = thread_state(task->tid) == 'S' ? seen + 1 : 0;
+	int seen = 0;
+
+	await_that(get(&task->done) ||
+		   (seen = thread_state(task->tid) == 'S' ? seen + 1 : 0) == LOOKS);
 	MUST(!get(&task->done));
 }
 
@@ -344,8 +352,7 @@ static UNUSED_OK unsigned long gp_number(void)
 /* A reader is stuck: whoever raises the number after this waits for that reader. */
 static UNUSED_OK void await_grace_period_after(unsigned long number)
 {
-	while (gp_number() == number)
-		relax();
+	await_that(gp_number() != number);
 }
 
 /* That a grace period waits for the calling thread's section, which this leaves. */

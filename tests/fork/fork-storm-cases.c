@@ -5,6 +5,9 @@
  * Everything that has to run once has a ticket: it is counted when it is started, when it is surely
  * queued, and when it runs. So a forked child can tell, ticket by ticket, whether its own copy ran
  * once, whatever the parent's threads were in the middle of.
+ *
+ * A thread waits for the worker when it is far ahead of it. So the backlog that every child inherits
+ * has a bound, and does not grow the longer the forks keep the worker from running.
  */
 #include "fork-harness.h"
 
@@ -13,7 +16,8 @@
 #include "fork-storm-cases.h"
 
 #define ENTRIES		500	/* that a thread puts into the table at a time */
-#define TICKETS		512	/* of a thread */
+#define TICKETS		512	/* of a thread: as many of its callbacks wait at most */
+#define UNFREED		2000	/* of a thread's blocks wait to be freed before it queues more */
 #define WAITERS		64	/* every so many, one waits for a grace period when it runs */
 #define DEFERRERS	2	/* threads that may be in the middle of a deferred call at a fork */
 
@@ -29,6 +33,7 @@ struct ticket {
 struct strip {
 	struct ticket tickets[TICKETS];
 	unsigned int next;
+	int unfreed;		/* blocks whose freeing is queued: raised by the owner, lowered by callbacks */
 };
 
 static int stop;
@@ -101,6 +106,27 @@ static void call_some(int number)
 		call_one();
 }
 
+/* ---- Blocks that callbacks free ---- */
+
+/* The thread whose block it is has so many fewer to wait for. */
+static void count_freed(int *unfreed)
+{
+	MUST(__atomic_fetch_sub(unfreed, 1, __ATOMIC_RELAXED) > 0);
+}
+
+/* In a section: workers come and go. */
+static void call_to_free(struct rcu_head *head, void (*free_block)(struct rcu_head *head))
+{
+	MUST(__atomic_add_fetch(&own->unfreed, 1, __ATOMIC_RELAXED) < UNFREED + ENTRIES);
+	call_rcu(head, free_block);
+}
+
+/* In no section. */
+static void await_room(void)
+{
+	await_that(get(&own->unfreed) < UNFREED);
+}
+
 /* ---- What readers look at ---- */
 
 #define MAGIC_ALIVE	0x600df00d
@@ -109,6 +135,7 @@ static void call_some(int number)
 struct object {
 	struct rcu_head head;
 	unsigned int magic;
+	int *unfreed;		/* of the thread that took it away; NULL: it frees it itself */
 };
 
 static struct object *published;
@@ -119,6 +146,8 @@ static void free_object(struct rcu_head *head)
 
 	MUST(object->magic == MAGIC_ALIVE);
 	object->magic = MAGIC_DEAD;
+	if (object->unfreed)
+		count_freed(object->unfreed);
 	free(object);
 }
 
@@ -128,6 +157,7 @@ static struct object *replace_object(void)
 
 	MUST(object);
 	object->magic = MAGIC_ALIVE;
+	object->unfreed = NULL;
 	return rcu_xchg_pointer(&published, object);
 }
 
@@ -153,11 +183,15 @@ static void replace_by_synchronize(void)
 
 static void replace_by_callback(void)
 {
-	struct object *old = replace_object();
+	struct object *old;
 
+	await_room();
+	old = replace_object();
+	if (!old)
+		return;
+	old->unfreed = &own->unfreed;
 	rcu_read_lock();
-	if (old)
-		call_rcu(&old->head, free_object);
+	call_to_free(&old->head, free_object);
 	rcu_read_unlock();
 }
 
@@ -166,6 +200,7 @@ static void replace_by_callback(void)
 struct entry {
 	struct cds_lfht_node node;
 	struct rcu_head head;
+	int *unfreed;		/* of the thread that deletes it */
 };
 
 static struct cds_lfht *table;
@@ -177,7 +212,10 @@ static int is_node(struct cds_lfht_node *node, const void *wanted)
 
 static void free_entry(struct rcu_head *head)
 {
-	free(caa_container_of(head, struct entry, head));
+	struct entry *entry = caa_container_of(head, struct entry, head);
+
+	count_freed(entry->unfreed);
+	free(entry);
 }
 
 static unsigned long hash_of(const struct entry *entry)
@@ -188,6 +226,7 @@ static unsigned long hash_of(const struct entry *entry)
 static void add_entry(struct entry **entry)
 {
 	MUST((*entry = malloc(sizeof(**entry))) != NULL);
+	(*entry)->unfreed = &own->unfreed;
 	rcu_read_lock();
 	cds_lfht_add(table, hash_of(*entry), &(*entry)->node);
 	rcu_read_unlock();
@@ -201,7 +240,7 @@ static void delete_entry(struct entry *entry)
 	cds_lfht_lookup(table, hash_of(entry), is_node, &entry->node, &iter);
 	MUST(cds_lfht_iter_get_node(&iter) == &entry->node);
 	MUST(cds_lfht_del(table, &entry->node) == 0);
-	call_rcu(&entry->head, free_entry);
+	call_to_free(&entry->head, free_entry);
 	rcu_read_unlock();
 }
 
@@ -210,6 +249,7 @@ static void use_table(void)
 {
 	struct entry *entries[ENTRIES];
 
+	await_room();
 	for (int i = 0; i < ENTRIES; i++)
 		add_entry(&entries[i]);
 	for (int i = 0; i < ENTRIES; i++)
@@ -251,8 +291,7 @@ static void use_poll(void)
 {
 	struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
 
-	while (!poll_state_synchronize_rcu(state))
-		relax();
+	await_that(poll_state_synchronize_rcu(state));
 }
 
 static void defer_some(void)

@@ -16,7 +16,8 @@ shift $(($# < 2 ? $# : 2))
 all=$#
 test $# -gt 0 || set -- mb memb bp qsbr
 
-: "${CC:=cc}"
+: "${CC:=cc}" "${CK_TIMEOUT_MULTIPLIER:=4}"
+export CK_TIMEOUT_MULTIPLIER
 : "${CHECK_CFLAGS=$(pkg-config --cflags check)}"
 : "${CHECK_LIBS=$(pkg-config --libs check)}"
 
@@ -79,7 +80,7 @@ run() # what, command ...
 under_valgrind() # flavor, case, kinds of leaks, program
 {
 	run "$1: $(basename "$4") $2 under valgrind" \
-		env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
+		env URCU_EXIT_TIMEOUT=60000 \
 		valgrind -q --leak-check=full --show-leak-kinds="$3" --errors-for-leak-kinds="$3" \
 		--error-exitcode=9 "$4" "$2"
 }
@@ -89,7 +90,7 @@ under_valgrind() # flavor, case, kinds of leaks, program
 # finding. ThreadSanitizer knows atomics: tests/sanitize.
 under_helgrind() # flavor, case, program
 {
-	env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 valgrind --tool=helgrind -q "$3" "$2" \
+	env URCU_EXIT_TIMEOUT=60000 valgrind --tool=helgrind -q "$3" "$2" \
 		> "$work/locks" 2>&1
 	status=$?
 	grep -E 'Thread #[0-9]+.*(lock order|unlocked|still holds|call to pthread_)' "$work/locks" \
@@ -138,7 +139,7 @@ with_sanitizer() # flavor, flag, cases
 	fi
 	build "$1" "$work/sanitized" "$cases_sources" "$2" || { result 1 "$1: building with $2"; return; }
 	for name in $3; do
-		run "$1: $name with $2" env URCU_EXIT_TIMEOUT=60000 CK_TIMEOUT_MULTIPLIER=4 \
+		run "$1: $name with $2" env URCU_EXIT_TIMEOUT=60000 \
 			LSAN_OPTIONS=exitcode=9 ASAN_OPTIONS=exitcode=9 "$work/sanitized" "$name"
 	done
 }

@@ -7,13 +7,14 @@
 #
 #	test-allocators.sh [SOURCE-TREE BUILD-TREE [FORKS [ALLOCATOR ...]]]
 #
-# or with the two in $srcdir and $builddir, with the compiler in $CC. Packages are fetched and
+# or with the two in $srcdir and $builddir, with the compiler in $CC, and FORKS in $ALLOCATOR_FORKS;
+# ./dev storm runs more than the 150 of ./dev check. Packages are fetched and
 # unpacked below the build tree, not installed, and stay there for the next run.
 set -u
 
 source=$(cd "${1:-${srcdir:?}}" && pwd)
 build=$(cd "${2:-${builddir:?}}" && pwd)
-forks=${3:-500}
+forks=${3:-${ALLOCATOR_FORKS:-150}}
 shift $(($# < 3 ? $# : 3))
 [ $# -gt 0 ] || set -- glibc jemalloc tcmalloc mimalloc musl
 libraries=$build/.libs
@@ -68,7 +69,7 @@ link() # program, object, flavor, inputs ...
 run() # what, preloaded or empty, program
 {
 	status=0
-	LD_PRELOAD=$2 timeout 120 "$work/$3" "$forks" > "$work/log" 2>&1 || status=$?
+	limited 600 env LD_PRELOAD="$2" "$work/$3" "$forks" > "$work/log" 2>&1 || status=$?
 	result "$status" "$1, $forks forks"
 }
 

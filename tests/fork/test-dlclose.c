@@ -23,6 +23,8 @@
 
 #include <urcu/call-rcu.h>
 
+#include "../limits.h"
+
 static const char *const flavors[] = { "mb", "memb", "bp", "qsbr" };
 
 #define FLAVORS	((int)(sizeof(flavors) / sizeof(flavors[0])))
@@ -157,9 +159,17 @@ static void *tell_id(void *id)
 static int own_threads;
 
 /* A thread that was joined may be listed a moment longer. */
+static void pause_once(uint64_t *since, const char *until)
+{
+	if (waited_too_long(since))
+		ck_abort_msg("waited in vain until %s", until);
+	usleep(20);
+}
+
 static void count_own_threads(void)
 {
 	pthread_t thread;
+	uint64_t since = 0;
 	char path[64];
 	long id = 0;
 
@@ -167,7 +177,7 @@ static void count_own_threads(void)
 	pthread_join(thread, NULL);
 	snprintf(path, sizeof(path), "/proc/self/task/%ld", id);
 	while (access(path, F_OK) == 0)
-		usleep(20);
+		pause_once(&since, "a thread that was joined is gone");
 	own_threads = count_threads();
 }
 
@@ -224,9 +234,11 @@ static void use_in_threads(struct call_rcu_data *worker)
 
 static void close_library(void)
 {
+	uint64_t since = 0;
+
 	ck_assert_int_eq(dlclose(library.handle), 0);
 	while (count_threads() > own_threads)
-		usleep(20);
+		pause_once(&since, "the library's threads are gone");
 	ck_assert(!is_mapped());
 }
 
@@ -348,7 +360,7 @@ END_TEST
 
 static void close_in_child(const char *flavor)
 {
-	alarm(20);
+	alarm(20 * patience());
 	close_library();
 	do_round(flavor, true);
 	_exit(runs == 20 * THREADS ? 0 : 1);
@@ -401,6 +413,37 @@ START_TEST(a_forked_child_may_close_it_as_well)
 }
 END_TEST
 
+/* The program knows of no hooks; the child's only thread ends after the library is gone. */
+static void *fork_and_close(void *arg)
+{
+	pid_t *pid = arg;
+
+	library.register_thread();
+	library.read_lock();
+	library.read_unlock();
+	*pid = fork();
+	if (*pid)
+		return NULL;
+	alarm(20);
+	dlclose(library.handle);
+	return NULL;
+}
+
+START_TEST(a_child_without_hooks_may_close_it_and_end)
+{
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	signal(SIGALRM, SIG_DFL);
+	open_library(flavors[_i]);
+	ck_assert_int_eq(pthread_create(&thread, NULL, fork_and_close, &pid), 0);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* ---- Beside forks of a program that uses another library ---- */
 
 static int stop;
@@ -449,7 +492,7 @@ static void fork_beside(const struct library *other)
 	other->call_rcu_before_fork();
 	pid = fork();
 	if (pid == 0) {
-		alarm(20);
+		alarm(20 * patience());
 		other->call_rcu_after_fork_child();
 		_exit(use_other(other) ? 0 : 1);
 	}
@@ -503,6 +546,7 @@ static Suite *suite(void)
 	tcase = add_case(suite, "forks");
 	tcase_set_tags(tcase, "forks");
 	tcase_add_loop_test(tcase, a_forked_child_may_close_it_as_well, 0, FLAVORS);
+	tcase_add_loop_test(tcase, a_child_without_hooks_may_close_it_and_end, 0, FLAVORS);
 	tcase = add_case(suite, "forks beside malloc");
 	tcase_set_tags(tcase, "forks forks-beside-malloc");
 	tcase_add_loop_test(tcase, another_thread_may_be_in_dlclose_at_a_fork, 0, FLAVORS);

@@ -3,6 +3,8 @@
  * Programs and daemons started beside RCU with urcu_atfork_enable on: system, popen, posix_spawn,
  * vfork, fork and exec, daemon, a double fork. A child that only executes something pays nothing.
  */
+#include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/stat.h>
 
@@ -67,14 +69,17 @@ static void execute(void *arg)
 	MUST(!arg);
 }
 
+/* The daemon's life: the end for writing is open in it alone, and closes however it ends. */
+static int life[2];
+
 static void detach(void *arg)
 {
+	close(life[0]);
 	MUST(daemon(1, 0) == 0);
 	alarm(child_limit());
 	queue_and_finish(arg);
 	use_everything();
-	STAGE("daemon done");
-	kill(test_pid, SIGUSR1);
+	MUST(write(life[1], "", 1) == 1);
 	exit(0);
 }
 
@@ -119,24 +124,22 @@ static void start_programs(void)
 	run_plain_child(execute, NULL);
 }
 
-static void await_daemon(void)
+/* Until the daemon has ended: with all done, or with what it failed in, or where its alarm found it. */
+static void run_daemon(struct batch *batch)
 {
-	sigset_t usr1;
-	int number;
+	struct pollfd ended = { .events = POLLIN };
+	char done;
 
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	MUST(sigwait(&usr1, &number) == 0);
-}
-
-/* From now on in every thread, so that it waits for sigwait. */
-static void block_daemons_signal(void)
-{
-	sigset_t usr1;
-
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	MUST(pthread_sigmask(SIG_BLOCK, &usr1, NULL) == 0);
+	MUST(pipe2(life, O_CLOEXEC) == 0);
+	run_plain_child(detach, batch);
+	close(life[1]);
+	ended.fd = life[0];
+	if (poll(&ended, 1, 2000 * (int)child_limit()) == 0)
+		ck_abort_msg("the daemon has not begun, or does not end by its alarm");
+	if (read(life[0], &done, 1) != 1)
+		ck_abort_msg("the daemon: %s, last in: %s",
+			     shared->failure[0] ? shared->failure : "killed", shared->stage);
+	close(life[0]);
 }
 
 START_TEST(programs_and_daemons_start_beside_callbacks_readers_and_workers)
@@ -145,7 +148,6 @@ START_TEST(programs_and_daemons_start_beside_callbacks_readers_and_workers)
 	struct batch batch = { all, 40 };
 	struct reader_thread reader;
 
-	block_daemons_signal();
 	MUST(pthread_atfork(NULL, NULL, look_before) == 0);
 	MUST(urcu_atfork_enable() == 0);
 	MUST(pthread_atfork(NULL, NULL, look_after) == 0);
@@ -157,8 +159,7 @@ START_TEST(programs_and_daemons_start_beside_callbacks_readers_and_workers)
 		start_programs();
 	rcu_unregister_thread();
 	run_plain_child(fork_twice, &batch);
-	run_plain_child(detach, &batch);
-	await_daemon();
+	run_daemon(&batch);
 	MUST(sum_of_runs(all, 40) == 0);
 	release(&reader);
 	finish(all, 40);

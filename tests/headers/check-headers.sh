@@ -3,7 +3,7 @@
 #
 # Every header that a program may include (tests/abi/headers.tsv) is here, or left out on purpose
 # (tests/abi/left-out.tsv). Each public header, compiled alone, twice, as every supported language
-# version, by each compiler, with and without _LGPL_SOURCE, gives no warning. Prints TAP.
+# version, by each compiler, with and without _LGPL_SOURCE, and for debugging, gives no warning. Prints TAP.
 #
 # usage: check-headers.sh [include-dir...]
 #
@@ -51,11 +51,16 @@ cp "$here/vocabulary.cc" "$tmp/vocabulary.c"
 
 # number, compiler, language suffix, standard, flag
 n=1
-for std in 99 11 17 ++11 ++17 ++20; do
+for std in 89 99 11 17 ++11 ++17 ++20; do
 	for cc in "${CHECK_GCC:-gcc}" "${CHECK_CLANG:-clang}"; do
 		suffix=c
 		case $std in ++*) suffix=cc ;; esac
-		for flag in c:-U_LGPL_SOURCE c:-D_LGPL_SOURCE gnu:-DURCU_NO_INLINE; do
+		case $std in
+		89) flags="gnu:-U_LGPL_SOURCE gnu:-D_LGPL_SOURCE" ;;	# strictly C89 has no inline
+		*17) flags="c:-U_LGPL_SOURCE c:-D_LGPL_SOURCE gnu:-DURCU_NO_INLINE gnu:-DDEBUG_RCU" ;;
+		*) flags="c:-U_LGPL_SOURCE c:-D_LGPL_SOURCE gnu:-DURCU_NO_INLINE" ;;
+		esac
+		for flag in $flags; do
 			n=$((n + 1))
 			dialect=${flag%%:*}$std
 			echo "$n $cc $suffix $dialect ${flag#*:}"
@@ -67,7 +72,11 @@ cat > "$tmp/check" <<'END_CHECK'
 # One setting: all units in one run of the compiler. Its output and verdict go to files.
 n=$1 cc=$2 suffix=$3 std=$4 flag=$5
 command -v "$cc" > /dev/null || { echo "ok $n - $cc $std $flag # SKIP no $cc" > "$tmp/$n"; exit 0; }
-if timeout 300 "$cc" -fsyntax-only -std="$std" "$flag" -Wall -Wextra -Wpedantic -Werror $includes \
+warnings="-Wall -Wextra -Wpedantic -Wshadow -Wredundant-decls"
+[ "$suffix" != c ] || warnings="$warnings -Wstrict-prototypes -Wdeclaration-after-statement"
+# That version has no long long, and macros that take a varying number of arguments are an extension.
+[ "$std" != gnu89 ] || warnings=$(echo "$warnings" | sed 's/ -Wpedantic//')
+if timeout 300 "$cc" -fsyntax-only -std="$std" "$flag" $warnings -Werror $includes \
 		"$tmp"/*."$suffix" > "$tmp/$n.log" 2>&1; then
 	echo "ok $n - $cc $std $flag" > "$tmp/$n"
 else

@@ -409,8 +409,10 @@ int main(void)
 	printf("1..1\n%s 1 - the small vocabulary as C%s %ld\n", failures ? "not ok" : "ok",
 #ifdef __cplusplus
 		"++", (long) __cplusplus
-#else
+#elif defined(__STDC_VERSION__)
 		"", (long) __STDC_VERSION__
+#else
+		"", 198912L
 #endif
 	);
 	return failures != 0;

@@ -18,6 +18,8 @@
 #include <urcu/urcu-memb.h>
 #include <urcu/urcu-qsbr.h>
 
+#include "../limits.h"
+
 #define want(cond)								\
 	do {									\
 		if (!(cond)) {							\
@@ -182,7 +184,7 @@ static void sections_are_apart(void)
 
 int main(void)
 {
-	alarm(60);
+	alarm(60 * patience());
 	sem_init(&entered, 0, 0);
 	sem_init(&leave, 0, 0);
 	workers_are_apart();

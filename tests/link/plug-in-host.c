@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../limits.h"
+
 #define THREADS	3
 #define WARM_UP	20
 
@@ -244,7 +246,7 @@ static void outlived(int rounds)
 int main(int argc, char **argv)
 {
 	want(argc == 4);
-	alarm(120);
+	alarm(120 * patience());
 	path = argv[1];
 	setenv("URCU_EXIT_TIMEOUT", "60000", 1);
 	/* One arena: how many malloc makes for threads is chance, and each takes mappings. */

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A plug-in that uses bp and owns no threads; plug-in-host.c loads it. */
+/* A plug-in that uses bp, or another flavor, and owns no threads; plug-in-host.c loads it. */
 #include <stdlib.h>
 
+#if defined(OF_memb) || defined(OF_mb)
+#include <urcu.h>
+#elif defined(OF_qsbr)
+#include <urcu-qsbr.h>
+#else
 #include <urcu-bp.h>
+#define rcu_register_thread()	((void)0)
+#endif
 
 #define CALLS 5
 
@@ -11,9 +18,10 @@ static void release(struct rcu_head *head)
 	free(head);
 }
 
-/* In any thread; none is ever registered. Returns how often it called call_rcu. */
+/* In any thread; none is ever registered with bp. Returns how often it called call_rcu. */
 int visit(void)
 {
+	rcu_register_thread();
 	for (int i = 0; i < CALLS; i++) {
 		struct rcu_head *head = (struct rcu_head *)malloc(sizeof(*head));
 
@@ -26,6 +34,7 @@ int visit(void)
 		rcu_read_unlock();
 	}
 	synchronize_rcu();
+	rcu_unregister_thread();
 	return CALLS;
 }
 

@@ -29,7 +29,7 @@ program() # what, flags, libraries
 		# shellcheck disable=SC2086 # lists
 		$compiler -D_GNU_SOURCE -Wall -Wextra -Werror -O2 $2 -I"$source/include" \
 			"$source/tests/link/flavors.c" -x none -o "$work/flavors" $3 -pthread \
-			> "$work/log" 2>&1 && timeout 60 "$work/flavors" > "$work/log" 2>&1
+			> "$work/log" 2>&1 && limited 120 "$work/flavors" > "$work/log" 2>&1
 		result $? "$1, $language $2"
 	done
 }

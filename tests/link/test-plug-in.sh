@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # A plug-in with bp in a program without: linked with the shared library, and with bp within itself,
 # from an archive of position-independent objects. Opened, used by threads that were never
-# registered, closed, over and over: no thread, mapping or key stays. TAP.
+# registered, closed, over and over: no thread, mapping or key stays. And plug-ins of all flavors, in
+# turn, in namespaces of their own, and under musl: none takes of the static TLS that the C library
+# keeps in reserve. TAP.
 # Usage: test-plug-in.sh [SOURCE-TREE BUILD-TREE], or in $srcdir and $builddir.
 set -u
 source=${1:-${srcdir:?}}
@@ -26,7 +28,7 @@ use() # what, plug-in
 {
 	for case in "in-turn 2000" "outlived 300"; do
 		# shellcheck disable=SC2086 # a list
-		timeout 120 "$work/host" "$work/$2" $case > "$work/log" 2>&1
+		limited 180 "$work/host" "$work/$2" $case > "$work/log" 2>&1
 		result $? "$1: $case rounds"
 	done
 }
@@ -49,5 +51,52 @@ if [ -e "$build/src/.libs/flavor-bp.o" ]; then
 	use "with bp within itself" within.so
 else
 	skip "a plug-in with bp within itself" "no position-independent objects"
+fi
+
+host() # what, arguments
+{
+	what=$1
+	shift
+	timeout 120 "$work/hosts" "$@" > "$work/log" 2>&1
+	result $? "$what"
+}
+
+compile hosts "$source/tests/link/plug-ins-host.c" || result 1 "building the host of many"
+all=
+for flavor in mb memb qsbr bp; do
+	define=-DOF_$flavor
+	[ $flavor != mb ] || define="$define -DRCU_MB"
+	# shellcheck disable=SC2086 # words
+	compile $flavor.so -shared -fPIC $define "$source/tests/link/plug-in.c" -Wl,-z,defs \
+		-L"$libraries" -Wl,-rpath,"$libraries" -lurcu-$flavor
+	result $? "a plug-in with $flavor"
+	# So many as go into what glibc 2.36 has in reserve for its own; bp takes of that (src/Makefile.inc).
+	spaces=11
+	[ $flavor != bp ] || spaces=8
+	host "$flavor in $spaces namespaces" namespaces $spaces "$work/$flavor.so"
+	all="$all $work/$flavor.so"
+done
+host "two plug-ins in turn, 100 times" turn 100 "$work/memb.so" "$work/qsbr.so"
+# shellcheck disable=SC2086 # a list
+host "four in turn, 100 times" turn 100 $all
+# shellcheck disable=SC2086
+host "four at once" open 1 $all
+
+# musl has no such reserve.
+if command -v musl-gcc > /dev/null; then
+	within=$(find "$source/src" -maxdepth 1 -name '*.c' ! -name 'flavor-[mq]*')
+	CC=musl-gcc
+	# The kernel's headers, which Debian's musl-gcc does not look for.
+	mkdir "$work/kernel"
+	for name in linux asm-generic "$(gcc -print-multiarch)/asm"; do
+		[ ! -e "/usr/include/$name" ] || ln -s "/usr/include/$name" "$work/kernel/"
+	done
+	# shellcheck disable=SC2086
+	compile musl.so -shared -fPIC -I"$source/src" -isystem "$work/kernel" "$source/tests/link/plug-in.c" $within &&
+		compile hosts "$source/tests/link/plug-ins-host.c"
+	result $? "a plug-in under musl"
+	host "opened under musl" open 1 "$work/musl.so"
+else
+	skip "a plug-in under musl" "no musl-gcc"
 fi
 plan

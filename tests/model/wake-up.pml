@@ -198,17 +198,15 @@ inline rescan()
 	unlock(LEADER)
 }
 
-/* quiesce_registry_ask, with ask_for_wake: who finds waiting set finds gp.futex set. */
-#ifdef MUTANT_S3_RELAXED
-#define ASKING RELAXED
-#else
-#define ASKING RELEASE
-#endif
+/* S3, and quiesce_registry_ask with ask_for_wake. */
 inline ask()
 {
+#ifndef MUTANT_S3_WITHOUT_BARRIER
+	full_barrier(LEADER);
+#endif
 	lock(LEADER);
-	if :: awaited[0] -> store(LEADER, WAITING(0), 1, ASKING) :: else fi;
-	if :: awaited[1] -> store(LEADER, WAITING(1), 1, ASKING) :: else fi;
+	if :: awaited[0] -> store(LEADER, WAITING(0), 1, RELAXED) :: else fi;
+	if :: awaited[1] -> store(LEADER, WAITING(1), 1, RELAXED) :: else fi;
 	unlock(LEADER)
 }
 

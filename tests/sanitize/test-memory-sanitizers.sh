@@ -30,7 +30,7 @@ fi
 run_tests() {
 	for test; do
 		make -s V=0 "tests/bin/$test.t" > log 2>&1 &&
-			timeout 120 "tests/bin/$test.t" > log 2>&1
+			limited 120 "tests/bin/$test.t" > log 2>&1
 		result $? "$test"
 	done
 }

@@ -22,7 +22,7 @@ show_log() {
 attempt() {
 	name=$1
 	shift
-	timeout 300 "$@" > "$directory/log" 2>&1
+	limited 300 "$@" > "$directory/log" 2>&1
 	result $? "$name"
 }
 
@@ -58,7 +58,7 @@ build() {
 
 # program SOURCE FLAVOR LIBRARIES FLAG...
 program() {
-	{ build "$@" && timeout 120 $fixed "$directory/program"; } > "$directory/log" 2>&1
+	{ build "$@" && limited 120 $fixed "$directory/program"; } > "$directory/log" 2>&1
 	status=$?
 	name="$1, $2"
 	shift 3
@@ -78,7 +78,7 @@ instrumented() {
 	done
 	for test in $tests; do
 		make -s V=0 "tests/bin/$test.t" > "$directory/log" 2>&1 &&
-			timeout 120 $fixed "tests/bin/$test.t" > "$directory/log" 2>&1
+			limited 120 $fixed "tests/bin/$test.t" > "$directory/log" 2>&1
 		result $? "$test"
 	done
 }

@@ -171,7 +171,7 @@ static void unlock_slowly(void)
 		return;
 	disorder();
 	if (__atomic_load_n(&rcu_gp.futex, __ATOMIC_RELAXED) == -1)
-		urcu_common_wake_leader(&rcu_gp);
+		urcu_common_wake_leader((struct urcu_gp *)&rcu_gp);
 }
 #else
 static void lock_slowly(void)

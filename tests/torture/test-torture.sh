@@ -51,7 +51,7 @@ build() {
 
 # run WHAT FLAVOR LANGUAGE LIBRARIES
 run() {
-	{ build "$2" "$3" "$4" && timeout $((seconds + 180)) "$directory/torture" -t "$seconds"; } \
+	{ build "$2" "$3" "$4" && limited $((seconds + 180)) "$directory/torture" -t "$seconds"; } \
 		> "$directory/log" 2>&1
 	result $? "$2, $3, $1" || return
 	[ -z "$minutes" ] || show_log

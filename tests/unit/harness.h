@@ -44,6 +44,7 @@
 #include <urcu.h>
 #endif
 
+#include "../limits.h"
 #include "../sections.h"
 
 /*
@@ -116,8 +117,13 @@ static inline void await(sem_t *semaphore)
 /* Let others run until cond holds, which another thread is bound to make true. */
 #define await_that(cond)							\
 	do {									\
-		while (!(cond))							\
+		uint64_t since_ = 0;						\
+										\
+		while (!(cond)) {						\
+			if (waited_too_long(&since_))				\
+				ck_abort_msg("waited in vain: %s", #cond);	\
 			sched_yield();						\
+		}								\
 	} while (0)
 
 static inline uint64_t now_us(void)
@@ -366,6 +372,25 @@ static inline void queue_jobs(struct tally *tally, unsigned int count)
 static inline void all_ran_once(struct tally *tally)
 {
 	want(get(tally->ran) == get(tally->queued) && get(tally->ran) > 0);
+}
+
+/*
+ * That a round trip is quick (less than limit_us) time after time. A busy machine makes many slow, and
+ * then most of them; a worker that waits for more work between two makes every second slow at least.
+ */
+#define QUICK_IN_A_ROW 5
+
+static inline void check_that_trips_are_quick(void (*trip)(void *arg), void *arg, uint64_t limit_us)
+{
+	unsigned int row = 0;
+
+	for (unsigned int i = 0; i < 60 * patience() && row < QUICK_IN_A_ROW; i++) {
+		uint64_t began = now_us();
+
+		trip(arg);
+		row = now_us() - began < limit_us ? row + 1 : 0;
+	}
+	want(row == QUICK_IN_A_ROW);
 }
 
 /* Run func in the calling thread's worker and wait until it has. */

@@ -24,10 +24,12 @@ static struct flavor *const flavor = &quiesce_memb;
 /* The first of the queues that were made and not freed since, or NULL. */
 static inline struct call_rcu_data *first_made(void)
 {
-	struct call_rcu_data *queue;
+	struct cds_list_head *list = &flavor->workers.list;
+	struct call_rcu_data *queue = NULL;
 
 	pthread_mutex_lock(&flavor->workers.lock);
-	queue = flavor->workers.list;
+	if (!cds_list_empty(list))
+		queue = cds_list_first_entry(list, struct call_rcu_data, node);
 	pthread_mutex_unlock(&flavor->workers.lock);
 	return queue;
 }

@@ -6,7 +6,6 @@
 #include "inside.h"
 
 #include <dlfcn.h>
-#include <sys/wait.h>
 
 #include "wait.h"
 
@@ -24,9 +23,10 @@ static int (*real_join)(pthread_t, void **);
 /* A sanitizer's own, which clang links into the program: ours takes its place. */
 extern __typeof__(pthread_join) __interceptor_pthread_join __attribute__((weak));
 
+/* Which starts no thread, as get_default_call_rcu_data does. */
 static struct call_rcu_data *standard_queue(void)
 {
-	return get_default_call_rcu_data();
+	return &flavor->workers.standard;
 }
 
 static void *barrier(void *arg)
@@ -66,14 +66,14 @@ static void post(struct rcu_head *head)
 {
 	struct errand *errand = caa_container_of(head, struct errand, head);
 
-	want(!(get(standard_queue()->workers[0].state) & WORKER_URGENT));
+	want(!(get(standard_queue()->own.state) & WORKER_URGENT));
 	sem_post(&errand->done);
 }
 
 /* It is asked to hurry between two callbacks, and forgets it with the next. */
 START_TEST(idle_worker_is_woken_by_a_callback_and_need_not_hurry)
 {
-	struct worker *worker = &standard_queue()->workers[0];
+	struct worker *worker = &standard_queue()->own;
 	struct errand errand;
 
 	sem_init(&errand.done, 0, 0);
@@ -81,7 +81,7 @@ START_TEST(idle_worker_is_woken_by_a_callback_and_need_not_hurry)
 		call_rcu(&errand.head, post);
 		await(&errand.done);
 		await_that(get(worker->state) & WORKER_IDLE);
-		want(quiesce_worker_urge(standard_queue(), worker) == 0);
+		want(quiesce_worker_urge(worker) == 0);
 		await_that(get(worker->state) & WORKER_IDLE);
 	}
 }
@@ -96,7 +96,7 @@ static void push(struct tally *tally, unsigned int count)
 /* The test is the worker. */
 START_TEST(lingering_worker_is_called_by_a_backlog_alone)
 {
-	struct worker *worker = &standard_queue()->workers[0];
+	struct worker *worker = &standard_queue()->own;
 	struct tally tally = { 0, 0 };
 
 	put(worker->state, WORKER_THREAD | WORKER_LINGER);
@@ -110,16 +110,16 @@ START_TEST(lingering_worker_is_called_by_a_backlog_alone)
 }
 END_TEST
 
-/* If it did, it would do so for long. */
+/* If it did, it would do so for long. Nobody wakes it: it looks now and then. */
 START_TEST(rt_worker_does_not_linger)
 {
 	struct call_rcu_data *queue = create_call_rcu_data(URCU_CALL_RCU_RT, -1);
-	struct worker *worker = &queue->workers[0];
+	struct worker *worker = &queue->own;
 	struct tally tally = { 0, 0 };
 
 	set_thread_call_rcu_data(queue);
 	for (unsigned long i = 1; i <= 3; i++) {
-		await_that(get(worker->state) & WORKER_IDLE);
+		await_that(get(worker->state) & WORKER_LINGER);
 		put(worker->round_ended, quiesce_now() + 1000 * QUIESCE_NS_PER_S);
 		queue_jobs(&tally, 1);
 		await_that(get(tally.ran) == i);
@@ -129,33 +129,43 @@ START_TEST(rt_worker_does_not_linger)
 }
 END_TEST
 
-static bool has_backlog_from(int cpu)
+static void stop(struct worker *worker)
 {
-	struct call_rcu_data *queue = standard_queue();
-
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (get(queue->shards[i].count) >= QUIESCE_BACKLOG)
-			return get(queue->shards[i].cpu) == cpu;
-	return false;
+	quiesce_worker_ask_to_stop(worker, 0);
+	want(quiesce_worker_await_stop(worker, NULL));
 }
 
-START_TEST(producer_of_a_backlog_says_where_it_is_and_of_a_flood_gives_way)
+/* The test is the worker, however it sleeps. */
+START_TEST(rt_worker_is_called_by_no_producer)
 {
-	struct worker *worker = &standard_queue()->workers[0];
+	const int32_t asleep = WORKER_THREAD | (_i ? WORKER_IDLE : WORKER_LINGER);
+	struct call_rcu_data *queue = create_call_rcu_data(URCU_CALL_RCU_RT, -1);
+	struct worker *worker = &queue->own;
 	struct tally tally = { 0, 0 };
-	unsigned int before;
-	int cpu = usable_cpu(1);
 
-	pin_to(cpu);
+	stop(worker);
+	put(worker->state, asleep);
+	set_thread_call_rcu_data(queue);
+	push(&tally, 2 * QUIESCE_BACKLOG);
+	set_thread_call_rcu_data(NULL);
+	want(get(worker->state) == asleep);
+	put(worker->state, 0);
+	rcu_barrier();
+	all_ran_once(&tally);
+	call_rcu_data_free(queue);
+}
+END_TEST
+
+/* Whatever its worker does meanwhile, who does not come to run. */
+START_TEST(producer_of_a_flood_does_not_give_way)
+{
+	struct worker *worker = &standard_queue()->own;
+	unsigned int before = yields;
+	struct tally tally = { 0, 0 };
+
 	put(worker->state, WORKER_THREAD);
-	before = yields;
-	push(&tally, QUIESCE_FLOOD - 1);
-	want(has_backlog_from(cpu));
+	push(&tally, 100 * QUIESCE_BACKLOG);
 	want(yields == before);
-	push(&tally, 1);
-	want(yields == before + 1);
-	push(&tally, QUIESCE_BACKLOG);
-	want(yields == before + 2);
 	put(worker->state, 0);
 	rcu_barrier();
 	all_ran_once(&tally);
@@ -275,56 +285,51 @@ START_TEST(rest_of_a_freed_workers_batch_runs_elsewhere_and_its_queue_is_freed_a
 }
 END_TEST
 
-static void let_serve(struct call_rcu_data *queue, unsigned int server)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		put(queue->shards[i].server, server);
-}
-
-/* The test is the first worker. */
-START_TEST(helper_that_leaves_hands_its_shards_back_and_tells_of_their_work)
-{
-	struct call_rcu_data *queue = standard_queue();
-	struct worker *first = &queue->workers[0], *helper = &queue->workers[1];
-	struct tally tally = { 0, 0 };
-	struct plug plug;
-
-	put(first->state, WORKER_THREAD | WORKER_IDLE);
-	let_serve(queue, 1);
-	plug_in(&plug, queue);
-	queue_jobs(&tally, 1);
-	quiesce_worker_ask(helper, WORKER_STOP);
-	sem_post(&plug.out);
-	await_that(get(helper->state) & WORKER_LEFT);
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		want(get(queue->shards[i].server) == 0);
-	want(get(first->state) == (WORKER_THREAD | WORKER_URGENT));
-	want(quiesce_worker_stop(helper, QUIESCE_FOREVER));
-	put(helper->state, 0);
-	put(first->state, 0);
-	rcu_barrier();
-	all_ran_once(&tally);
-}
-END_TEST
-
 int pthread_join(pthread_t thread, void **result)
 {
 	joins++;
 	return real_join(thread, result);
 }
 
-START_TEST(helper_that_has_left_is_joined_before_the_next)
+START_TEST(thread_that_was_stopped_is_joined)
 {
-	struct call_rcu_data *queue = standard_queue();
-	struct worker *helper = &queue->workers[1];
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+	unsigned int before = joins;
+
+	for (unsigned int i = 1; i <= 3; i++) {
+		want(quiesce_worker_start(&queue->own) == 0);
+		want(quiesce_worker_start(&queue->own) == 0);
+		stop(&queue->own);
+		want(joins == before + i);
+		stop(&queue->own);
+		want(joins == before + i && !(get(queue->own.state) & WORKER_LEFT));
+	}
+	call_rcu_data_free(queue);
+	want(joins == before + 3);
+}
+END_TEST
+
+/* As after an exit whose limit passed: nobody waited for the thread, which left all the same. */
+START_TEST(thread_that_left_unawaited_has_a_successor)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+	struct worker *worker = &queue->own;
+	struct tally tally = { 0, 0 };
 	unsigned int before = joins;
 
 	for (int i = 0; i < 3; i++) {
-		want(quiesce_worker_start(queue, helper) == 0);
-		want(joins == before + (unsigned int)i);
-		await_that(get(helper->state) & WORKER_LEFT);
+		quiesce_worker_ask_to_stop(worker, 0);
+		await_that(get(worker->state) & WORKER_LEFT);
+		set_thread_call_rcu_data(queue);
+		queue_jobs(&tally, 1);
+		set_thread_call_rcu_data(NULL);
+		want((get(worker->state) & (WORKER_THREAD | WORKER_LEFT)) == WORKER_THREAD);
+		rcu_barrier();
+		all_ran_once(&tally);
 	}
-	want(quiesce_worker_stop(helper, QUIESCE_FOREVER) && joins == before + 3);
+	want(joins == before);
+	call_rcu_data_free(queue);
+	want(joins == before + 1);
 }
 END_TEST
 
@@ -368,53 +373,6 @@ START_TEST(every_way_out_of_a_section_wakes_the_leader)
 END_TEST
 #endif
 
-static struct {
-	struct rcu_head head;
-	sem_t over;
-	pid_t child;
-} split;
-
-static void *watch_helper(void *helper)
-{
-	int *state = &((struct worker *)helper)->state;
-
-	want(helper == &standard_queue()->workers[1]);
-	for (uint64_t until = now_us() + 200000; now_us() < until; sched_yield())
-		if (get(*state) & WORKER_LEFT)
-			_exit(1);
-	_exit(0);
-}
-
-static void fork_in_helper(struct rcu_head *head)
-{
-	(void)head;
-	call_rcu_before_fork();
-	split.child = fork();
-	if (split.child == 0) {
-		call_rcu_after_fork_child();
-		start(watch_helper, quiesce_worker_current());
-		return;
-	}
-	call_rcu_after_fork_parent();
-	sem_post(&split.over);
-}
-
-/* There it is the first thread, and nobody's helper for long otherwise. */
-START_TEST(helper_whose_callback_forked_stays_in_the_child)
-{
-	struct call_rcu_data *queue = standard_queue();
-	int status;
-
-	sem_init(&split.over, 0, 0);
-	let_serve(queue, 1);
-	want(quiesce_worker_start(queue, &queue->workers[1]) == 0);
-	call_rcu(&split.head, fork_in_helper);
-	await(&split.over);
-	want(waitpid(split.child, &status, 0) == split.child && status == 0);
-	await_that(get(queue->workers[1].state) & WORKER_LEFT);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("asked-" FLAVOR);
@@ -427,7 +385,8 @@ int main(void)
 	tcase_add_test(tc, idle_worker_is_woken_by_a_callback_and_need_not_hurry);
 	tcase_add_test(tc, lingering_worker_is_called_by_a_backlog_alone);
 	tcase_add_test(tc, rt_worker_does_not_linger);
-	tcase_add_test(tc, producer_of_a_backlog_says_where_it_is_and_of_a_flood_gives_way);
+	tcase_add_loop_test(tc, rt_worker_is_called_by_no_producer, 0, 2);
+	tcase_add_test(tc, producer_of_a_flood_does_not_give_way);
 	if (ONE_ANNOUNCEMENT)
 		tcase_add_test(tc, grace_period_is_over_between_two_callbacks_of_a_batch);
 	tcase_add_test(tc,
@@ -436,10 +395,7 @@ int main(void)
 	if (ONE_ANNOUNCEMENT)
 		tcase_add_loop_test(tc, every_way_out_of_a_section_wakes_the_leader, 0, WAYS_OUT);
 #endif
-	tcase_add_test(tc, helper_that_leaves_hands_its_shards_back_and_tells_of_their_work);
-	tcase_add_test(tc, helper_that_has_left_is_joined_before_the_next);
-	tc = add_case(suite, "forks", 20);
-	tcase_set_tags(tc, "forks");	/* tests/sanitize/sanitize.sh */
-	tcase_add_test(tc, helper_whose_callback_forked_stays_in_the_child);
+	tcase_add_test(tc, thread_that_was_stopped_is_joined);
+	tcase_add_test(tc, thread_that_left_unawaited_has_a_successor);
 	return run_suite(suite);
 }

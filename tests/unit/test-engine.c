@@ -287,7 +287,7 @@ START_TEST(without_membarrier_a_leader_needs_nobody_to_wake_it)
 	if (flavor->has_membarrier)
 		*flavor->has_membarrier = 0;
 	flavor->membarrier_granted = false;
-	flavor->spin = _i & 1;
+	flavor->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
 	sem_init(&silent.in, 0, 0);
 	sem_init(&silent.out, 0, 0);
 	for (int i = 0; i < 100; i++) {
@@ -309,7 +309,7 @@ START_TEST(however_it_sleeps_readers_are_protected)
 {
 	static struct stress s;
 
-	flavor->spin = _i & 1;
+	flavor->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
 	if (_i & 2) {
 		flavor->membarrier_granted = false;
 		if (flavor->has_membarrier)
@@ -372,21 +372,24 @@ END_TEST
 
 /* ---- wait.c ---- */
 
-START_TEST(waiting_ends_by_value_by_wake_or_by_deadline)
+START_TEST(waiting_ends_by_value_by_wake_or_by_its_limit)
 {
-	bool (*const wait[])(int32_t *, int32_t, uint64_t) = { quiesce_wait, quiesce_wait_shared };
-	uint64_t began = quiesce_now();
+	bool (*const wait[])(int32_t *, int32_t, uint64_t *) = { quiesce_wait, quiesce_wait_shared };
+	uint64_t forever = QUIESCE_FOREVER, left = 5 * QUIESCE_NS_PER_MS, began = quiesce_now();
 	int32_t word = 1;
 
 	errno = 4711;
-	want(wait[_i](&word, 0, QUIESCE_FOREVER));
-	want(wait[_i](&word, 0, began));
-	want(!wait[_i](&word, 1, 0) && !wait[_i](&word, 1, began));
-	want(!wait[_i](&word, 1, began + 5 * QUIESCE_NS_PER_MS));
+	want(wait[_i](&word, 0, NULL) && wait[_i](&word, 0, &forever) && forever == QUIESCE_FOREVER);
+	want(wait[_i](&word, 0, &left) && left < 5 * QUIESCE_NS_PER_MS);
+	left = 5 * QUIESCE_NS_PER_MS;
+	while (wait[_i](&word, 1, &left))
+		continue;
+	want(left == 0 && quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
+	want(!wait[_i](&word, 1, &left) && !wait[_i](&word, 0, &left));
+	began = quiesce_now();
+	quiesce_sleep(5 * QUIESCE_NS_PER_MS);
 	want(quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
-	quiesce_sleep_until(began + 10 * QUIESCE_NS_PER_MS);
-	want(quiesce_now() >= began + 10 * QUIESCE_NS_PER_MS);
-	quiesce_sleep_until(0);
+	quiesce_sleep(0);
 	quiesce_wake(&word, INT_MAX);
 	quiesce_wake_shared(&word, 1);
 	want(errno == 4711);
@@ -402,7 +405,7 @@ static void *sleep_on_word(void *arg)
 	(void)arg;
 	for (; turn < 1000; turn++) {
 		while (get(woken_word) == 2 * turn)
-			quiesce_wait(&woken_word, 2 * turn, QUIESCE_FOREVER);
+			quiesce_wait(&woken_word, 2 * turn, NULL);
 		put(woken_word, 2 * turn + 2);
 		quiesce_wake(&woken_word, 1);
 	}
@@ -417,7 +420,7 @@ START_TEST(wakers_and_sleepers_never_miss_each_other)
 		put(woken_word, 2 * turn + 1);
 		quiesce_wake(&woken_word, 1);
 		while (get(woken_word) == 2 * turn + 1)
-			quiesce_wait(&woken_word, 2 * turn + 1, QUIESCE_FOREVER);
+			quiesce_wait(&woken_word, 2 * turn + 1, NULL);
 	}
 	pthread_join(sleeper, NULL);
 }
@@ -428,19 +431,19 @@ static void do_nothing(int number)
 	(void)number;
 }
 
-START_TEST(signals_do_not_push_a_deadline_away)
+START_TEST(signals_do_not_stretch_a_wait)
 {
 	struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
-	uint64_t until = quiesce_now() + 100 * QUIESCE_NS_PER_MS;
+	uint64_t left = 100 * QUIESCE_NS_PER_MS, began = quiesce_now();
 	int32_t word = 0;
 
 	signal(SIGALRM, do_nothing);
 	setitimer(ITIMER_REAL, &timer, NULL);
-	while (quiesce_wait(&word, 0, until))
-		want(quiesce_now() < until + 2 * QUIESCE_NS_PER_S);
-	want(quiesce_now() >= until);
-	quiesce_sleep_until(until += 50 * QUIESCE_NS_PER_MS);
-	want(quiesce_now() >= until && quiesce_now() < until + 2 * QUIESCE_NS_PER_S);
+	while (quiesce_wait(&word, 0, &left))
+		want(quiesce_now() < began + 2 * QUIESCE_NS_PER_S);
+	want(quiesce_now() >= began + 90 * QUIESCE_NS_PER_MS);
+	quiesce_sleep(50 * QUIESCE_NS_PER_MS);
+	want(quiesce_now() < began + 2 * QUIESCE_NS_PER_S);
 }
 END_TEST
 
@@ -453,15 +456,6 @@ static void *barrier(void *arg)
 	return NULL;
 }
 
-static struct shard *shard_with_work(struct call_rcu_data *queue)
-{
-	for (unsigned int i = 0; i < queue->shard_count; i++)
-		if (get(queue->shards[i].newest))
-			return &queue->shards[i];
-	want(false);
-	return NULL;
-}
-
 static void make_progress(struct call_rcu_data *queue)
 {
 	raise_by(queue->progress, 1);
@@ -470,7 +464,7 @@ static void make_progress(struct call_rcu_data *queue)
 
 static void await_urging(struct call_rcu_data *queue)
 {
-	while (!(__atomic_fetch_and(&queue->workers[0].state, ~WORKER_URGENT, __ATOMIC_SEQ_CST) &
+	while (!(__atomic_fetch_and(&queue->own.state, ~WORKER_URGENT, __ATOMIC_SEQ_CST) &
 		 WORKER_URGENT)) {
 		make_progress(queue);
 		sched_yield();
@@ -481,26 +475,24 @@ static void await_urging(struct call_rcu_data *queue)
 START_TEST(barrier_that_meets_a_take_half_done_returns)
 {
 	struct call_rcu_data *queue = &flavor->workers.standard;
-	struct worker *worker = &queue->workers[0];
+	struct worker *worker = &queue->own;
 	struct tally tally = { 0, 0 };
 	struct cds_wfcq_node *taken;
-	struct shard *shard;
 	bool returned = false;
 	pthread_t waiter;
 
 	put(worker->state, WORKER_THREAD);
 	queue_jobs(&tally, 1);
-	shard = shard_with_work(queue);
-	put(shard->takes, shard->takes + 1);
+	put(queue->takes, queue->takes + 1);
 	waiter = start(barrier, &returned);
-	/* It urges every worker, then looks at each shard and urges again, as often as we poke. */
+	/* It urges every worker, then looks at the queue and urges again, as often as we poke. */
 	await_urging(queue);
 	await_urging(queue);
 	for (uint64_t until = now_us() + 1000; now_us() < until; sched_yield())
 		want(!get(returned));
-	taken = __atomic_exchange_n(&shard->newest, NULL, __ATOMIC_SEQ_CST);
+	taken = __atomic_exchange_n(&queue->newest, NULL, __ATOMIC_SEQ_CST);
 	job_run(caa_container_of(taken, struct rcu_head, next));
-	put(shard->done, shard->takes);
+	put(queue->done, queue->takes);
 	make_progress(queue);
 	pthread_join(waiter, NULL);
 	all_ran_once(&tally);
@@ -536,7 +528,7 @@ START_TEST(callbacks_left_in_a_freed_worker_run_once)
 
 	for (int i = 0; i < 200; i++) {
 		struct call_rcu_data *worker = create_call_rcu_data(0, -1);
-		struct stopper stopper = { .worker = &worker->workers[0] };
+		struct stopper stopper = { .worker = &worker->own };
 		bool returned;
 
 		sem_init(&stopper.in, 0, 0);
@@ -572,9 +564,9 @@ int main(void)
 	tcase_add_loop_test(tc, however_it_sleeps_readers_are_protected, 0, 4);
 	tcase_add_loop_test(tc, those_who_wait_share_one_grace_period, 0, 2);
 	tcase_add_test(tc, nobody_waits_for_itself_alone);
-	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_deadline, 0, 2);
+	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_its_limit, 0, 2);
 	tcase_add_test(tc, wakers_and_sleepers_never_miss_each_other);
-	tcase_add_test(tc, signals_do_not_push_a_deadline_away);
+	tcase_add_test(tc, signals_do_not_stretch_a_wait);
 	tcase_add_test(tc, barrier_that_meets_a_take_half_done_returns);
 	tcase_add_test(tc, callbacks_left_in_a_freed_worker_run_once);
 	return run_suite(suite);

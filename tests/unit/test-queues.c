@@ -91,7 +91,7 @@ static void occupy(struct call_rcu_data *queue, struct plug *plug, struct tally 
 START_TEST(barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can)
 {
 	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
-	struct worker *worker = &queue->workers[0];
+	struct worker *worker = &queue->own;
 	struct tally tally = { 0, 0 };
 	pthread_t waiter, freer;
 	struct plug plug;
@@ -170,8 +170,10 @@ static void leave_for_fork(struct rcu_head *head)
 
 static bool barrier_has_nothing_to_do(struct call_rcu_data *queue)
 {
+	uint64_t left = 0;
+
 	(void)queue;
-	return quiesce_barrier_until(flavor, 0);
+	return quiesce_barrier_until(flavor, &left);
 }
 
 /* The worker runs the last callback of a batch, and says that it is done after the fork. */
@@ -204,9 +206,9 @@ START_TEST(worker_made_after_the_others_were_paused_is_paused)
 	call_rcu(&plug.head, make_worker_for_fork);
 	await(&plug.in);
 	call_rcu_before_fork();
-	want(late && get(late->workers[0].state) & WORKER_PAUSE);
+	want(late && get(late->own.state) & WORKER_PAUSE);
 	call_rcu_after_fork_parent();
-	want(!(get(late->workers[0].state) & WORKER_PAUSE));
+	want(!(get(late->own.state) & WORKER_PAUSE));
 	call_rcu_data_free(late);
 }
 END_TEST

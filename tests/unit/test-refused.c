@@ -116,6 +116,26 @@ START_TEST(readers_stay_protected_if_refused_while_they_read)
 }
 END_TEST
 
+#ifndef TEST_BP
+/* rcu_init may be called at any time: readers are inside, by the rule that was in force before. */
+START_TEST(rcu_init_decides_once)
+{
+	static struct stress s;
+
+	if (!granted())
+		return;
+	stress_begin(&s, 2, 2);
+	refuse(SYS_membarrier, -1, 0, errors[_i], SECCOMP_FILTER_FLAG_TSYNC);
+	for (int i = 0; i < 1000; i++) {
+		rcu_init();
+		want(granted());
+	}
+	stress_go_on(100);
+	stress_end(&s);
+}
+END_TEST
+#endif
+
 /* ---- Refused so late and so thoroughly that readers cannot be protected ---- */
 
 static int output;
@@ -151,6 +171,35 @@ START_TEST(program_ends_if_readers_cannot_be_protected)
 }
 END_TEST
 
+/* The program's own comes before the C library's. */
+static int refused_cpu = -1;
+
+int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set)
+{
+	if (refused_cpu >= 0 && CPU_COUNT_S(size, set) == 1 &&
+	    CPU_ISSET_S((size_t)refused_cpu, size, set)) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_sched_setaffinity, thread, size, set);
+}
+
+/* Readers may run on it. */
+START_TEST(and_if_a_single_cpu_is_refused)
+{
+	sem_t in;
+
+	output = capture_stderr();
+	signal(SIGABRT, check_last_words);
+	sem_init(&in, 0, 0);
+	start(enter_and_stay, &in);
+	await(&in);
+	refused_cpu = usable_cpu(1);
+	refuse(SYS_membarrier, -1, 0, EPERM, 0);
+	synchronize_rcu();
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite;
@@ -163,8 +212,13 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(tc, everything_works_if_refused_from_the_start, 0, 3);
 	tcase_add_loop_test(tc, everything_works_if_only_the_command_is_refused, 0, 3);
 	tcase_add_loop_test(tc, readers_stay_protected_if_refused_while_they_read, 0, 6);
-	if (granted())
+#ifndef TEST_BP
+	tcase_add_loop_test(tc, rcu_init_decides_once, 0, 3);
+#endif
+	if (granted()) {
 		tcase_add_test_raise_signal(tc, program_ends_if_readers_cannot_be_protected,
 					    SIGABRT);
+		tcase_add_test_raise_signal(tc, and_if_a_single_cpu_is_refused, SIGABRT);
+	}
 	return run_suite(suite);
 }

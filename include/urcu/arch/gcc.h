@@ -1,2 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <sys/time.h>
+
 #include <urcu/arch.h>

@@ -3,7 +3,10 @@
 
 /* What x86 does better than the compiler's own choice. Include <urcu/arch.h>, not this. */
 
+#include <stdint.h>
+
 #include <urcu/compiler.h>
+#include <urcu/syscall-compat.h>
 
 #define URCU_ARCH_X86		1
 #define CAA_CACHE_LINE_SIZE	128
@@ -28,10 +31,13 @@
 #define cmm_smp_rmb()		cmm_barrier()
 #define cmm_smp_wmb()		cmm_barrier()
 
-/* Atomic read-modify-writes are full barriers by themselves. */
+/* Atomic read-modify-writes are full barriers by themselves; so are seq_cst stores (an exchange). */
 #define _cmm_smp_mb_at_rmw()	cmm_barrier()
 
 #define caa_cpu_relax()		__extension__ ({ __builtin_ia32_pause(); cmm_barrier(); })
 
 #define HAS_CAA_GET_CYCLES	1
 #define _caa_read_cycles()	__builtin_ia32_rdtsc()
+
+/* val, an integer lvalue, becomes the counter. */
+#define rdtscll(val)		((void) ((val) = __builtin_ia32_rdtsc()))

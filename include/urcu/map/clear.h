@@ -47,3 +47,4 @@
 #undef poll_state_synchronize_rcu
 #undef _rcu_thread_offline
 #undef _rcu_thread_online
+#undef _URCU_DECLARE

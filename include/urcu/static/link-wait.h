@@ -16,6 +16,7 @@
  * moment in between. (By select(), which strict ISO C headers declare too.)
  */
 
+#include <poll.h>	/* programs take it for granted */
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>

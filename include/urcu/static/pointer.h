@@ -3,6 +3,9 @@
 
 /* Bodies of <urcu/pointer.h>, where the contracts are. */
 
+#ifdef _LGPL_SOURCE
+#include <urcu/annotate.h>	/* for what it brings along: <stdio.h> */
+#endif
 #include <urcu/arch.h>
 #include <urcu/compiler.h>
 #include <urcu/system.h>
@@ -14,6 +17,17 @@
  * loading twice or guessing. _CMM_ORDER_LOAD is acquire where a dependency does not count.
  */
 #define _rcu_dereference(p)	__atomic_load_n(cmm_cast_volatile(&(p)), _CMM_ORDER_LOAD)
+
+/*
+ * Whether two pointers are equal; non-zero if so. Unlike ==, it does not tell the compiler that one may
+ * be used in place of the other, which would lose the dependency of what rcu_dereference gave.
+ */
+static inline int cmm_ptr_eq(const void *a, const void *b)
+{
+	_CMM_OPTIMIZER_HIDE_VAR(a);
+	_CMM_OPTIMIZER_HIDE_VAR(b);
+	return a == b;
+}
 
 #define _rcu_set_pointer(p_addr, v) __extension__ ({			\
 	__typeof__(*(p_addr)) _rcu_v = (v);				\

@@ -18,7 +18,13 @@ struct urcu_bp_reader {
 	char rest[CAA_CACHE_LINE_SIZE - 7 * sizeof(unsigned long)];
 } __attribute__((aligned(64)));
 
-extern struct urcu_gp urcu_bp_gp;
+/* struct urcu_gp by a name of its own, which programs may know. */
+struct urcu_bp_gp {
+	unsigned long ctr;
+	int32_t futex;
+} __attribute__((aligned(CAA_CACHE_LINE_SIZE)));
+
+extern struct urcu_bp_gp urcu_bp_gp;
 /* Null until the thread registers. */
 extern DECLARE_URCU_TLS(struct urcu_bp_reader *, urcu_bp_reader);
 
@@ -32,13 +38,14 @@ static inline void _urcu_bp_read_lock(void)
 {
 	if (caa_unlikely(URCU_TLS(urcu_bp_reader) == NULL))
 		urcu_bp_register();
-	urcu_common_read_lock(&URCU_TLS(urcu_bp_reader)->ctr, &urcu_bp_gp,
+	urcu_common_read_lock(&URCU_TLS(urcu_bp_reader)->ctr, (const struct urcu_gp *) &urcu_bp_gp,
 		__atomic_load_n(&urcu_bp_has_sys_membarrier, __ATOMIC_RELAXED));
 }
 
 /* Wakes nobody: the leader of a bp grace period sleeps with deadlines. */
 static inline void _urcu_bp_read_unlock(void)
 {
+	urcu_assert_debug(URCU_TLS(urcu_bp_reader) != NULL);
 	(void)urcu_common_close(&URCU_TLS(urcu_bp_reader)->ctr);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }

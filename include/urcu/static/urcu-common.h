@@ -15,10 +15,13 @@
  * the letters that the comments below name, stand in src/gp.c.
  */
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <urcu/arch.h>
+#include <urcu/assert.h>
 #include <urcu/compiler.h>
 #include <urcu/list.h>
 #include <urcu/syscall-compat.h>
@@ -114,6 +117,7 @@ static inline int urcu_common_close(unsigned long *ctr)
 {
 	unsigned long own = __atomic_load_n(ctr, __ATOMIC_RELAXED);
 
+	urcu_assert_debug(own & URCU_GP_NEST_MASK);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(ctr, own - URCU_GP_COUNT, __ATOMIC_RELEASE);
 	return (own & URCU_GP_NEST_MASK) == URCU_GP_COUNT;

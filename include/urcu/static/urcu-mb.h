@@ -10,6 +10,7 @@ extern DECLARE_URCU_TLS(struct urcu_reader, urcu_mb_reader);
 
 static inline void _urcu_mb_read_lock(void)
 {
+	urcu_assert_debug(URCU_TLS(urcu_mb_reader).registered);
 	urcu_common_read_lock(&URCU_TLS(urcu_mb_reader).ctr, &urcu_mb_gp, 0);
 }
 

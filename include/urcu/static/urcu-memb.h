@@ -13,6 +13,7 @@ extern int urcu_memb_has_sys_membarrier;
 
 static inline void _urcu_memb_read_lock(void)
 {
+	urcu_assert_debug(URCU_TLS(urcu_memb_reader).registered);
 	urcu_common_read_lock(&URCU_TLS(urcu_memb_reader).ctr, &urcu_memb_gp,
 		__atomic_load_n(&urcu_memb_has_sys_membarrier, __ATOMIC_RELAXED));
 }

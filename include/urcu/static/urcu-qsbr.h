@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <limits.h>
+
 #include <urcu/static/urcu-common.h>
 
 _URCU_EXTERN_C_BEGIN
@@ -29,7 +31,7 @@ extern DECLARE_URCU_TLS(struct urcu_qsbr_reader, urcu_qsbr_reader);
  * [R4] of this flavor: the full barrier of the announcement stands between it and this look, so no
  * wake-up is lost; pairs with [S2] in src/gp.c. [R5] The second barrier keeps the store to waiting
  * before the look at gp.futex: a store that came after it could undo the leader's next request, which
- * nobody would answer. Pairs with [S3] in src/flavor-qsbr.c.
+ * nobody would answer. Pairs with [S3] in src/gp.c.
  */
 static inline void urcu_qsbr_wake_leader(struct urcu_qsbr_reader *reader)
 {
@@ -43,11 +45,13 @@ static inline void urcu_qsbr_wake_leader(struct urcu_qsbr_reader *reader)
 
 static inline void _urcu_qsbr_read_lock(void)
 {
+	urcu_assert_debug(URCU_TLS(urcu_qsbr_reader).ctr);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static inline void _urcu_qsbr_read_unlock(void)
 {
+	urcu_assert_debug(URCU_TLS(urcu_qsbr_reader).ctr);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -62,6 +66,7 @@ static inline void _urcu_qsbr_quiescent_state(void)
 {
 	struct urcu_qsbr_reader *reader = &URCU_TLS(urcu_qsbr_reader);
 
+	urcu_assert_debug(reader->registered);
 	if (__atomic_load_n(&urcu_qsbr_gp.ctr, __ATOMIC_RELAXED) ==
 	    __atomic_load_n(&reader->ctr, __ATOMIC_RELAXED))
 		return;
@@ -74,6 +79,7 @@ static inline void _urcu_qsbr_thread_online(void)
 {
 	struct urcu_qsbr_reader *reader = &URCU_TLS(urcu_qsbr_reader);
 
+	urcu_assert_debug(reader->registered);
 	urcu_common_open_fenced(&reader->ctr, &urcu_qsbr_gp);
 	urcu_qsbr_wake_leader(reader);
 }
@@ -83,6 +89,7 @@ static inline void _urcu_qsbr_thread_offline(void)
 {
 	struct urcu_qsbr_reader *reader = &URCU_TLS(urcu_qsbr_reader);
 
+	urcu_assert_debug(reader->registered);
 	__atomic_store_n(&reader->ctr, 0, __ATOMIC_RELEASE);
 	cmm_smp_mb();
 	urcu_qsbr_wake_leader(reader);
