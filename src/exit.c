@@ -94,16 +94,19 @@ static bool is_empty(struct worker *worker, uint64_t *left)
 	return !quiesce_queue_has_work(quiesce_worker_home(worker));
 }
 
-/* Queues that the program has given up, and that are empty; nobody serves them any more. */
-static void free_fostered(struct flavor *flavor)
+/* Queues that nobody serves any more and that are empty: those that the program gave up, or all. */
+static void free_queues(struct flavor *flavor, bool owned)
 {
 	struct worker_state *all = &flavor->workers;
 	struct call_rcu_data *queue, *next, *freed = NULL;
+	struct call_rcu_data **table = owned ? all->per_cpu : NULL;
 
 	pthread_mutex_lock(&all->lock);
 	all->orphans = all->standard.own.fostered = NULL;
+	if (table)
+		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);
 	cds_list_for_each_entry_safe(queue, next, &all->list, node) {
-		if (queue->server == &queue->own || queue->pins)
+		if ((!owned && queue->server == &queue->own) || queue->pins)
 			continue;
 		cds_list_del(&queue->node);
 		queue->next_fostered = freed;
@@ -114,6 +117,8 @@ static void free_fostered(struct flavor *flavor)
 		freed = queue->next_fostered;
 		free(queue);
 	}
+	if (table != all->cpu_room)
+		free(table);
 }
 
 /*
@@ -169,13 +174,23 @@ void quiesce_exit(struct flavor *flavor)
 	errno = saved_errno;
 }
 
-/* With no thread left: what nobody can use any more. */
-static void give_back(struct flavor *flavor)
+/*
+ * With no thread left: what nobody can use any more. What a worker is used for takes a registered
+ * thread (urcu/call-rcu.h); at the end of a shared library its users' destructors have run.
+ */
+static void give_back(struct flavor *flavor, bool at_end)
 {
+#ifdef PIC
+	bool owned = at_end;
+#else
+	bool owned = false;
+
+	(void)at_end;
+#endif
 	if (!for_each_worker(flavor, is_empty, NULL) ||
 	    !quiesce_registry_alone(&flavor->registry, flavor->self()))
 		return;
-	free_fostered(flavor);
+	free_queues(flavor, owned);
 	quiesce_registry_trim(&flavor->registry);
 }
 
@@ -195,7 +210,7 @@ void quiesce_rest(struct flavor *flavor)
 	uint64_t left = 0;
 
 	if (drain_and_close(flavor))
-		give_back(flavor);
+		give_back(flavor, false);
 	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_SEQ_CST);
 	if (quiesce_is_ours(flavor) && !quiesce_between_hooks(flavor) && can_walk(flavor, &left))
 		for_each_worker(flavor, reopen, NULL);
@@ -213,6 +228,6 @@ bool quiesce_end(struct flavor *flavor)
 		gone = quiesce_is_ours(flavor) && can_walk(flavor, &left) &&
 		       for_each_worker(flavor, quiesce_worker_await_stop, &left);
 	if (gone)
-		give_back(flavor);
+		give_back(flavor, true);
 	return quiesce_is_ours(flavor) && can_walk(flavor, &left);
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 #include "process.h"
@@ -10,7 +11,14 @@
 /* Raised in a child, by whoever finds out first; atomically. */
 static int32_t number;
 
-/* First word of a page that is zero in a child; written atomically. NULL: there is none. */
+/*
+ * Room for a page that nothing else is in, whatever the size of pages. Static: a library that is closed
+ * leaves nothing behind, and makes no call for it.
+ */
+#define PAGE_ROOM 65536
+static char room[2 * PAGE_ROOM];
+
+/* First word of that page, zero in a child; written atomically. NULL: nobody watches. */
 static int32_t *inhabited;
 
 static struct heir *heirs;
@@ -47,33 +55,15 @@ int32_t quiesce_process(void)
 	return __atomic_load_n(&number, __ATOMIC_RELAXED);
 }
 
-/* The word alone is needed, but the kernel empties whole pages. */
-#define PAGE_ROOM 65536
-
 void quiesce_process_watch(void)
 {
-	int32_t *page, *none = NULL;
+	int32_t *page = (int32_t *)(((uintptr_t)room + PAGE_ROOM - 1) & -(uintptr_t)PAGE_ROOM);
 	int saved_errno = errno;
 
 	if (__atomic_load_n(&inhabited, __ATOMIC_RELAXED))
 		return;
-	page = mmap(NULL, PAGE_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
-		return;
-	*page = 1;
-	if (madvise(page, PAGE_ROOM, MADV_WIPEONFORK) != 0 ||
-	    !__atomic_compare_exchange_n(&inhabited, &none, page, false, __ATOMIC_RELEASE,
-					 __ATOMIC_RELAXED))
-		munmap(page, PAGE_ROOM);
+	__atomic_store_n(page, 1, __ATOMIC_RELAXED);
+	if (madvise(page, PAGE_ROOM, MADV_WIPEONFORK) == 0)
+		__atomic_store_n(&inhabited, page, __ATOMIC_RELEASE);
 	errno = saved_errno;
-}
-
-/* A library that is closed leaves nothing behind. */
-__attribute__((destructor))
-static void forget(void)
-{
-	int32_t *page = __atomic_exchange_n(&inhabited, NULL, __ATOMIC_RELAXED);
-
-	if (page)
-		munmap(page, PAGE_ROOM);
 }

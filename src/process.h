@@ -25,7 +25,7 @@ int32_t quiesce_process(void);
 void quiesce_process_add_heir(struct heir *heir);
 
 /*
- * Map that page: one mmap and one madvise in the life of a process. Without it, or where the kernel
- * refuses it, clone and _Fork go unnoticed.
+ * Have that page: one madvise in the life of a process. Without it, or where the kernel refuses it,
+ * clone and _Fork go unnoticed.
  */
 void quiesce_process_watch(void);
