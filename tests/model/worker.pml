@@ -170,8 +170,8 @@ inline append()
 /* With turn_around: newest is emptied once. */
 inline absorb(me)
 {
-#ifdef MUTANT_ABSORB_LEAVES_TAKEN
-	if :: newest -> taken = 0 :: else fi;
+#ifdef MUTANT_ABSORB_APPENDS_HALF
+	append();
 #endif
 	do
 	:: come && taken ->
@@ -195,7 +195,7 @@ inline absorb(me)
 #ifdef MUTANT_PUSH_ON_TWO_CHAINS
 			if
 			:: newest -> takes++; d_step { taken = newest; newest = 0 }
-			:: else -> takes++; d_step { taken = other; other = 0 }
+			:: other -> takes++; d_step { taken = other; other = 0 }
 			fi
 #elif defined MUTANT_B2_EMPTIES_FIRST
 			d_step { taken = newest; newest = 0 };
@@ -359,7 +359,7 @@ inline serve()
 		state = (state & ~(THREAD | STOPPING)) | LEFT;
 #endif
 		wake(ON_STATE);
-#ifndef MUTANT_LEAVE_WAKES_NO_BARRIER
+#ifndef MUTANT_LEAVE_TELLS_NO_BARRIER
 		progress++;
 		wake(ON_PROGRESS);
 #endif
@@ -513,7 +513,7 @@ inline barrier(me)
 #endif
 		word = state;
 		if
-#ifdef MUTANT_AWAIT_CHANGE_TRUSTS_WHO_LEAVES
+#ifdef MUTANT_LEAVE_TELLS_NO_BARRIER
 		:: (word & (STARTING | GUEST)) && (word & THREAD) ->
 			wait(me, ON_STATE, state, word)
 		:: !((word & (STARTING | GUEST)) && (word & THREAD)) && (word & (THREAD | GONE)) ->
