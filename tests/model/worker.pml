@@ -11,7 +11,8 @@
  *			barrier has to end it
  *	EXIT		the first producer exits, then, as in a destructor, queues another callback and
  *			calls rcu_barrier. The limit passes or does not
- *	EXIT, BESIDE	the first exits, and the second calls rcu_barrier at any time
+ *	EXIT, BESIDE	the first exits, and the second calls rcu_barrier at any time; with BESIDE=2 the
+ *			first calls it, too
  *	REST		the first producer calls rcu_exit, whose limit passes or does not, and goes on
  *	STOP		the worker is stopped at any time (call_rcu_data_free), what is left goes to
  *			another, and then the first producer queues one there
@@ -123,12 +124,8 @@ inline become_busy(me)
 				fi
 			};
 			if
-#ifndef MUTANT_X1_LOOKS_FIRST
 			:: come && MUST_LEAVE(seen) -> become_free(); come = 0; break
 			:: come && !MUST_LEAVE(seen) -> break
-#else
-			:: come -> break
-#endif
 			:: else
 			fi
 		fi
@@ -624,7 +621,7 @@ active proctype first() provided (!child)
 	first_called = 1;
 #ifdef EXIT
 	exit(FIRST);
-#ifndef BESIDE
+#if !defined BESIDE || BESIDE > 1
 	enqueue(FIRST, CALLBACKS);
 	barrier(FIRST);
 #endif
