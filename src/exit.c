@@ -144,7 +144,8 @@ static bool drain_and_close(struct flavor *flavor)
 	uint64_t left = time_limit();
 	bool suspended, gone;
 
-	if (!quiesce_is_ours(flavor) || quiesce_between_hooks(flavor) || !left) {
+	if (!quiesce_is_ours(flavor) || __atomic_load_n(&flavor->inherited, __ATOMIC_RELAXED) ||
+	    quiesce_between_hooks(flavor) || !left) {
 		__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_SEQ_CST);
 		return false;
 	}

@@ -242,6 +242,7 @@ static void restart_workers(struct flavor *flavor)
 	struct call_rcu_data *queue;
 
 	__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
+	flavor->inherited = false;
 	reset_workers(flavor);
 	cds_list_for_each_entry(queue, &all->list, node)
 		if (current != &queue->own)
@@ -346,6 +347,7 @@ static void take_over(struct flavor *flavor)
 	flavor->fork.restarts = 0;
 	restart_registry(flavor);
 	flavor->fork.restarts = 0;
+	flavor->inherited = true;
 	flavor->fork.pauses = 0;
 	flavor->fork.depth = 0;
 	flavor->fork.owner = NULL;

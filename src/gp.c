@@ -105,11 +105,35 @@ bool quiesce_is_ours(const struct flavor *flavor)
 	return __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE) == quiesce_process();
 }
 
+/* The leader may sleep until this reader wakes it. */
+static void wake_leader(const struct flavor *flavor)
+{
+	if (__atomic_load_n(&flavor->gp->futex, __ATOMIC_RELAXED) == -1)
+		urcu_common_wake_leader(flavor->gp);
+}
+
+/*
+ * After more unlocks than locks the depth is below zero, which looks like a very deep section that
+ * nobody ever leaves. There is none: release, as [R3], for those that were.
+ */
+static bool is_in_section(const struct flavor *flavor, struct reader *self)
+{
+	unsigned long depth = self->ctr & URCU_GP_NEST_MASK;
+
+	if (depth <= URCU_GP_NEST_MASK / 2)
+		return depth;
+	quiesce_report("urcu_%s_read_unlock: was called more often than urcu_%s_read_lock by a thread: "
+		       "from here on it counts as in no section", flavor->name, flavor->name);
+	__atomic_store_n(&self->ctr, 0, __ATOMIC_RELEASE);
+	wake_leader(flavor);
+	return false;
+}
+
 bool quiesce_in_section(const struct flavor *flavor)
 {
-	const struct reader *self = flavor->announces ? NULL : flavor->self();
+	struct reader *self = flavor->announces ? NULL : flavor->self();
 
-	return self && urcu_common_read_ongoing(&self->ctr);
+	return self && is_in_section(flavor, self);
 }
 
 bool quiesce_suspend(const struct flavor *flavor)
@@ -137,16 +161,14 @@ void quiesce_register(struct flavor *flavor, struct reader *reader)
 
 void quiesce_unregister(struct flavor *flavor, struct reader *reader)
 {
-	if (!flavor->announces && urcu_common_read_ongoing(&reader->ctr))
+	if (!flavor->announces && is_in_section(flavor, reader))
 		quiesce_report("urcu_%s_unregister_thread: called in a read-side critical section, "
 			       "which is no longer protected", flavor->name);
 	if (!quiesce_registry_remove(&flavor->registry, reader))
 		quiesce_report("urcu_%s_unregister_thread: the thread is not registered",
 			       flavor->name);
 	quiesce_delay();
-	/* The leader may sleep until this reader wakes it. */
-	if (__atomic_load_n(&flavor->gp->futex, __ATOMIC_RELAXED) == -1)
-		urcu_common_wake_leader(flavor->gp);
+	wake_leader(flavor);
 }
 
 /* Where readers have no barrier of their own, make them have one now. */

@@ -134,6 +134,11 @@ struct flavor {
 	pthread_key_t thread_end;	/* of ended.c */
 	int32_t process;		/* that readers and workers are of (process.h); set atomically */
 	struct heir heir;
+	/*
+	 * In a child that was forked without the hooks, until it has a worker's thread of its own: what
+	 * is queued is its parent's. Written by take_over, and by who makes the thread.
+	 */
+	bool inherited;
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));
 	struct gp_state grace __attribute__((aligned(QUIESCE_APART)));
@@ -201,7 +206,10 @@ void quiesce_gp_child(struct flavor *flavor);
  */
 bool quiesce_is_ours(const struct flavor *flavor);
 
-/* Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. */
+/*
+ * Whether the calling thread is in a section of this flavor. Never in qsbr, which cannot tell. Reports,
+ * and mends, a count of more unlocks than locks.
+ */
 bool quiesce_in_section(const struct flavor *flavor);
 
 /*

@@ -180,6 +180,7 @@ int quiesce_worker_start(struct worker *worker)
 	if (!claim(worker, WORKER_STARTING))
 		return 0;
 	quiesce_delay();
+	__atomic_store_n(&flavor_of(worker)->inherited, false, __ATOMIC_RELAXED);
 	error = make(worker);
 	if (error)
 		renounce(worker);

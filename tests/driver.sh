@@ -7,7 +7,7 @@
 set -u
 driver=$1 files=$2 began=$3
 shift 3
-test= trs=
+test="" trs=""
 take() {
 	while [ $# -gt 1 ]; do
 		case $1 in
@@ -30,14 +30,15 @@ count() {
 }
 
 start=$(hundredths)
-sh "$driver" "$@" | sed '/PASS[^:]*: /d'
+sh "$driver" "$@" | sed "/^\\($(printf '\033')\\[[0-9;]*m\\)*PASS/d"
 [ -s "$trs" ] || exit 1
 took=$(($(hundredths) - start))
 echo ":seconds: $((took / 100)).$((took / 10 % 10))" >> "$trs"
 # shellcheck disable=SC2086 # a list of files
-over=$(ls $files 2>/dev/null | wc -l)
-# shellcheck disable=SC2086
-all=$(set -- $files; echo $#)
+set -- $files
+all=$#
+over=0
+for file; do [ ! -e "$file" ] || over=$((over + 1)); done
 elapsed=$((($(hundredths) - ${began%.*}${began#*.}) / 100))
 printf '[%d of %d, %d:%02d] %s: %s, %s, %d.%d s\n' "$over" "$all" $((elapsed / 60)) $((elapsed % 60)) \
 	"$test" "$(count PASS) passed" "$(count '[FE]') failed" $((took / 100)) $((took / 10 % 10))

@@ -48,8 +48,21 @@
 	((type *) ((char *) (1 ? (ptr) : (__typeof__(&((type *) 0)->member)) 0) - \
 		_caa_offset_of(type, member)))
 
-/* offsetof(), which compilers warn of for a C++ class with a base, but not where it is not evaluated. */
-#define _caa_offset_of(type, member)	(sizeof(char[offsetof(type, member) + 1]) - 1)
+/*
+ * offsetof(), but no warning for a C++ class with a base. clang takes pragmas anywhere; g++ does not, and
+ * computes the same. (Not clang, whose sanitizer then looks for an object there.)
+ */
+#if !defined(__cplusplus)
+#define _caa_offset_of(type, member)	offsetof(type, member)
+#elif defined(__clang__)
+#define _caa_offset_of(type, member)					\
+	(_Pragma("clang diagnostic push")				\
+	 _Pragma("clang diagnostic ignored \"-Winvalid-offsetof\"")	\
+	 offsetof(type, member) _Pragma("clang diagnostic pop"))
+#else
+#define _caa_offset_of(type, member)					\
+	((size_t) ((char *) &((type *) __alignof__(type))->member - (char *) __alignof__(type)))
+#endif
 
 /* As caa_container_of(), but a null ptr gives a null result. */
 #define caa_container_of_check_null(ptr, type, member) __extension__ ({	\

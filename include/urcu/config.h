@@ -12,7 +12,7 @@
 /* The library's per-thread variables are the compiler's. */
 #define CONFIG_RCU_TLS			1
 
-/* The CPU has the fences of SSE2; true also where it has not, and nothing uses them. */
+/* On x86: the fences of SSE2 may be used, as cmm_mb() does on 64-bit machines. */
 #define CONFIG_RCU_HAVE_FENCE		1
 
 /* cmm_emit_legacy_smp_mb() emits a barrier. */

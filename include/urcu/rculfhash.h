@@ -238,7 +238,7 @@ _URCU_EXTERN_C_END
 
 #endif
 
-#if defined(URCU_API_MAP) && !defined(_URCU_RCULFHASH_NEW)
+#if defined(URCU_API_MAP) && defined(rcu_flavor) && !defined(_URCU_RCULFHASH_NEW)
 #define _URCU_RCULFHASH_NEW
 
 _URCU_EXTERN_C_BEGIN

@@ -33,6 +33,7 @@ static void become_scenario(const char *scenario)
 	setenv("URCU_EXIT_TIMEOUT", strstr(scenario, "stuck") ||
 	       (plan->first && plan->kind == FAULT_THREAD) ? "50" : "20000", 1);
 	dup2(report_file, STDERR_FILENO);
+	setenv("URCU_REPORT", "2", 1);	/* whatever it is */
 	execl("/proc/self/exe", "scenario", SCENARIO_OPTION, scenario, file, NULL);
 	_exit(127);
 }

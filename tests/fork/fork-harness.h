@@ -527,6 +527,7 @@ static UNUSED_OK void set_up(void)
 	reports = tmpfile();
 	ck_assert(reports);
 	ck_assert_int_eq(dup2(fileno(reports), STDERR_FILENO), STDERR_FILENO);
+	setenv("URCU_REPORT", "2", 1);	/* whatever it is */
 }
 
 static UNUSED_OK void tear_down(void)

@@ -400,6 +400,7 @@ static void live_without_threads(struct batch *batch, int extra)
 
 	reports = NULL;		/* that it cannot make one is reported */
 	MUST(dup2(fileno(tmpfile()), STDERR_FILENO) == STDERR_FILENO);
+	setenv("URCU_REPORT", "2", 1);	/* whatever it is */
 	queue_all(fresh, extra);
 	MUST(sum_of_runs(batch->all, batch->number) == 0 && sum_of_runs(fresh, extra) == 0);
 	MUST(create_call_rcu_data(0, -1) == NULL && errno == EAGAIN);

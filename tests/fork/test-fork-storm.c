@@ -4,7 +4,7 @@
  * synchronizers, barriers, polls, deferred calls, tables that resize themselves, workers made and
  * freed, threads that come and go (fork-storm-cases.c). The children use everything, fork three
  * levels deep and leave in every way there is. STORM_FORKS sets how many times the parent forks
- * (default 80).
+ * (default 200).
  *
  * A child that hangs is ended by its alarm, and the stage it was in is reported.
  */
@@ -17,7 +17,7 @@
 #include "fork-storm-cases.h"
 
 #define DEEPEST		3
-#define FORKS		80
+#define FORKS		200
 #define FIRST_FORKS	100	/* that make what stays: worker threads, arrays, heaps */
 #define HEAP_GROWTH	(256L << 10)
 #define RESIDENT_GROWTH	(2L << 20)

@@ -49,7 +49,9 @@ urcu_static_assert(CMM_SEQ_CST_FENCE == 6, "value of the enumerator", value_of_t
 	!defined(_CMM_TOOLCHAIN_SUPPORT_C11_MM) || CAA_BITS_PER_LONG < 32 || FUTEX_WAIT || \
 	FUTEX_WAKE != 1 || !defined(UATOMIC_HAS_ATOMIC_BYTE) || \
 	!defined(UATOMIC_HAS_ATOMIC_SHORT) || !defined(UATOMIC_HAS_ATOMIC_INT) || \
-	!defined(UATOMIC_HAS_ATOMIC_LLONG) || !defined(HAS_CAA_GET_CYCLES)
+	!defined(UATOMIC_HAS_ATOMIC_LLONG) || !defined(HAS_CAA_GET_CYCLES) || \
+	CONFIG_RCU_TLS != 1 || !defined(CONFIG_RCU_HAVE_MULTIFLAVOR) || \
+	!defined(CONFIG_RCU_HAVE_FENCE) || !defined(CONFIG_RCU_EMIT_LEGACY_MB)
 #error "a constant is missing"
 #endif
 
@@ -71,6 +73,7 @@ static void check_compiler(void)
 	struct node n;
 	const struct node *cn = &n;
 	unsigned int u = (unsigned int) -1;
+	cmm_annotate_define(group);
 
 	CHECK(caa_likely(a) && !caa_unlikely(!a));
 	CHECK(caa_max(a, b) == 3 && caa_min(a, b) == -4);
@@ -102,6 +105,12 @@ static void check_compiler(void)
 	CHECK(URCU_TLS(tls_own) == 3 && URCU_TLS(tls_shared) == 0);
 	urcu_annotate_release(&a);
 	urcu_annotate_acquire(&a);
+	cmm_annotate_mem_release(&a);
+	cmm_annotate_mem_acquire(&a);
+	cmm_annotate_group_mem_release(&group, &a);
+	cmm_annotate_group_mb_release(&group);
+	cmm_annotate_group_mb_acquire(&group);
+	cmm_annotate_group_mem_acquire(&group, &a);
 }
 
 static void check_arch(void)
@@ -117,6 +126,10 @@ static void check_arch(void)
 	cmm_emit_legacy_smp_mb();
 	caa_cpu_relax();
 	CHECK(caa_get_cycles() > before);
+#if defined(URCU_ARCH_X86)
+	rdtscll(before);
+	CHECK(caa_get_cycles() > before);
+#endif
 }
 
 static void check_futex(void)
@@ -216,6 +229,7 @@ static void check_pointer(void)
 	rcu_set_pointer(&p, &a);
 	CHECK(rcu_dereference(p) == &a);
 	rcu_dereference(p)->key = 1;
+	CHECK(cmm_ptr_eq(p, &a) && !cmm_ptr_eq(p, &b));
 	rcu_assign_pointer(p, NULL);
 	CHECK(rcu_xchg_pointer(&p, &b) == NULL);
 	CHECK(rcu_cmpxchg_pointer(&p, &a, NULL) == &b);
@@ -351,6 +365,9 @@ template <typename T> struct same<void (T, T)> { enum { yes = 1 }; };
 
 enum class Color : unsigned char { red, green, blue };
 
+struct base { int number; };
+struct derived : base { struct cds_list_head list; };
+
 static void check_types(void)
 {
 	Color color = Color::red;
@@ -380,7 +397,9 @@ static void check_cplusplus(void)
 	long &reference = value;
 	struct node n, *p = nullptr;
 	struct node *&pr = p;
+	struct derived d, *back = caa_container_of(&d.list, struct derived, list);
 
+	CHECK(back == &d);
 	CHECK(take(reference) == 7);
 	CHECK(CMM_STORE_SHARED(reference, 5) == 5 && caa_max(reference, 1L) == 5);
 	rcu_assign_pointer(pr, &n);

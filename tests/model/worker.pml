@@ -736,9 +736,9 @@ active proctype forker()
 	od;
 	if
 	:: child ->
-		unfinished = 0;
 		barrier(FORKER);
-		assert(ran == pushed)
+		assert(ran == pushed);
+		unfinished = 0
 	:: else
 	fi
 }

@@ -2,8 +2,10 @@
 /* Inside the library: registry, both forms of the engine, the number's wrap, sleeping, sharing. */
 #include "inside.h"
 
+#include <dlfcn.h>
 #include <sys/time.h>
 
+#include "cpu.h"
 #include "wait.h"
 
 /* ---- The registry, with readers that are no threads ---- */
@@ -370,6 +372,76 @@ START_TEST(nobody_waits_for_itself_alone)
 }
 END_TEST
 
+/* ---- membarrier.c ---- */
+
+#if defined(RCU_MB) || defined(TEST_QSBR)
+static int trapped;
+
+static void note_trap(int number)
+{
+	(void)number;
+	trapped++;
+}
+
+/* Readers have barriers of their own: a sandbox that kills for membarrier shall not notice us. */
+START_TEST(membarrier_is_never_called)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+	struct tally tally = { 0, 0 };
+	static struct stress s;
+
+	want(!flavor->has_membarrier && !flavor->membarrier_granted);
+	signal(SIGSYS, note_trap);
+	want(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	want(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+	flavor->grace.short_spins = UINT_MAX;
+	stress_begin(&s, 2, 2);
+	stress_go_on(100);
+	stress_end(&s);
+	queue_jobs(&tally, 1000);
+	rcu_barrier();
+	want(rcu_defer_register_thread() == 0);
+	rcu_defer_barrier();
+	rcu_defer_unregister_thread();
+	want(trapped == 0);
+}
+END_TEST
+#endif
+
+/* ---- cpu.c ---- */
+
+static bool counts_own;
+
+/* As musl's: CPUs that the thread may run on. */
+long sysconf(int name)
+{
+	static long (*real)(int name);
+
+	if (counts_own && name == _SC_NPROCESSORS_CONF)
+		return 1;
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "sysconf");
+	return real(name);
+}
+
+START_TEST(all_possible_cpus_count)
+{
+	int last = usable_cpu((unsigned int)sysconf(_SC_NPROCESSORS_ONLN) - 1);
+
+	counts_own = true;
+	pin_to(last);
+	if (_i)
+		refuse(SYS_openat, -1, 0, ENOENT, 0);
+	want(quiesce_cpu_count() > (unsigned int)last);
+}
+END_TEST
+
 /* ---- wait.c ---- */
 
 START_TEST(waiting_ends_by_value_by_wake_or_by_its_limit)
@@ -564,6 +636,10 @@ int main(void)
 	tcase_add_loop_test(tc, however_it_sleeps_readers_are_protected, 0, 4);
 	tcase_add_loop_test(tc, those_who_wait_share_one_grace_period, 0, 2);
 	tcase_add_test(tc, nobody_waits_for_itself_alone);
+#if defined(RCU_MB) || defined(TEST_QSBR)
+	tcase_add_test(tc, membarrier_is_never_called);
+#endif
+	tcase_add_loop_test(tc, all_possible_cpus_count, 0, 2);
 	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_its_limit, 0, 2);
 	tcase_add_test(tc, wakers_and_sleepers_never_miss_each_other);
 	tcase_add_test(tc, signals_do_not_stretch_a_wait);

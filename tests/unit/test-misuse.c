@@ -136,6 +136,26 @@ START_TEST(synchronizing_in_a_section_is_reported_and_aborts)
 }
 END_TEST
 
+/* It is the unlock that is at fault, and not the call that finds out. */
+START_TEST(one_unlock_too_many_is_reported_as_such)
+{
+	output = capture_stderr();
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_read_unlock();
+	for (int extra = 0; extra <= _i; extra++)
+		rcu_read_unlock();
+	want(*captured(output) == '\0');
+	if (_i)
+		rcu_barrier();
+	synchronize_rcu();
+	want(said("_read_unlock: was called more often than urcu_" FLAVOR "_read_lock"));
+	check_that_all_is_well();
+	rcu_unregister_thread();
+	want(lines_of(captured(output)) == 1);
+}
+END_TEST
+
 static void synchronize_in_section(struct rcu_head *head)
 {
 	(void)head;
@@ -171,6 +191,7 @@ int main(void)
 	tcase_add_test(tc, unregistering_in_a_section_lets_waiters_go);
 #endif
 #ifndef TEST_QSBR
+	tcase_add_loop_test(tc, one_unlock_too_many_is_reported_as_such, 0, 2);
 	tcase_add_loop_test_raise_signal(tc, synchronizing_in_a_section_is_reported_and_aborts,
 					 SIGABRT, 0, 3);
 	tcase_add_test_raise_signal(tc, synchronizing_in_a_section_of_a_callback_is_too, SIGABRT);

@@ -24,6 +24,7 @@
 #include <urcu/assert.h>
 #include <urcu/compiler.h>
 #include <urcu/list.h>
+#include <urcu/pointer.h>
 #include <urcu/syscall-compat.h>
 #include <urcu/tls-compat.h>
 
