@@ -8,6 +8,10 @@
  *	CHILD		all of it in a fork's child, which finds the words and readers as they may be
  *	FOLLOWS		the first worker's callbacks may wait for the second's to end instead
  *			(call_rcu_data_free; the locks of rcu_defer_barrier are of that kind)
+ *	DEFERS=1	the first worker is that of defer_rcu: its calls wait in rcu_barrier until the
+ *			second has run all
+ *	DEFERS=2	they wait for that in a way that the library does not know; then nobody forks
+ *			in a section, nor do callbacks fork (doc/fork.md, the rule)
  *	ASKS		somebody asks the first worker for something (quiesce_worker_ask), and may stop
  *			it then (quiesce_worker_stop)
  *
@@ -31,6 +35,10 @@
 #endif
 #ifndef FORKS
 #define FORKS 2
+#endif
+
+#ifndef DEFERS
+#define DEFERS 0
 #endif
 
 #define BUSY 1
@@ -57,6 +65,7 @@ bool code[2];			/* code of the worker's callback runs */
 bool taken[2];			/* BUSY was, and was not given back */
 byte forking = NOBODY;		/* who is between pause and resume */
 byte unfinished;
+bool all_run;			/* the second worker's callbacks */
 
 #if WORKERS > 1
 #define for_each_worker(act) act(0); act(1)
@@ -302,6 +311,10 @@ inline pause_workers()
 #ifndef MUTANT_PAUSE_WORKERS_COUNTS_NOBODY
 	if :: reading -> readers++ :: else fi;
 #endif
+#if DEFERS && !defined MUTANT_PAUSE_WORKERS_DEFERRED_LAST
+	pause(0);
+	await_pause(0);
+#endif
 	lock(workers_lock);
 	for_each_worker(pause);
 	workers_lock = false;
@@ -381,18 +394,34 @@ inline step_out(w)
 #define leave_to_wait(w) step_out(w)
 #endif
 
+#ifdef MUTANT_BARRIER_STAYS_BUSY
+#define leave_to_barrier(w) skip
+#else
+#define leave_to_barrier(w) step_out(w)
+#endif
+
 /* Any callback. */
 inline callback(w)
 {
 	within[w] = true;
 	go_on(w);
 	if
+#if DEFERS == 1
+	:: w == 0 -> code[w] = false; leave_to_barrier(w); all_run; end_wait(w); go_on(w)
+	:: w != 0 ->
+		code[w] = false; begin_wait(w); await_grace_period(); end_wait(w); go_on(w)
+	:: w != 0 -> if :: section = section | HIS(me) :: true fi; fork_once(); leave_section()
+#elif DEFERS == 2
+	:: w == 0 -> code[w] = false; all_run; code[w] = true
+	:: w != 0 -> code[w] = false; begin_wait(w); await_grace_period(); end_wait(w); go_on(w)
+#else
 	:: code[w] = false; begin_wait(w); await_grace_period(); end_wait(w); go_on(w)
 	:: if :: section = section | HIS(me) :: true fi;
 		fork_once();
 		leave_section()
 #ifdef FOLLOWS
 	:: w == 0 -> code[w] = false; leave_to_wait(w); !within[1]; end_wait(w); go_on(w)
+#endif
 #endif
 	fi;
 	d_step { assert(!(state[w] & (WAITING | ASIDE))); code[w] = false; within[w] = false }
@@ -412,6 +441,7 @@ proctype worker(byte me, left)
 		if :: !stopped -> callback(me); become_free(me) :: else fi
 	:: else -> break
 	od;
+	if :: me == 1 -> all_run = true :: else fi;
 	unfinished--
 }
 
@@ -423,7 +453,12 @@ proctype forker(byte me)
 	do
 	:: forks ->
 		forks--;
-		if :: section = section | HIS(me) :: true fi;
+		if
+#if DEFERS != 2
+		:: section = section | HIS(me)
+#endif
+		:: true
+		fi;
 		fork_once();
 		leave_section()
 	:: else -> break

@@ -2,13 +2,17 @@
 /*
  * A thread defers a call while the callback that runs such calls comes to rest: quiesce_defer and
  * come_to_rest of src/defer.c, on a machine with store buffers. MEMBARRIER: the owner has no barrier
- * of its own, and the worker's membarrier is one.
+ * of its own, and the worker's membarrier is one. CHILD: a fork's child, where the callback is queued
+ * but there is no thread to serve it until somebody starts one, the owner or, at any time, another.
  *
- * Claim: the callback rests with nothing deferred, or somebody has it go around again.
+ * Claim: the callback rests with nothing deferred, or it goes around and a thread serves it.
  */
 #define CPUS 2
 #define HEAD 0		/* words */
-#define ROUNDS 1	/* 0: at rest, 1: it goes around */
+#define ROUNDS 1
+#define AT_REST 0
+#define UNSERVED 1
+#define QUEUED 2
 #define LOCK 2
 #define WORDS 3
 #include "store-buffers.inc"
@@ -20,10 +24,11 @@ byte done;
 /* rounds from at rest to going around, by compare and exchange: all stores before it are in memory. */
 inline go_around(cpu)
 {
-	atomic { buffers[cpu].count == 0 -> early[cpu] = NONE; memory[ROUNDS] = 1 }
+	atomic { buffers[cpu].count == 0 -> early[cpu] = NONE; memory[ROUNDS] = QUEUED }
 }
 
 bit begun;
+bit thread;
 
 active proctype owner()
 {
@@ -36,8 +41,13 @@ active proctype owner()
 	full_barrier(OWNER);
 #endif
 	load(OWNER, ROUNDS, rounds);
+	/* start_rounds. */
 	if
-	:: rounds == 0 -> go_around(OWNER)
+#ifndef MUTANT_DEFER_LOOKS_FOR_REST
+	:: rounds < QUEUED -> thread = 1; go_around(OWNER)
+#else
+	:: rounds == AT_REST -> thread = 1; go_around(OWNER)
+#endif
 	:: else
 	fi;
 	done++
@@ -48,7 +58,14 @@ active proctype worker()
 	byte head;
 
 	begun;
-	store(WORKER, ROUNDS, 0, RELEASE);
+#ifdef CHILD
+	/* Somebody else starts the thread, or the owner. */
+	if
+	:: thread = 1
+	:: skip -> thread
+	fi;
+#endif
+	store(WORKER, ROUNDS, AT_REST, RELEASE);
 	/* [D1] */
 #ifndef MUTANT_D1_WITHOUT_BARRIER
 	full_barrier(WORKER);
@@ -64,10 +81,19 @@ active proctype worker()
 	done++
 }
 
+#if defined CHILD && !defined MUTANT_DEFER_RESTART_QUEUED
+#define AT_FIRST UNSERVED
+#else
+#define AT_FIRST QUEUED
+#endif
+
 /* The callback goes around at first; when both are done and all stores have arrived, it still does. */
 init
 {
-	d_step { memory[ROUNDS] = 1; begun = 1 };
+	d_step { memory[ROUNDS] = AT_FIRST; begun = 1 };
 	done == 2 && buffers[OWNER].count == 0 && buffers[WORKER].count == 0;
-	assert(memory[ROUNDS] == 1)
+	assert(memory[ROUNDS] != AT_REST);
+#ifdef CHILD
+	assert(thread)
+#endif
 }

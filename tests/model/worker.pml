@@ -1,28 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker's state word, src/worker.c, src/thread.c, src/barrier.c and src/fork.c: one queue of one
- * shard with one worker, a producer of CALLBACKS callbacks, and a thread that forks FORKS times; at
- * each fork the search goes on in the parent and in the child, which has the forking thread alone.
+ * A queue and its server, src/queue.c, src/worker.c, src/thread.c, src/barrier.c, src/exit.c and
+ * src/fork.c: one queue with one worker; two producers, of whom the second begins when the first's
+ * call_rcu has returned; and a thread that forks FORKS times. At each fork the search goes on in the
+ * parent and in the child, which has the forking thread alone.
  *
  *	(nothing)	every callback runs; a lingering ends by its deadline
- *	BARRIER		the producer calls rcu_barrier; no lingering ends by a deadline, so the barrier
- *			has to end it
- *	EXIT		the same, then the worker is stopped and joined (src/exit.c)
- *	STOP		the worker is stopped at any time (call_rcu_data_free): callbacks may be left
+ *	RT		the worker is URCU_CALL_RCU_RT: no producer wakes it
+ *	BARRIER		the second producer calls rcu_barrier; no sleep ends by a deadline, so the
+ *			barrier has to end it
+ *	EXIT		the first producer exits, then, as in a destructor, queues another callback and
+ *			calls rcu_barrier. The limit passes or does not
+ *	EXIT, BESIDE	the first exits, and the second calls rcu_barrier at any time; with BESIDE=2 the
+ *			first calls it, too
+ *	REST		the first producer calls rcu_exit, whose limit passes or does not, and goes on
+ *	STOP		the worker is stopped at any time (call_rcu_data_free), what is left goes to
+ *			another, and then the first producer queues one there
  *
- * Claim: callbacks are neither lost nor run twice, in parent and child; nobody sleeps for ever (the
- * process watch: when nothing moves any more, all is done); rcu_barrier returns when what was queued
- * before has run; at a fork no callback is under way.
+ * Claim: callbacks run in the order of their calls, one at a time, each once, in parent and child,
+ * and after a grace period that began when they were queued. Nobody sleeps for ever (the process
+ * watch: when nothing moves any more, all is done). rcu_barrier returns when what was queued before
+ * has run. At a fork no callback is under way. After an exit that ended within its limit callbacks
+ * run in rcu_barrier alone.
  *
- * All operations on the word, newest, takes and progress that matter are sequentially consistent in
- * the code, and so is memory here. Left out: helpers, fostered queues, guests, callbacks that wait
- * for grace periods (WAITING, ASIDE), threads that cannot be made; a grace period is a step.
+ * All operations on the word, newest, takes, progress and closing that matter are sequentially
+ * consistent in the code, and so is memory here. A chain is a number in base 4, the digits its
+ * callbacks; what comes next is the lowest. Left out: callbacks that wait (WAITING, ASIDE: see
+ * aside.pml), threads that cannot be made but for exit, several queues; a grace period is a step.
  */
 #ifndef CALLBACKS
-#define CALLBACKS 2
+#define CALLBACKS 2		/* of both producers; at most 3 */
 #endif
 #ifndef FORKS
-#define FORKS 2
+#define FORKS 0
 #endif
 
 #define THREAD 1
@@ -34,26 +44,37 @@
 #define PAUSE 64
 #define STOPPING 128		/* WORKER_STOP */
 #define LEFT 256
+#define GUEST 512
+#define GONE 1024
 
 short state;			/* of the worker */
-byte newest, taken, batch;	/* of the shard: how many callbacks */
-byte takes, done, progress;
+byte newest, taken;		/* of the queue: youngest first */
+byte turned, waiting, batch;	/* oldest first */
+byte takes, ripe, all_run, progress;
+bit closing;
 bit made;			/* a thread that has not begun yet */
 bit child;			/* the rest of the search is in the child */
 
 /* Of the model alone. */
-byte pushed, ran;
-byte moving;			/* callbacks on their way from taken to batch */
+byte pushed, ran, safe;		/* the last callback to be pushed; to run; to have its grace period */
 bit running;			/* a callback runs */
-bit producer_done, forker_done;
+bit moving;			/* a link is on its way */
+bit first_called;		/* the first producer's calls have returned */
+bit exited, limit_passed;
+#ifdef STOP
+bit orphan;			/* the queue is to be fostered */
+byte own;			/* of the one who fosters: newest */
+#endif
+byte unfinished = 2;
 
 /* Futexes: what each process sleeps on. */
 #define ON_STATE 1
 #define ON_PROGRESS 2
-#define SLEEPERS 3
+#define SLEEPERS 4
 #define WORKER 0
-#define PRODUCER 1
-#define FORKER 2
+#define FIRST 1
+#define SECOND 2
+#define FORKER 3
 byte bed[SLEEPERS];
 
 inline wake(where)
@@ -61,7 +82,8 @@ inline wake(where)
 	d_step {
 		if :: bed[0] == where -> bed[0] = 0 :: else fi;
 		if :: bed[1] == where -> bed[1] = 0 :: else fi;
-		if :: bed[2] == where -> bed[2] = 0 :: else fi
+		if :: bed[2] == where -> bed[2] = 0 :: else fi;
+		if :: bed[3] == where -> bed[3] = 0 :: else fi
 	}
 }
 
@@ -71,22 +93,29 @@ inline wait(sleeper, where, futex, expected)
 	bed[sleeper] == 0
 }
 
-#define HAS_WORK (batch || taken || newest)
+#ifdef MUTANT_PUSH_ON_TWO_CHAINS
+byte other;
+#define NEWEST (newest || other)
+#else
+#define NEWEST newest
+#endif
+#define HAS_WORK (batch || waiting || turned || taken || NEWEST)
+#define MUST_LEAVE(seen) (((seen) & STOPPING) || (!((seen) & GUEST) && closing))
 
-/* ---- The worker ---- */
+/* ---- Who serves ---- */
 
 /* come: whether it became busy. */
-inline become_busy()
+inline become_busy(me)
 {
 	do
 	:: seen = state;
 		if
-		:: seen & STOPPING -> come = 0; break
-#ifndef MUTANT_BECOME_BUSY_IGNORES_PAUSE
-		:: !(seen & STOPPING) && (seen & PAUSE) -> wait(WORKER, ON_STATE, state, seen)
-		:: !(seen & (STOPPING | PAUSE)) ->
+		:: MUST_LEAVE(seen) -> come = 0; break
+#ifdef MUTANT_BECOME_BUSY_IGNORES_PAUSE
+		:: !MUST_LEAVE(seen) ->
 #else
-		:: !(seen & STOPPING) ->
+		:: !MUST_LEAVE(seen) && (seen & PAUSE) -> wait(me, ON_STATE, state, seen)
+		:: !MUST_LEAVE(seen) && !(seen & PAUSE) ->
 #endif
 			atomic {
 				if
@@ -94,7 +123,11 @@ inline become_busy()
 				:: else -> come = 0
 				fi
 			};
-			if :: come -> break :: else fi
+			if
+			:: come && MUST_LEAVE(seen) -> become_free(); come = 0; break
+			:: come && !MUST_LEAVE(seen) -> break
+			:: else
+			fi
 		fi
 	od;
 	seen = 0
@@ -104,72 +137,146 @@ inline become_free()
 {
 	atomic { seen = state; state = state & ~BUSY };
 #ifndef MUTANT_BECOME_FREE_WAKES_NOBODY
-	if :: seen & PAUSE -> wake(ON_STATE) :: else fi;
+	if :: seen & (PAUSE | STOPPING) -> wake(ON_STATE) :: else fi;
 #endif
 	seen = 0
 }
 
-inline take_breath()
+inline take_breath(me)
 {
 	if
-	:: state & (PAUSE | STOPPING) -> become_free(); become_busy()
+	:: state & (PAUSE | STOPPING) -> become_free(); become_busy(me)
 	:: else
 	fi
 }
 
-inline take()
+#define LENGTH(chain) ((chain) == 0 -> 0 : ((chain) < 4 -> 1 : ((chain) < 16 -> 2 : 3)))
+
+inline append()
 {
-	if
-	:: newest && !batch && !taken ->
-#ifndef MUTANT_B2_EMPTIES_FIRST
-		takes++;
-		d_step { taken = newest; newest = 0 }
+	d_step {
+#ifdef MUTANT_APPEND_IN_FRONT
+		waiting = turned + (waiting << (2 * LENGTH(turned)));
 #else
-		d_step { taken = newest; newest = 0 };
-		takes++
+		waiting = waiting + (turned << (2 * LENGTH(waiting)));
 #endif
+		turned = 0
+	}
+}
+
+/* With turn_around: newest is emptied once. */
+inline absorb(me)
+{
+#ifdef MUTANT_ABSORB_APPENDS_HALF
+	append();
+#endif
+	do
+	:: come && taken ->
+		moving = 1;
+		d_step {
+#ifdef MUTANT_TURN_AROUND_NOTHING
+			turned = taken;
+			taken = 0;
+#else
+			turned = turned * 4 + taken % 4;
+			taken = taken / 4;
+#endif
+			moving = 0
+		};
+		take_breath(me)
+	:: come && !taken ->
+		append();
+		if
+		:: NEWEST && !emptied ->
+			emptied = 1;
+#ifdef MUTANT_PUSH_ON_TWO_CHAINS
+			if
+			:: newest -> takes++; d_step { taken = newest; newest = 0 }
+			:: other -> takes++; d_step { taken = other; other = 0 }
+			fi
+#elif defined MUTANT_B2_EMPTIES_FIRST
+			d_step { taken = newest; newest = 0 };
+			takes++
+#else
+			takes++;
+			d_step { taken = newest; newest = 0 }
+#endif
+		:: else -> break
+		fi
+	:: !come -> break
+	od;
+	emptied = 0
+}
+
+inline take(me)
+{
+	if
+	:: !batch ->
+		absorb(me);
+		if
+		:: come -> d_step { batch = waiting; waiting = 0; ripe = takes }
+		:: else
+		fi
 	:: else
 	fi
 }
 
-/* turn_around, run_shard, tell_done. */
-inline run_ripe()
+inline run_callback(guest)
 {
-	d_step { moving = taken; taken = 0 };
-	d_step { batch = batch + moving; moving = 0 };
+	d_step {
+		assert(!running && batch % 4 == ran + 1 && ran + 1 <= safe);
+		assert(guest || !exited || limit_passed);
+		running = 1;
+		batch = batch / 4
+	};
+	d_step { running = 0; ran++ }
+}
+
+/* run_ripe, run_queue and tell_done. */
+inline run_batch(me, guest)
+{
 	do
 	:: come && batch ->
-		d_step { batch--; running = 1 };
-		d_step { ran++; running = 0 };
-		take_breath()
+		run_callback(guest);
+		take_breath(me);
+		if
+#ifdef MUTANT_RUN_QUEUE_RUNS_YOUNGER
+		:: come && newest && !taken && !turned && !waiting && !batch ->
+			absorb(me); batch = waiting; waiting = 0
+#elif CALLBACKS > 2
+		:: come && newest -> absorb(me)
+#endif
+		:: true
+		fi
 	:: else -> break
 	od;
 	if
-	:: !batch && !taken ->
-		done = takes;
-		progress++;
-		wake(ON_PROGRESS)
+	:: !batch -> all_run = ripe; progress++; wake(ON_PROGRESS)
 	:: else
 	fi
 }
 
-inline do_round()
+inline do_round(me, guest)
 {
-	become_busy();
+	become_busy(me);
 	if
 	:: come ->
 		state = state & ~URGENT;
-		take();
-		become_free();
-		/* quiesce_synchronize. */
-#ifndef MUTANT_DO_ROUND_RUNS_WITHOUT_BUSY
-		become_busy();
-#endif
+		take(me);
 		if
-		:: come && (batch || taken) ->
-			run_ripe();
-			if :: come -> become_free() :: else fi
-		:: come && !(batch || taken) -> become_free()
+		:: come ->
+			become_free();
+			/* quiesce_synchronize. */
+			safe = pushed;
+#ifndef MUTANT_DO_ROUND_RUNS_WITHOUT_BUSY
+			become_busy(me);
+#endif
+			if
+			:: come ->
+				run_batch(me, guest);
+				if :: come -> become_free() :: else fi
+			:: else
+			fi
 		:: else
 		fi
 	:: else
@@ -179,14 +286,14 @@ inline do_round()
 #if defined BARRIER || defined EXIT
 #define OVERSLEPT 0
 #else
-#define OVERSLEPT (bit_set == LINGER)
+#define OVERSLEPT (which_bit == LINGER)
 #endif
 inline doze(which)
 {
 #ifdef MUTANT_DOZE_LOOKS_FIRST
 	called = HAS_WORK;
 #endif
-	atomic { state = state | which; seen = state; bit_set = which };
+	atomic { state = state | which; seen = state; which_bit = which };
 #ifndef MUTANT_DOZE_LOOKS_FIRST
 	called = (which == IDLE -> HAS_WORK : (seen & URGENT) != 0);
 #endif
@@ -194,7 +301,7 @@ inline doze(which)
 	called = called && which == IDLE;
 #endif
 	if
-	:: !called && !(seen & STOPPING) ->
+	:: !called && !MUST_LEAVE(seen) ->
 		d_step { if :: state == seen -> bed[WORKER] = ON_STATE :: else fi };
 		if
 		:: bed[WORKER] == 0
@@ -202,22 +309,37 @@ inline doze(which)
 		fi
 	:: else
 	fi;
-	d_step { state = state & ~which; seen = 0; called = 0; bit_set = 0 }
+	d_step { state = state & ~which; seen = 0; called = 0; which_bit = 0 }
 }
 
-/* quiesce_worker_run with await_work and may_linger. */
+/* await_work without work. */
+inline doze_long()
+{
+#if defined RT && !defined MUTANT_RT_WORKER_SLEEPS_IDLE
+#ifndef MUTANT_DOZE_RT_LEAVES_URGENT
+	state = state & ~URGENT;
+#endif
+	if :: !HAS_WORK -> doze(LINGER) :: else fi
+#else
+	doze(IDLE)
+#endif
+}
+
+/* quiesce_worker_run. */
 inline serve_rounds()
 {
 	do
-	:: state & STOPPING -> break
+	:: MUST_LEAVE(state) -> break
 	:: else ->
 		if
 		:: HAS_WORK ->
 			if
+#ifndef RT
 			:: !(state & (STOPPING | URGENT)) -> doze(LINGER)
-			:: do_round()
+#endif
+			:: do_round(WORKER, 0)
 			fi
-		:: else -> doze(IDLE)
+		:: else -> doze_long()
 		fi
 	od
 }
@@ -228,8 +350,21 @@ inline serve()
 	:: made ->
 		made = 0;
 		serve_rounds();
-		state = state ^ (THREAD | LEFT);
-		wake(ON_STATE)
+#ifdef MUTANT_LEAVE_KEEPS_STOP
+		state = (state & ~THREAD) | LEFT;
+#else
+		state = (state & ~(THREAD | STOPPING)) | LEFT;
+#endif
+		wake(ON_STATE);
+#ifndef MUTANT_LEAVE_TELLS_NO_BARRIER
+		progress++;
+		wake(ON_PROGRESS);
+#endif
+#ifndef MUTANT_LEAVE_STARTS_NOBODY
+		if :: HAS_WORK -> start(); failed = 0 :: else fi
+#else
+		skip
+#endif
 	od
 }
 
@@ -249,32 +384,90 @@ inline ask(bits)
 	word = 0
 }
 
+#ifdef MUTANT_CLAIM_REFUSES_STOP
+#define NOT_TO_BE_HAD (THREAD | STARTING | GONE | STOPPING)
+#else
+#define NOT_TO_BE_HAD (THREAD | STARTING | GONE)
+#endif
+#ifdef MUTANT_LEAVE_KEEPS_STOP
+#define CLEARED LEFT
+#else
+#define CLEARED (LEFT | STOPPING)
+#endif
+
+/* quiesce_worker_start. failed: at exit. */
 inline start()
 {
+#ifdef MUTANT_START_IGNORES_CLOSING
 	atomic {
+#else
+	if :: closing -> failed = 1 :: else -> atomic {
+#endif
 		if
-		:: state & (THREAD | STARTING | STOPPING) -> word = 0
-		:: else -> word = 1; state = (state & ~LEFT) | THREAD | STARTING
+		:: state & NOT_TO_BE_HAD -> word = 0
+		:: else -> word = 1; state = (state & ~CLEARED) | THREAD | STARTING
 		fi
+#ifdef MUTANT_START_IGNORES_CLOSING
 	};
+#else
+	} fi;
+#endif
 	if
-	:: word ->
-		word = 0;
-		made = 1;
-		state = state & ~STARTING;
-		wake(ON_STATE)
+	:: word && closing -> word = 0; failed = 1; state = state & ~(STARTING | THREAD); wake(ON_STATE)
+	:: word && !closing -> word = 0; made = 1; state = state & ~STARTING; wake(ON_STATE)
 	:: else
 	fi
 }
 
-/* [H2] */
-inline enqueue()
+/* quiesce_worker_stand_in. */
+inline stand_in(me)
 {
-	d_step { newest++; pushed++ };
+	atomic {
+#ifndef MUTANT_STAND_IN_CLAIMS_NOTHING
+		if
+		:: state & NOT_TO_BE_HAD -> assert(state & (THREAD | STARTING | GONE)); word = 0
+		:: else -> word = 1; state = (state & ~CLEARED) | THREAD | GUEST
+		fi
+#else
+		word = 1; state = (state & ~CLEARED) | THREAD | GUEST
+#endif
+	};
+	failed = 0;
+	if
+	:: word ->
+		word = ran;
+		do_round(me, 1);
+		/* It may have been stopped, once; else it served. */
+		if :: ran == word -> fruitless++; assert(fruitless < 3) :: else fi;
+		word = 0;
+#ifdef MUTANT_LEAVE_KEEPS_STOP
+		state = state & ~(THREAD | GUEST);
+#else
+		state = state & ~(THREAD | GUEST | STOPPING);
+#endif
+		wake(ON_STATE);
+		if :: newest -> start(); failed = 0 :: else fi
+	:: else
+	fi
+}
+
+/* [H2] quiesce_enqueue. */
+inline enqueue(me, id)
+{
+	d_step {
+#ifdef MUTANT_PUSH_ON_TWO_CHAINS
+		if :: me == SECOND -> other = other * 4 + id :: else -> newest = newest * 4 + id fi;
+#else
+		newest = newest * 4 + id;
+#endif
+		pushed = id
+	};
 	word = state;
 	if
-	:: !(word & THREAD) -> start()
+	:: !(word & THREAD) -> word = 0; start(); failed = 0
+#ifndef RT
 	:: (word & THREAD) && (word & IDLE) -> ask(0)
+#endif
 	:: else
 	fi;
 	word = 0
@@ -284,7 +477,7 @@ inline target_of(target)
 {
 	target = takes;
 	if
-	:: newest -> target = target + 1
+	:: NEWEST -> target = target + 1
 #ifdef MUTANT_B1_LOOKS_ONCE
 	:: else
 #else
@@ -293,110 +486,238 @@ inline target_of(target)
 	fi
 }
 
-/* quiesce_barrier_until, await_shard, press, await_change. */
+/* quiesce_barrier_until, quiesce_queue_await, press, await_change. */
 inline barrier(me)
 {
 	before = pushed;
 	target_of(goal);
 	do
-	:: seen = progress;
-#ifndef MUTANT_AWAIT_SHARD_ASKS_ONCE
+	:: progressed = progress;
+#ifndef MUTANT_QUEUE_AWAIT_ASKS_ONCE
 		target_of(again);
 		if :: again < goal -> goal = again :: else fi;
 #endif
 		if
-		:: done >= goal -> break
+		:: all_run >= goal -> break
 		:: else
 		fi;
 #ifndef MUTANT_PRESS_ASKS_NOBODY
 		ask(URGENT);
 #endif
 		if :: !(state & THREAD) -> start() :: else fi;
+#ifdef EXIT
+		if :: failed -> stand_in(me) :: else fi;
+#endif
 		word = state;
 		if
-		:: word & STARTING -> wait(me, ON_STATE, state, word)
-		:: !(word & STARTING) && (word & (THREAD | STOPPING)) ->
-			wait(me, ON_PROGRESS, progress, seen)
+#ifdef MUTANT_LEAVE_TELLS_NO_BARRIER
+		:: (word & (STARTING | GUEST)) && (word & THREAD) ->
+			wait(me, ON_STATE, state, word)
+		:: !((word & (STARTING | GUEST)) && (word & THREAD)) && (word & (THREAD | GONE)) ->
+			wait(me, ON_PROGRESS, progress, progressed)
+#else
+		:: (word & (STARTING | GUEST | STOPPING)) && (word & THREAD) ->
+			wait(me, ON_STATE, state, word)
+		:: !((word & (STARTING | GUEST | STOPPING)) && (word & THREAD)) && (word & (THREAD | GONE)) ->
+			wait(me, ON_PROGRESS, progress, progressed)
+#endif
 		:: else
 		fi;
 		word = 0
 	od;
 	assert(ran >= before);
-	d_step { seen = 0; goal = 0; again = 0; before = 0; word = 0 }
+	d_step { progressed = 0; goal = 0; again = 0; before = 0; word = 0 }
 }
 
-inline stop(me)
+/* ---- The end ---- */
+
+inline ask_to_stop(more)
 {
-	atomic { state = state | STOPPING; word = state };
+	state = state | STOPPING | more;
 #ifndef MUTANT_STOP_WAKES_NOBODY
-	wake(ON_STATE);
+	wake(ON_STATE)
 #endif
+}
+
+/* Wait until none of bits is set, or, at exit, the limit has passed. */
+inline await_none(me, bits, limited)
+{
 	do
-	:: word & (THREAD | STARTING) -> wait(me, ON_STATE, state, word); word = state
-	:: else -> break
+	:: word = state;
+		if
+		:: word & (bits) -> wait(me, ON_STATE, state, word)
+		:: limited && (word & (bits)) -> limit_passed = 1; break
+		:: else -> break
+		fi
 	od;
-	state = state & ~LEFT;
-	assert(!(state & (THREAD | BUSY | IDLE | LINGER)) && !running && !moving);
 	word = 0
+}
+
+/* [X2] close_workers. */
+inline exit(me)
+{
+#ifdef MUTANT_X2_LOOKS_FIRST
+	await_none(me, BUSY, true);
+	closing = 1;
+#elif !defined MUTANT_CLOSE_LEAVES_OPEN
+	closing = 1;
+#endif
+	ask_to_stop(0);
+	progress++;
+	wake(ON_PROGRESS);
+#ifndef MUTANT_X2_LOOKS_FIRST
+	await_none(me, BUSY, true);
+#endif
+	exited = 1
+}
+
+/* quiesce_rest, with reopen. */
+inline rest(me)
+{
+	exit(me);
+	d_step { exited = 0; closing = 0 };
+	if :: !(state & THREAD) && HAS_WORK -> start(); failed = 0 :: else fi
+}
+
+/* quiesce_free_worker and give_to_foster. */
+inline free_worker(me)
+{
+	ask_to_stop(GONE);
+#ifndef MUTANT_FREE_WORKER_WAITS_FOR_NOBODY
+	await_none(me, THREAD | STARTING, false);
+	assert(!(state & (THREAD | BUSY | IDLE | LINGER)) && !running && !moving);
+#endif
+	if :: HAS_WORK -> orphan = 1 :: else fi
 }
 
 /* ---- The processes ---- */
 
+#define LOCALS								\
+	short word, seen;						\
+	byte progressed, goal, again, before, fruitless;		\
+	bit come, emptied, failed
+#define WORKERS_LOCALS							\
+	short word, seen;						\
+	byte which_bit;							\
+	bit come, called, emptied, failed
+
 active proctype worker() provided (!child)
 {
-	short seen;
-	byte bit_set;
-	bit come, called;
+	WORKERS_LOCALS;
 
 	serve()
 }
 
-active proctype producer() provided (!child)
+active proctype first() provided (!child)
 {
-	short word;
-	byte seen, goal, again, before, i;
+	LOCALS;
 
-	do
-	:: i < CALLBACKS -> enqueue(); i++
-	:: else -> break
-	od;
-#if defined BARRIER || defined EXIT
-	barrier(PRODUCER);
+#if CALLBACKS > 1
+	enqueue(FIRST, 1);
 #endif
-#if defined EXIT || defined STOP
-	stop(PRODUCER);
+#if CALLBACKS > 2
+	enqueue(FIRST, 2);
 #endif
-	producer_done = 1
+	first_called = 1;
+#ifdef EXIT
+	exit(FIRST);
+#if !defined BESIDE || BESIDE > 1
+	enqueue(FIRST, CALLBACKS);
+	barrier(FIRST);
+#endif
+#endif
+#ifdef REST
+	rest(FIRST);
+	enqueue(FIRST, CALLBACKS);
+#endif
+#ifdef STOP
+	free_worker(FIRST);
+	d_step { own = CALLBACKS; pushed = CALLBACKS };
+#endif
+	unfinished--
 }
 
+active proctype second() provided (!child)
+{
+	LOCALS;
+
+#if !defined EXIT && !defined REST && !defined STOP
+	first_called;
+	enqueue(SECOND, CALLBACKS);
+#endif
+#if defined BARRIER || defined BESIDE
+	barrier(SECOND);
+#endif
+	unfinished--
+}
+
+#ifdef STOP
+/* take and run_ripe of the standard queue's worker. */
+#ifdef MUTANT_TAKE_ADOPTS_FIRST
+#define TAKE_OWN skip
+#else
+#define TAKE_OWN d_step { mine = own; own = 0 }
+#endif
+inline run_own()
+{
+	if
+	:: mine -> d_step { assert(!running && mine == ran + 1 && mine <= safe); ran++; mine = 0 }
+	:: else
+	fi
+}
+
+active proctype foster()
+{
+	short seen;
+	bit come = 1, emptied, adopted, began;
+	byte mine;
+
+end:	do
+	/* The first round is for something else. */
+	:: own || orphan || !began ->
+		began = 1;
+		TAKE_OWN;
+		if :: orphan -> d_step { orphan = 0; adopted = 1 } :: else fi;
+#ifdef MUTANT_TAKE_ADOPTS_FIRST
+		d_step { mine = own; own = 0 };
+#endif
+		safe = pushed;
+#ifdef MUTANT_RUN_RIPE_RUNS_OWN_FIRST
+		run_own();
+#endif
+		do
+		:: adopted && HAS_WORK -> state = GONE; take(FORKER); run_batch(FORKER, 0)
+		:: else -> break
+		od;
+		adopted = 0;
+		run_own()
+	od
+}
+#endif
+
+#if FORKS > 0
 /* pause_workers, restart_workers, resume_workers. */
 active proctype forker()
 {
-	short word;
-	byte seen, goal, again, before, forks;
+	LOCALS;
+	byte forks;
 
 	do
 	:: forks < FORKS ->
 		state = state | PAUSE;
-		do
-		:: word = state;
-			if
-			:: word & BUSY -> wait(FORKER, ON_STATE, state, word)
-			:: else -> word = 0; break
-			fi
-		od;
-		assert(!running && !moving && pushed == ran + newest + taken + batch);
+		await_none(FORKER, BUSY, false);
+		assert(!running && !moving);
 		if
 		:: skip
 		:: d_step {
 			child = 1;
 			made = 0;
-			bed[WORKER] = 0; bed[PRODUCER] = 0;
+			bed[WORKER] = 0; bed[FIRST] = 0; bed[SECOND] = 0;
 #ifndef MUTANT_RESET_WORKER_LEAVES_STATE
 			state = 0;
 #endif
 #ifndef MUTANT_RESET_QUEUE_LEAVES_DONE
-			if :: !taken && !batch -> done = takes :: else fi;
+			if :: !batch -> all_run = ripe :: else fi;
 #endif
 			word = 0
 		   };
@@ -416,28 +737,25 @@ active proctype forker()
 	if
 	:: child ->
 		barrier(FORKER);
-		assert(ran == pushed)
+		assert(ran == pushed);
+		unfinished = 0
 	:: else
-	fi;
-	forker_done = 1
+	fi
 }
 
 active proctype childs_worker() provided (child)
 {
-	short seen;
-	byte bit_set;
-	bit come, called;
+	WORKERS_LOCALS;
 
 	serve()
 }
+#endif
 
 active proctype watch()
 {
 	timeout;
-	assert(forker_done);
-	assert(child || producer_done);
-#ifndef STOP
-	assert(ran == pushed);
+	assert(!unfinished && !running);
+#ifndef BESIDE
+	assert(ran == pushed && !HAS_WORK)
 #endif
-	assert(pushed == ran + newest + taken + batch)
 }
