@@ -166,11 +166,18 @@ static bool drain_and_close(struct flavor *flavor)
 	return gone;
 }
 
+static bool is_closed(const struct flavor *flavor)
+{
+	return __atomic_load_n(&flavor->workers.closing, __ATOMIC_RELAXED);
+}
+
+/* dlclose calls what is registered by atexit after the library's destructor. */
 void quiesce_exit(struct flavor *flavor)
 {
 	int saved_errno = errno;
 
-	drain_and_close(flavor);
+	if (!is_closed(flavor))
+		drain_and_close(flavor);
 	errno = saved_errno;
 }
 
@@ -209,6 +216,8 @@ void quiesce_rest(struct flavor *flavor)
 	int saved_errno = errno;
 	uint64_t left = 0;
 
+	if (is_closed(flavor))
+		return;
 	if (drain_and_close(flavor))
 		give_back(flavor, false);
 	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_SEQ_CST);
@@ -222,7 +231,7 @@ bool quiesce_end(struct flavor *flavor)
 	uint64_t left = 0;
 	bool gone;
 
-	if (!__atomic_load_n(&flavor->workers.closing, __ATOMIC_RELAXED))
+	if (!is_closed(flavor))
 		gone = drain_and_close(flavor);
 	else
 		gone = quiesce_is_ours(flavor) && can_walk(flavor, &left) &&
