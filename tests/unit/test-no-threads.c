@@ -32,7 +32,10 @@ START_TEST(without_threads_a_worker_cannot_be_made)
 }
 END_TEST
 
-START_TEST(without_threads_callbacks_stay_until_the_next_call)
+/* Not every call pays for a try, but one of so many does. */
+#define CALLS_TO_A_TRY 256
+
+START_TEST(without_threads_callbacks_stay_until_a_later_call)
 {
 	struct tally tally = { 0, 0 };
 	int output = capture_stderr();
@@ -42,8 +45,8 @@ START_TEST(without_threads_callbacks_stay_until_the_next_call)
 	want(get(tally.ran) == 0);
 	want(lines_of(captured(output)) == 1);
 	allow_threads(true);
-	queue_jobs(&tally, 1);
-	await_that(get(tally.ran) == 1001);
+	queue_jobs(&tally, CALLS_TO_A_TRY);
+	await_that(get(tally.ran) == 1000 + CALLS_TO_A_TRY);
 	rcu_barrier();
 	all_ran_once(&tally);
 }
@@ -101,7 +104,7 @@ START_TEST(without_threads_barrier_stands_in)
 	queue_jobs(&stranded.tally, 1);
 	rcu_barrier();
 	all_ran_once(&stranded.tally);
-	want(threads_named("urcu-" FLAVOR "/0") == 1);
+	await_that(thread_count() == 2);
 }
 END_TEST
 
@@ -136,7 +139,7 @@ int main(void)
 	TCase *tc = add_case(suite, "no-threads", 30);
 
 	tcase_add_test(tc, without_threads_a_worker_cannot_be_made);
-	tcase_add_test(tc, without_threads_callbacks_stay_until_the_next_call);
+	tcase_add_test(tc, without_threads_callbacks_stay_until_a_later_call);
 	tcase_add_loop_test(tc, without_threads_barrier_stands_in, 0, 4);
 	tcase_add_test(tc, what_is_queued_while_barrier_stands_in_needs_no_other_call);
 	return run_suite(suite);

@@ -381,7 +381,7 @@ static void *synchronize_between_hooks(void *arg)
 	call_rcu_before_fork();
 	put(between_hooks, true);
 	await_that(get(about_to_fork));
-	await_that(threads_named("urcu-qsbr/1") == 0);
+	await_that(thread_count() == 2);
 	for (int i = 0; i < 200000; i++)
 		synchronize_rcu();
 	call_rcu_after_fork_parent();
