@@ -207,8 +207,8 @@ static void end(void)
 
 	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(thread_end);
-	/* Nothing was ever used, or is left. */
-	if (!usable || (!urcu_bp_reader && !__atomic_load_n(&arena.chunks, __ATOMIC_RELAXED)))
+	/* What is mapped is to be unmapped; all else is the library's own memory. */
+	if (!usable || !__atomic_load_n(&arena.chunks, __ATOMIC_RELAXED))
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
