@@ -138,7 +138,7 @@ static const char *own_obstacle(const struct flavor *flavor)
 		return "in a read-side critical section";
 	if (quiesce_in_callback(flavor))
 		return "in a callback";
-	return quiesce_between_hooks(flavor) ? "between the fork hooks" : NULL;
+	return quiesce_holds_workers(flavor) ? "between the fork hooks" : NULL;
 }
 
 /*

@@ -119,7 +119,7 @@ static void unlink_queue(struct worker_state *all, struct call_rcu_data *queue)
 /* Between the hooks of the calling thread the list of workers stands still, for the child. */
 static bool refuse_between_hooks(const struct flavor *flavor, const char *function)
 {
-	if (!quiesce_between_hooks(flavor))
+	if (!quiesce_holds_workers(flavor))
 		return false;
 	quiesce_report("urcu_%s_%s: called between the fork hooks, where it would wait for itself: it "
 		       "does nothing", flavor->name, function);

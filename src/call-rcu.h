@@ -49,6 +49,12 @@ void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
 bool quiesce_between_hooks(const struct flavor *flavor);
 
 /*
+ * Whether the workers stand still until the calling thread's next hook. In the child that is over with
+ * the first hook that sees to them, and others may follow.
+ */
+bool quiesce_holds_workers(const struct flavor *flavor);
+
+/*
  * In a child that was forked without the hooks: make the state this process's own, as far as that is
  * possible, and return false; true: it was.
  */

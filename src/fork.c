@@ -62,6 +62,11 @@ bool quiesce_between_hooks(const struct flavor *flavor)
 	return __atomic_load_n(&flavor->fork.owner, __ATOMIC_RELAXED) == quiesce_self();
 }
 
+bool quiesce_holds_workers(const struct flavor *flavor)
+{
+	return quiesce_between_hooks(flavor) && (flavor->fork.pauses || !quiesce_is_ours(flavor));
+}
+
 /*
  * A worker that forks from a callback may find another thread forking, which waits until no
  * callback runs: so it does not count as running while it waits for its turn.
@@ -100,42 +105,6 @@ static void leave(struct fork_state *fork, bool child)
 		pthread_mutex_init(&fork->lock, NULL);
 	else
 		pthread_mutex_unlock(&fork->lock);
-}
-
-/* ---- Registry and grace periods ---- */
-
-/* Once a fork, by the first hook that runs in the child: the next one may find them in use. */
-static void restart_registry(struct flavor *flavor)
-{
-	if (flavor->fork.restarts & 1)
-		return;
-	flavor->fork.restarts = ~0UL;
-	flavor->fork.readers = 0;
-	quiesce_registry_reset(&flavor->registry, flavor->self());
-	quiesce_gp_child(flavor);
-	quiesce_defer_child(flavor);
-	if (flavor->child)
-		flavor->child();
-}
-
-static void inherit(void *arg);
-
-void quiesce_registry_before_fork(struct flavor *flavor)
-{
-	enter(flavor);
-}
-
-void quiesce_registry_after_fork_parent(struct flavor *flavor)
-{
-	leave(&flavor->fork, false);
-}
-
-void quiesce_registry_after_fork_child(struct flavor *flavor)
-{
-	restart_registry(flavor);
-	leave(&flavor->fork, true);
-	if (!flavor->fork.depth && !quiesce_is_ours(flavor))
-		inherit(flavor);
 }
 
 /* ---- Workers ---- */
@@ -252,6 +221,59 @@ static void restart_workers(struct flavor *flavor)
 	flavor->thread()->worker = quiesce_in_callback(flavor) ? quiesce_worker_home(current) : NULL;
 }
 
+/*
+ * Of a fork that the workers were not paused for. The program keeps them, and they get new threads.
+ * Only what a thread had in hand at the very moment is lost: the callback that it was in, and at worst
+ * the one that it moved.
+ */
+static void inherit_workers(struct flavor *flavor)
+{
+	struct worker_state *all = &flavor->workers;
+	struct call_rcu_data *queue;
+
+	flavor->inherited = true;
+	reset_workers(flavor);
+	cds_list_for_each_entry(queue, &all->list, node)
+		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
+			foster(all, queue);
+}
+
+/* ---- Registry and grace periods ---- */
+
+/* Once a fork, by the first hook that runs in the child: the next one may find them in use. */
+static void restart_registry(struct flavor *flavor)
+{
+	if (flavor->fork.restarts & 1)
+		return;
+	flavor->fork.restarts = ~0UL;
+	flavor->fork.readers = 0;
+	quiesce_registry_reset(&flavor->registry, flavor->self());
+	quiesce_gp_child(flavor);
+	quiesce_defer_child(flavor);
+	if (flavor->child)
+		flavor->child();
+	if (!flavor->fork.pauses)
+		inherit_workers(flavor);
+}
+
+void quiesce_registry_before_fork(struct flavor *flavor)
+{
+	enter(flavor);
+}
+
+void quiesce_registry_after_fork_parent(struct flavor *flavor)
+{
+	leave(&flavor->fork, false);
+}
+
+void quiesce_registry_after_fork_child(struct flavor *flavor)
+{
+	restart_registry(flavor);
+	if (!flavor->fork.pauses)
+		__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
+	leave(&flavor->fork, true);
+}
+
 /* ---- The hash table's part ---- */
 
 static struct urcu_atfork *table_hooks(struct flavor *flavor)
@@ -334,28 +356,17 @@ void quiesce_after_fork_child(struct flavor *flavor)
 /* In place of a process's number, while one of its threads is at it. */
 #define PROCESS_CLAIMED (-1)
 
-/*
- * A child that nobody told us of: the threads are gone, and what they held. The program keeps its
- * workers, which get new threads. Only what a thread had in hand at the very moment is lost: the
- * callback that it was in, and at worst the one that it moved.
- */
+/* A child that nobody told us of: the threads are gone, and what they held. */
 static void take_over(struct flavor *flavor)
 {
-	struct worker_state *all = &flavor->workers;
-	struct call_rcu_data *queue;
+	struct fork_state *fork = &flavor->fork;
 
-	flavor->fork.restarts = 0;
+	fork->restarts = fork->pauses = 0;
 	restart_registry(flavor);
-	flavor->fork.restarts = 0;
-	flavor->inherited = true;
-	flavor->fork.pauses = 0;
-	flavor->fork.depth = 0;
-	flavor->fork.owner = NULL;
-	pthread_mutex_init(&flavor->fork.lock, NULL);
-	reset_workers(flavor);
-	cds_list_for_each_entry(queue, &all->list, node)
-		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
-			foster(all, queue);
+	fork->restarts = 0;
+	fork->depth = 0;
+	fork->owner = NULL;
+	pthread_mutex_init(&fork->lock, NULL);
 }
 
 /* The hooks see to it themselves. */
