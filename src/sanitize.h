@@ -9,6 +9,9 @@
  * in a library built with it, nothing.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <urcu/compiler.h>
 
 extern void __tsan_acquire(void *address) __attribute__((weak));
