@@ -9,6 +9,7 @@
 #include "bp-arena.h"
 #include "delay.h"
 #include "flavor-exports.h"
+#include "sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
 
@@ -138,6 +139,8 @@ void urcu_bp_read_lock(void)
 
 void urcu_bp_read_unlock(void)
 {
+	if (URCU_TLS(urcu_bp_reader))
+		quiesce_tell_release(&URCU_TLS(urcu_bp_reader)->ctr);
 	_urcu_bp_read_unlock();
 }
 
