@@ -105,7 +105,8 @@ static void free_queues(struct flavor *flavor, bool owned)
 	all->orphans = all->standard.own.fostered = NULL;
 	if (table)
 		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);
-	cds_list_for_each_entry_safe(queue, next, &all->list, node) {
+	for (queue = quiesce_queue_behind(all, &all->list); queue; queue = next) {
+		next = quiesce_queue_behind(all, &queue->node);
 		if ((!owned && queue->server == &queue->own) || queue->pins)
 			continue;
 		cds_list_del(&queue->node);

@@ -31,7 +31,7 @@ static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *wo
 	act(&all->deferred.own);
 	act(&all->standard.own);
 	/* A queue that is fostered has given its own worker up, which stands still: no harm. */
-	cds_list_for_each_entry(queue, &all->list, node)
+	quiesce_for_each_made(queue, all)
 		act(&queue->own);
 }
 
@@ -198,7 +198,7 @@ static void reset_workers(struct flavor *flavor)
 	all->orphans = NULL;
 	reset_queue(&all->standard);
 	reset_queue(&all->deferred);
-	cds_list_for_each_entry(queue, &all->list, node)
+	quiesce_for_each_made(queue, all)
 		reset_queue(queue);
 	quiesce_defer_restart(flavor);
 }
@@ -213,7 +213,7 @@ static void restart_workers(struct flavor *flavor)
 	__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
 	flavor->inherited = false;
 	reset_workers(flavor);
-	cds_list_for_each_entry(queue, &all->list, node)
+	quiesce_for_each_made(queue, all)
 		if (current != &queue->own)
 			foster(all, queue);
 	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
@@ -233,7 +233,7 @@ static void inherit_workers(struct flavor *flavor)
 
 	flavor->inherited = true;
 	reset_workers(flavor);
-	cds_list_for_each_entry(queue, &all->list, node)
+	quiesce_for_each_made(queue, all)
 		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
 			foster(all, queue);
 }

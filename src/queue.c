@@ -66,15 +66,13 @@ unsigned int quiesce_queue_own_pins(const struct call_rcu_data *queue)
 struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before)
 {
 	struct worker_state *all = &flavor->workers;
-	struct call_rcu_data *queue = NULL;
-	struct cds_list_head *node;
+	struct call_rcu_data *queue;
 
 	if (!before)
 		return &all->standard;
 	pthread_mutex_lock(&all->lock);
-	node = before == &all->standard ? all->list.next : before->node.next;
-	if (node != &all->list) {
-		queue = cds_list_entry(node, struct call_rcu_data, node);
+	queue = quiesce_queue_behind(all, before == &all->standard ? &all->list : &before->node);
+	if (queue) {
 		queue->pins++;
 		note_pin(NULL, queue);
 	}

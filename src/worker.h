@@ -142,6 +142,18 @@ struct worker_state {
 
 /* ---- Queues: queue.c ---- */
 
+/* With workers.lock: of the made queues the one after node (the list itself: the first), or NULL. */
+static inline struct call_rcu_data *quiesce_queue_behind(const struct worker_state *all,
+		const struct cds_list_head *node)
+{
+	return node->next == &all->list ? NULL :
+	       cds_list_entry(node->next, struct call_rcu_data, node);
+}
+
+#define quiesce_for_each_made(queue, all)						\
+	for ((queue) = quiesce_queue_behind(all, &(all)->list); (queue);		\
+	     (queue) = quiesce_queue_behind(all, &(queue)->node))
+
 /* Queue head on queue and see to it that somebody runs it. */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
 

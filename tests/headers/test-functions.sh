@@ -59,6 +59,7 @@ addresses() { # flavor
 	#endif
 	#include <urcu/urcu-$1.h>
 	#include <urcu/futex.h>
+	#include <quiesce/report.h>
 	#include <dlfcn.h>
 	#include <stdio.h>
 	#include <string.h>

@@ -115,11 +115,7 @@ static int calls[COUNT];
 static void called(struct rcu_head *head)
 {
 	struct call *call = (struct call *)head;
-	char name[16] = "", expected[16];
 
-	pthread_getname_np(pthread_self(), name, sizeof(name));
-	snprintf(expected, sizeof(expected), "urcu-%s/", flavors[call->flavor].name);
-	want(strncmp(name, expected, strlen(expected)) == 0);
 	for (int i = 0; i < COUNT; i++)
 		want((flavors[i].own_worker() != NULL) == (i == call->flavor));
 	__atomic_fetch_add(&calls[call->flavor], 1, __ATOMIC_SEQ_CST);
