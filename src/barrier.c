@@ -7,6 +7,7 @@
 #include "call-rcu.h"
 #include "delay.h"
 #include "report.h"
+#include "sanitize.h"
 #include "wait.h"
 
 /*
@@ -32,7 +33,10 @@ static unsigned long target_of(const struct call_rcu_data *queue)
 /* [B4] Acquire: what the callbacks did comes before our return; pairs with [B3] in src/worker.c. */
 static bool reached(const struct call_rcu_data *queue, unsigned long target)
 {
-	return (long)(__atomic_load_n(&queue->done, __ATOMIC_SEQ_CST) - target) >= 0;
+	if ((long)(__atomic_load_n(&queue->done, __ATOMIC_SEQ_CST) - target) < 0)
+		return false;
+	quiesce_tell_acquire(&queue->done);
+	return true;
 }
 
 /*

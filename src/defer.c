@@ -27,6 +27,7 @@
 #include "delay.h"
 #include "membarrier.h"
 #include "report.h"
+#include "sanitize.h"
 
 #define RING_SIZE	4096UL		/* words; power of two */
 #define CALL_MAX	3UL		/* words of a call */
@@ -83,14 +84,20 @@ static void release(struct defer_queue *queue)
 
 static unsigned long load_head(const struct defer_queue *queue)
 {
-	return __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
+	unsigned long head = __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
+
+	quiesce_tell_acquire(&queue->head);
+	return head;
 }
 
 /* Whether all has run. While the last call runs, the tail is at the head already. */
 static bool is_done(const struct defer_queue *queue, unsigned long head)
 {
 	/* Acquire: what the calls did comes before. */
-	return __atomic_load_n(&queue->ran, __ATOMIC_ACQUIRE) == head;
+	bool done = __atomic_load_n(&queue->ran, __ATOMIC_ACQUIRE) == head;
+
+	quiesce_tell_acquire(&queue->ran);
+	return done;
 }
 
 /* Run one call. The tail moves first: in a fork's child the call is not run again. */
@@ -129,6 +136,7 @@ static void end_run(void *arg)
 
 	if (!is_locked(run))
 		return;
+	quiesce_tell_release(&run->queue->ran);
 	__atomic_store_n(&run->queue->ran, run->queue->tail, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&run->queue->lock);
 }
@@ -147,8 +155,10 @@ static bool run_locked(struct defer_queue *queue, unsigned long limit)
 	pthread_cleanup_push(end_run, &run);
 	while (is_locked(&run) && (long)(limit - queue->tail) > 0) {
 		run_call(queue);
-		if (is_locked(&run))
+		if (is_locked(&run)) {
+			quiesce_tell_release(&queue->ran);
 			__atomic_store_n(&queue->ran, queue->tail, __ATOMIC_RELEASE);
+		}
 	}
 	pthread_cleanup_pop(1);
 	pthread_setcancelstate(cancel, NULL);
@@ -370,6 +380,7 @@ void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
 	}
 	put(queue, &head, (uintptr_t)p);
 	quiesce_delay();
+	quiesce_tell_release(&queue->head);
 	/* Release: whoever sees the head sees the words. */
 	__atomic_store_n(&queue->head, head, __ATOMIC_RELEASE);
 	/* [D2] The store to head comes before this look; pairs with [D1] in come_to_rest. */

@@ -9,6 +9,7 @@
 #include "bp-arena.h"
 #include "delay.h"
 #include "flavor-exports.h"
+#include "sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
 
@@ -138,6 +139,8 @@ void urcu_bp_read_lock(void)
 
 void urcu_bp_read_unlock(void)
 {
+	if (URCU_TLS(urcu_bp_reader))
+		quiesce_tell_release(&URCU_TLS(urcu_bp_reader)->ctr);
 	_urcu_bp_read_unlock();
 }
 
@@ -207,8 +210,8 @@ static void end(void)
 
 	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))
 		pthread_key_delete(thread_end);
-	/* Nothing was ever used, or is left. */
-	if (!usable || (!urcu_bp_reader && !__atomic_load_n(&arena.chunks, __ATOMIC_RELAXED)))
+	/* What is mapped is to be unmapped; all else is the library's own memory. */
+	if (!usable || !__atomic_load_n(&arena.chunks, __ATOMIC_RELAXED))
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

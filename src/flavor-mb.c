@@ -5,6 +5,7 @@
 #include <urcu/urcu-mb.h>
 
 #include "flavor-exports.h"
+#include "sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_reader);
 
@@ -47,6 +48,7 @@ void urcu_mb_read_lock(void)
 
 void urcu_mb_read_unlock(void)
 {
+	quiesce_tell_release(&urcu_mb_reader.ctr);
 	_urcu_mb_read_unlock();
 }
 

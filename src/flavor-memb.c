@@ -5,6 +5,7 @@
 #include <urcu/urcu-memb.h>
 
 #include "flavor-exports.h"
+#include "sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_reader);
 
@@ -49,6 +50,7 @@ void urcu_memb_read_lock(void)
 
 void urcu_memb_read_unlock(void)
 {
+	quiesce_tell_release(&urcu_memb_reader.ctr);
 	_urcu_memb_read_unlock();
 }
 

@@ -6,6 +6,7 @@
 
 #include "delay.h"
 #include "flavor-exports.h"
+#include "sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
 
@@ -67,11 +68,13 @@ int urcu_qsbr_read_ongoing(void)
 
 void urcu_qsbr_quiescent_state(void)
 {
+	quiesce_tell_release(&urcu_qsbr_reader.ctr);
 	_urcu_qsbr_quiescent_state();
 }
 
 void urcu_qsbr_thread_offline(void)
 {
+	quiesce_tell_release(&urcu_qsbr_reader.ctr);
 	_urcu_qsbr_thread_offline();
 }
 

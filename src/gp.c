@@ -62,6 +62,7 @@
 #include "gp.h"
 #include "membarrier.h"
 #include "report.h"
+#include "sanitize.h"
 #include "wait.h"
 
 /*
@@ -371,7 +372,10 @@ static bool reached(unsigned long sequence, unsigned long ticket)
 
 bool quiesce_gp_over(const struct gp_state *grace, unsigned long ticket)
 {
-	return reached(__atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket);
+	bool over = reached(__atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket);
+
+	quiesce_tell_acquire(&grace->sequence);
+	return over;
 }
 
 /* Have some of those who wait with this ticket, if any sleep, look again. */
@@ -396,6 +400,7 @@ static void take_turn(struct flavor *flavor, unsigned long sequence)
 
 	lead(flavor);
 	quiesce_delay();
+	quiesce_tell_release(&grace->sequence);
 	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	call_up(grace, sequence, INT_MAX);
@@ -441,6 +446,7 @@ static void await_grace_period(struct flavor *flavor)
 						     false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 			take_turn(flavor, sequence + 2);
 	}
+	quiesce_tell_acquire(&grace->sequence);
 }
 
 void quiesce_synchronize(struct flavor *flavor)

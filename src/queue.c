@@ -8,6 +8,7 @@
 
 #include "call-rcu.h"
 #include "delay.h"
+#include "sanitize.h"
 #include "wait.h"
 
 /* At most so many calls, each time twice as many, come before another try to make a thread. */
@@ -174,6 +175,7 @@ void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 	unsigned long count;
 	int32_t state;
 
+	quiesce_tell_release(head);
 	quiesce_push(queue, head);
 	count = __atomic_load_n(&queue->count, __ATOMIC_RELAXED) + 1;
 	__atomic_store_n(&queue->count, count, __ATOMIC_RELAXED);

@@ -7,6 +7,7 @@
 
 #include "delay.h"
 #include "registry.h"
+#include "sanitize.h"
 
 /* How many readers ahead a scan asks for: about a memory latency's worth of work. */
 #define PREFETCH_AHEAD 8
@@ -105,6 +106,7 @@ bool quiesce_registry_remove(struct registry *registry, struct reader *reader)
 		swap(registry, slot - 1, registry->count);
 	}
 	reader->slot = 0;
+	quiesce_tell_release(&registry->registered);
 	/* Release: the reader's sections are over. */
 	if (slot)
 		__atomic_store_n(&registry->registered, registry->registered - 1, __ATOMIC_RELEASE);
@@ -115,7 +117,10 @@ bool quiesce_registry_remove(struct registry *registry, struct reader *reader)
 
 bool quiesce_registry_alone(const struct registry *registry, const struct reader *self)
 {
-	return __atomic_load_n(&registry->registered, __ATOMIC_ACQUIRE) == (self != NULL);
+	bool alone = __atomic_load_n(&registry->registered, __ATOMIC_ACQUIRE) == (self != NULL);
+
+	quiesce_tell_acquire(&registry->registered);
+	return alone;
 }
 
 /*
@@ -126,6 +131,7 @@ static bool in_older_section(const struct reader *reader, unsigned long gp_ctr)
 {
 	unsigned long ctr = __atomic_load_n(&reader->ctr, __ATOMIC_ACQUIRE);
 
+	quiesce_tell_acquire(&reader->ctr);
 	return (ctr & URCU_GP_NEST_MASK) && ((ctr ^ gp_ctr) & ~URCU_GP_NEST_MASK);
 }
 

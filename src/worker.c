@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "delay.h"
 #include "gp.h"
+#include "sanitize.h"
 #include "wait.h"
 
 /* At most this long from the end of a round to the start of the next, to gather callbacks. */
@@ -57,6 +58,7 @@ static bool must_leave(const struct worker *worker, int32_t state)
 static void become_free(struct worker *worker)
 {
 	quiesce_delay();
+	quiesce_tell_release(&worker->state);
 	if (__atomic_fetch_and(&worker->state, ~WORKER_BUSY, __ATOMIC_RELEASE) &
 	    (WORKER_PAUSE | WORKER_STOP))
 		quiesce_wake(&worker->state, INT_MAX);
@@ -79,6 +81,7 @@ static bool become_busy(struct worker *worker)
 			quiesce_wait(&worker->state, state, NULL);
 		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
 						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			quiesce_tell_acquire(&worker->state);
 			if (!must_leave(worker, state))
 				return true;
 			become_free(worker);
@@ -247,6 +250,7 @@ static void tell_done(struct call_rcu_data *queue)
 {
 	if (queue->batch)
 		return;
+	quiesce_tell_release(&queue->done);
 	__atomic_store_n(&queue->done, queue->ripe, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
@@ -265,6 +269,7 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 		if (queue->batch)
 			__builtin_prefetch(queue->batch);
 		quiesce_delay();
+		quiesce_tell_acquire(head);
 		head->func(head);
 		busy = take_breath(worker);
 		if (busy && i % TURN_STRIDE == 0 && queue == quiesce_worker_home(worker) &&

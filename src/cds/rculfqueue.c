@@ -4,6 +4,8 @@
 #include <urcu/rculfqueue.h>
 #include <urcu/static/rculfqueue.h>
 
+#include "told.h"
+
 void cds_lfq_node_init_rcu(struct cds_lfq_node_rcu *node)
 {
 	_cds_lfq_node_init_rcu(node);
@@ -22,10 +24,11 @@ int cds_lfq_destroy_rcu(struct cds_lfq_queue_rcu *q)
 
 void cds_lfq_enqueue_rcu(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *node)
 {
+	quiesce_tell_release(node);
 	_cds_lfq_enqueue_rcu(q, node);
 }
 
 struct cds_lfq_node_rcu *cds_lfq_dequeue_rcu(struct cds_lfq_queue_rcu *q)
 {
-	return _cds_lfq_dequeue_rcu(q);
+	return told(_cds_lfq_dequeue_rcu(q));
 }

@@ -4,6 +4,8 @@
 #include <urcu/wfcqueue.h>
 #include <urcu/static/wfcqueue.h>
 
+#include "told.h"
+
 void cds_wfcq_node_init(struct cds_wfcq_node *node)
 {
 	_cds_wfcq_node_init(node);
@@ -32,6 +34,7 @@ bool cds_wfcq_empty(cds_wfcq_head_const_ptr_t head, const struct cds_wfcq_tail *
 bool cds_wfcq_enqueue(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail, struct cds_wfcq_node *node)
 {
+	quiesce_tell_release(node);
 	return _cds_wfcq_enqueue(head, tail, node);
 }
 
@@ -48,37 +51,37 @@ void cds_wfcq_dequeue_unlock(struct cds_wfcq_head *head, struct cds_wfcq_tail *t
 struct cds_wfcq_node *cds_wfcq_dequeue_blocking(
 		struct cds_wfcq_head *head, struct cds_wfcq_tail *tail)
 {
-	return _cds_wfcq_dequeue_blocking(head, tail);
+	return told(_cds_wfcq_dequeue_blocking(head, tail));
 }
 
 struct cds_wfcq_node *cds_wfcq_dequeue_with_state_blocking(
 		struct cds_wfcq_head *head, struct cds_wfcq_tail *tail, int *state)
 {
-	return _cds_wfcq_dequeue_with_state_blocking(head, tail, state);
+	return told(_cds_wfcq_dequeue_with_state_blocking(head, tail, state));
 }
 
 struct cds_wfcq_node *__cds_wfcq_dequeue_blocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail)
 {
-	return ___cds_wfcq_dequeue_blocking(head, tail);
+	return told(___cds_wfcq_dequeue_blocking(head, tail));
 }
 
 struct cds_wfcq_node *__cds_wfcq_dequeue_with_state_blocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail, int *state)
 {
-	return ___cds_wfcq_dequeue_with_state_blocking(head, tail, state);
+	return told(___cds_wfcq_dequeue_with_state_blocking(head, tail, state));
 }
 
 struct cds_wfcq_node *__cds_wfcq_dequeue_nonblocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail)
 {
-	return ___cds_wfcq_dequeue_nonblocking(head, tail);
+	return told(___cds_wfcq_dequeue_nonblocking(head, tail));
 }
 
 struct cds_wfcq_node *__cds_wfcq_dequeue_with_state_nonblocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail, int *state)
 {
-	return ___cds_wfcq_dequeue_with_state_nonblocking(head, tail, state);
+	return told(___cds_wfcq_dequeue_with_state_nonblocking(head, tail, state));
 }
 
 enum cds_wfcq_ret cds_wfcq_splice_blocking(
@@ -105,23 +108,23 @@ enum cds_wfcq_ret __cds_wfcq_splice_nonblocking(
 struct cds_wfcq_node *__cds_wfcq_first_blocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail)
 {
-	return ___cds_wfcq_first_blocking(head, tail);
+	return told(___cds_wfcq_first_blocking(head, tail));
 }
 
 struct cds_wfcq_node *__cds_wfcq_first_nonblocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail)
 {
-	return ___cds_wfcq_first_nonblocking(head, tail);
+	return told(___cds_wfcq_first_nonblocking(head, tail));
 }
 
 struct cds_wfcq_node *__cds_wfcq_next_blocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail, struct cds_wfcq_node *node)
 {
-	return ___cds_wfcq_next_blocking(head, tail, node);
+	return told(___cds_wfcq_next_blocking(head, tail, node));
 }
 
 struct cds_wfcq_node *__cds_wfcq_next_nonblocking(
 		cds_wfcq_head_ptr_t head, struct cds_wfcq_tail *tail, struct cds_wfcq_node *node)
 {
-	return ___cds_wfcq_next_nonblocking(head, tail, node);
+	return told(___cds_wfcq_next_nonblocking(head, tail, node));
 }

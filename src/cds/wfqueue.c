@@ -4,6 +4,8 @@
 #include <urcu/wfqueue.h>
 #include <urcu/static/wfqueue.h>
 
+#include "told.h"
+
 void cds_wfq_node_init(struct cds_wfq_node *node)
 {
 	_cds_wfq_node_init(node);
@@ -21,15 +23,16 @@ void cds_wfq_destroy(struct cds_wfq_queue *q)
 
 void cds_wfq_enqueue(struct cds_wfq_queue *q, struct cds_wfq_node *node)
 {
+	quiesce_tell_release(node);
 	_cds_wfq_enqueue(q, node);
 }
 
 struct cds_wfq_node *cds_wfq_dequeue_blocking(struct cds_wfq_queue *q)
 {
-	return _cds_wfq_dequeue_blocking(q);
+	return told(_cds_wfq_dequeue_blocking(q));
 }
 
 struct cds_wfq_node *__cds_wfq_dequeue_blocking(struct cds_wfq_queue *q)
 {
-	return ___cds_wfq_dequeue_blocking(q);
+	return told(___cds_wfq_dequeue_blocking(q));
 }

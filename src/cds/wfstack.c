@@ -4,6 +4,8 @@
 #include <urcu/wfstack.h>
 #include <urcu/static/wfstack.h>
 
+#include "told.h"
+
 void cds_wfs_node_init(struct cds_wfs_node *node)
 {
 	_cds_wfs_node_init(node);
@@ -41,60 +43,61 @@ void cds_wfs_pop_unlock(struct cds_wfs_stack *s)
 
 int cds_wfs_push(cds_wfs_stack_ptr_t u_stack, struct cds_wfs_node *node)
 {
+	quiesce_tell_release(node);
 	return _cds_wfs_push(u_stack, node);
 }
 
 struct cds_wfs_node *cds_wfs_pop_blocking(struct cds_wfs_stack *s)
 {
-	return _cds_wfs_pop_blocking(s);
+	return told(_cds_wfs_pop_blocking(s));
 }
 
 struct cds_wfs_node *cds_wfs_pop_with_state_blocking(struct cds_wfs_stack *s, int *state)
 {
-	return _cds_wfs_pop_with_state_blocking(s, state);
+	return told(_cds_wfs_pop_with_state_blocking(s, state));
 }
 
 struct cds_wfs_node *__cds_wfs_pop_blocking(cds_wfs_stack_ptr_t u_stack)
 {
-	return ___cds_wfs_pop_blocking(u_stack);
+	return told(___cds_wfs_pop_blocking(u_stack));
 }
 
 struct cds_wfs_node *__cds_wfs_pop_with_state_blocking(cds_wfs_stack_ptr_t u_stack, int *state)
 {
-	return ___cds_wfs_pop_with_state_blocking(u_stack, state);
+	return told(___cds_wfs_pop_with_state_blocking(u_stack, state));
 }
 
 struct cds_wfs_node *__cds_wfs_pop_nonblocking(cds_wfs_stack_ptr_t u_stack)
 {
-	return ___cds_wfs_pop_nonblocking(u_stack);
+	return told(___cds_wfs_pop_nonblocking(u_stack));
 }
 
 struct cds_wfs_node *__cds_wfs_pop_with_state_nonblocking(cds_wfs_stack_ptr_t u_stack, int *state)
 {
-	return ___cds_wfs_pop_with_state_nonblocking(u_stack, state);
+	return told(___cds_wfs_pop_with_state_nonblocking(u_stack, state));
 }
 
 struct cds_wfs_head *cds_wfs_pop_all_blocking(struct cds_wfs_stack *s)
 {
-	return _cds_wfs_pop_all_blocking(s);
+	return told(_cds_wfs_pop_all_blocking(s));
 }
 
 struct cds_wfs_head *__cds_wfs_pop_all(cds_wfs_stack_ptr_t u_stack)
 {
-	return ___cds_wfs_pop_all(u_stack);
+	return told(___cds_wfs_pop_all(u_stack));
 }
 
 struct cds_wfs_node *cds_wfs_first(struct cds_wfs_head *head)
 {
-	return _cds_wfs_first(head);
+	return told(_cds_wfs_first(head));
 }
 
 struct cds_wfs_node *cds_wfs_next_blocking(struct cds_wfs_node *node)
 {
-	return _cds_wfs_next_blocking(node);
+	return told(_cds_wfs_next_blocking(node));
 }
 
 struct cds_wfs_node *cds_wfs_next_nonblocking(struct cds_wfs_node *node)
 {
-	return _cds_wfs_next_nonblocking(node);
+	return told(_cds_wfs_next_nonblocking(node));
 }

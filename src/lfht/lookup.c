@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lookups and traversals: loads alone, so that they are wait-free. */
+#include "../sanitize.h"
 #include "lfht.h"
 
 /* Tables from this size on do not fit in a core's own cache. */
@@ -33,8 +34,11 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsign
 		if (node->reverse_hash > reverse_hash)
 			return NULL;
 		if (node->reverse_hash == reverse_hash && !(word & WORD_BUCKET) &&
-		    !(*after & WORD_REMOVED) && match(node, key))
-			return node;
+		    !(*after & WORD_REMOVED)) {
+			quiesce_tell_acquire(node);
+			if (match(node, key))
+				return node;
+		}
 		word = *after;
 	}
 	return NULL;
@@ -109,8 +113,10 @@ static inline __attribute__((always_inline)) void find_any_from(const struct cds
 	while ((node = quiesce_word_node(word))) {
 		after = quiesce_word(node);
 		if (!(word & WORD_BUCKET)) {
-			if (!(after & WORD_REMOVED))
+			if (!(after & WORD_REMOVED)) {
+				quiesce_tell_acquire(node);
 				break;
+			}
 		} else if (!cached) {
 			prefetch(ht, order, node->reverse_hash);
 		}

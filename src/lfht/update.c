@@ -7,6 +7,7 @@
 
 #include "../delay.h"
 #include "../report.h"
+#include "../sanitize.h"
 #include "lfht.h"
 
 /*
@@ -61,6 +62,7 @@ static struct cds_lfht_node *find_unique(struct cds_lfht *ht, unsigned long hash
 static bool add_at(const struct place *place, struct cds_lfht_node *node)
 {
 	quiesce_word_set(node, quiesce_word_link(place->word));
+	quiesce_tell_release(node);
 	return commit(place->holder, place->word,
 		      quiesce_word_to(node) | (place->word & WORD_HOLDER));
 }
@@ -124,6 +126,7 @@ static bool replace(struct cds_lfht *ht, struct cds_lfht_node *old, struct cds_l
 {
 	unsigned long word;
 
+	quiesce_tell_release(node);
 	do {
 		word = quiesce_word(old);
 		if (word & WORD_REMOVED)

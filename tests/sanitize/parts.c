@@ -17,24 +17,10 @@
 #else
 #include <urcu.h>
 #endif
-#include <urcu/annotate.h>
 #include <urcu/cds.h>
 
 #define UPDATES		30000
 #define HANDED_ON	20000
-
-/*
- * ThreadSanitizer sees nothing of a library that was built without it. Then the program has to say
- * what its grace periods order: what anybody did before one, and what retires afterwards.
- */
-#ifdef LIBRARY_NOT_INSTRUMENTED
-static char grace_periods;
-#define before_grace_period()	urcu_annotate_release(&grace_periods)
-#define after_grace_period()	urcu_annotate_acquire(&grace_periods)
-#else
-#define before_grace_period()	((void) 0)
-#define after_grace_period()	((void) 0)
-#endif
 
 struct item {
 	int key, inverse;		/* plain: inverse is ~key until the item is retired */
@@ -76,7 +62,6 @@ static void retire(void *p)
 {
 	struct item *item = p;
 
-	after_grace_period();
 	item->inverse = item->key;
 	free(item);
 }
@@ -90,7 +75,6 @@ static void free_parcel(struct rcu_head *head)
 {
 	struct parcel *parcel = caa_container_of(head, struct parcel, rcu);
 
-	after_grace_period();
 	parcel->inverse = parcel->key;
 	free(parcel);
 }
@@ -114,7 +98,6 @@ static void read_once(void)
 		check(item->key, item->inverse);
 	cds_hlist_for_each_entry_rcu_2(item, &hlist, hlist)
 		check(item->key, item->inverse);
-	before_grace_period();
 	rcu_read_unlock();
 	rcu_quiescent_state();
 }
@@ -130,7 +113,6 @@ static void *reader(void *unused)
 
 static void retire_somehow(struct item *item, int turn)
 {
-	before_grace_period();
 	if (turn % 16 == 15) {
 		synchronize_rcu();
 		retire(item);
@@ -253,7 +235,6 @@ static int consume_one(int from)
 	}
 	if (parcel) {
 		check(parcel->key, parcel->inverse);
-		before_grace_period();
 		call_rcu(&parcel->rcu, free_parcel);
 	}
 	rcu_read_unlock();

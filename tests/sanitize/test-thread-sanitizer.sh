@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # ThreadSanitizer finds no data race, with no suppressions. The library is built with it in a
 # directory of its own below the build directory, and on it run parts.c in every flavor, examples,
-# and unit tests with threads; then parts.c on the library as it is built otherwise, where the
-# program says what its grace periods order (doc/compatibility.md). TAP.
+# and unit tests with threads; then parts.c and table.c on the library as it is built otherwise
+# (src/sanitize.h). A section that is missing is found on either. TAP.
 set -u
 : "${srcdir:?}" "${builddir:?}" "${LIBRARIES:?}"
 directory=$builddir/tests/thread-sanitizer
@@ -72,6 +72,7 @@ instrumented() {
 	attempt "make" make -s -j2 V=0
 	for flavor in mb memb bp qsbr; do
 		program tests/sanitize/parts.c $flavor "$directory/.libs"
+		program tests/sanitize/table.c $flavor "$directory/.libs"
 	done
 	for example in wfcqueue wfstack lfstack rculfqueue; do
 		program examples/$example.c memb "$directory/.libs"
@@ -95,7 +96,20 @@ export CK_VERBOSITY CK_TAP_LOG_FILE_NAME
 (instrumented; echo "$number $failed" > "$directory/count")
 read -r number failed < "$directory/count"
 
+# A race that there is is told apart from all other ends by the sanitizer's own status.
+missing_section() { # flavor, libraries
+	{ build tests/sanitize/table.c "$1" "$2" -DNO_SECTION &&
+		limited 120 $fixed env TSAN_OPTIONS="halt_on_error=1 exitcode=66" "$directory/program"; } \
+		> "$directory/log" 2>&1
+	status=$?
+	result $((status != 66)) "a section that is missing, $1, is found"
+}
+
 for flavor in mb memb bp qsbr; do
-	program tests/sanitize/parts.c $flavor "$LIBRARIES" -D_LGPL_SOURCE -DLIBRARY_NOT_INSTRUMENTED
+	program tests/sanitize/parts.c $flavor "$LIBRARIES" -D_LGPL_SOURCE
+	program tests/sanitize/parts.c $flavor "$LIBRARIES" -O0
+	program tests/sanitize/table.c $flavor "$LIBRARIES"
+	program tests/sanitize/table.c $flavor "$LIBRARIES" -O0
+	missing_section $flavor "$LIBRARIES"
 done
 plan
