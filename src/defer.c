@@ -498,23 +498,30 @@ static bool run_all(struct flavor *flavor)
 	return all->forks == forks;
 }
 
-/* A call has ended the thread, perhaps in a child of its own, where the turn is nobody's. */
+/* Somebody whose turn it is. In the child of a fork that a call made it is nobody's, or another's. */
+struct turn {
+	struct defer_state *all;
+	unsigned int forks;
+};
+
+/* A call may have ended the thread. */
 static void end_turn(void *arg)
 {
-	struct flavor *flavor = arg;
+	struct turn *turn = arg;
 
-	if (flavor->defer.turn_forks == flavor->defer.forks)
-		pthread_mutex_unlock(&flavor->defer.turn);
+	if (turn->forks == turn->all->forks)
+		pthread_mutex_unlock(&turn->all->turn);
 }
 
 void quiesce_defer_barrier(struct flavor *flavor)
 {
+	struct turn turn = { .all = &flavor->defer };
 	bool done = false;
 
 	while (!done) {
 		lock_offline(flavor, &flavor->defer.turn);
-		flavor->defer.turn_forks = flavor->defer.forks;
-		pthread_cleanup_push(end_turn, flavor);
+		turn.forks = flavor->defer.forks;
+		pthread_cleanup_push(end_turn, &turn);
 		done = run_all(flavor);
 		pthread_cleanup_pop(1);
 	}

@@ -15,10 +15,9 @@ struct defer_state {
 	pthread_mutex_t lock;
 	struct defer_queue *list;
 	unsigned int forks;		/* children deep; written in the child by its only thread */
-	unsigned int turn_forks;	/* forks when turn was taken; written under turn */
 };
 
-#define DEFER_STATE_INIT { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0, 0 }
+#define DEFER_STATE_INIT { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }
 
 /* urcu/defer.h has the contracts. */
 void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p);

@@ -96,6 +96,11 @@ END_TEST
 
 #endif
 
+static void set(void *done)
+{
+	put(done, 1);
+}
+
 static void *defer_and_run(void *arg)
 {
 	rcu_register_thread();
@@ -106,15 +111,39 @@ static void *defer_and_run(void *arg)
 	return NULL;
 }
 
-static sem_t occupied, freed;
+static sem_t occupied, freed, end;
 
-static void occupy(struct rcu_head *head)
+static void occupy(void *arg)
 {
-	(void)head;
+	(void)arg;
 	sem_post(&occupied);
 	begin_waiting();
 	await(&freed);
 	end_waiting();
+}
+
+static void *own_what_occupies(void *arg)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	defer_rcu(occupy, NULL);
+	await(&end);
+	rcu_defer_unregister_thread();
+	return arg;
+}
+
+/* It runs other threads' calls meanwhile. */
+static void use_defer_worker(void)
+{
+	STAGE("deferred calls");
+	MUST(rcu_defer_register_thread() == 0);
+	for (int i = 0; i < 5; i++) {
+		int done = 0;
+
+		defer_rcu(set, &done);
+		while (!get(&done))
+			relax();
+	}
+	rcu_defer_unregister_thread();
 }
 
 /*
@@ -123,24 +152,24 @@ static void occupy(struct rcu_head *head)
  */
 START_TEST(the_worker_does_not_wait_for_deferred_calls_that_another_thread_runs)
 {
-	static struct rcu_head head;
-	pthread_t thread;
+	pthread_t thread, owner;
 
 	prepare();
 	sem_init(&occupied, 0, 0);
 	sem_init(&freed, 0, 0);
-	call_rcu(&head, occupy);
+	sem_init(&end, 0, 0);
+	owner = start_thread(own_what_occupies, NULL);
 	await(&occupied);
 	thread = start_thread(defer_and_run, &waiting);
 	await(&waiting.inside);
 	sem_post(&freed);
-	STAGE("rcu_barrier");
-	for (int i = 0; i < 5; i++)
-		rcu_barrier();
+	use_defer_worker();
 	fork_and_use(NULL);
 	sem_post(&waiting.go_on);
 	join(thread);
 	MUST(get(&waiting.done));
+	sem_post(&end);
+	join(owner);
 }
 END_TEST
 
@@ -218,11 +247,6 @@ START_TEST(a_callback_that_frees_a_worker_does_not_hold_up_the_fork_of_that_work
 END_TEST
 
 #ifndef TEST_QSBR
-
-static void set(void *done)
-{
-	put(done, 1);
-}
 
 static void leave_section_and_use(void *arg)
 {
@@ -317,7 +341,7 @@ START_TEST(deferred_calls_go_on_in_a_child_forked_while_one_waited_for_the_forke
 	await_asleep(waiting.tid);
 	run_child(defer_more, &waiting);
 	rcu_read_unlock();
-	rcu_barrier();
+	rcu_defer_barrier();
 	MUST(get(&waiting.done));
 	rcu_defer_unregister_thread();
 	rcu_unregister_thread();

@@ -127,13 +127,16 @@ static void finish_others_by_barrier(void *arg)
 	use_everything();
 }
 
-/* RCU is used, for something else. */
+/* The child has a queue, for something else. */
 static void finish_others_by_themselves(void *arg)
 {
 	(void)arg;
-	STAGE("rcu_barrier");
+	STAGE("rcu_defer_register_thread");
+	MUST(rcu_defer_register_thread() == 0);
+	STAGE("deferred calls of dead threads");
 	while (__atomic_load_n(&lines[1].next, __ATOMIC_ACQUIRE) < lines[1].queued)
-		rcu_barrier();
+		relax();
+	rcu_defer_unregister_thread();
 	use_everything();
 }
 
@@ -214,19 +217,28 @@ END_TEST
 /* ---- A call that forks ---- */
 
 static struct {
-	struct rcu_head head;
-	sem_t in, leave, second_in;
+	sem_t in, leave, second_in, end;
 	pid_t forker, child;
 	int second_over, third_over;
 } split;
 
-static void hold_worker(struct rcu_head *head)
+static void hold_worker(void *arg)
 {
-	(void)head;
+	(void)arg;
 	begin_waiting();
 	sem_post(&split.in);
 	await(&split.leave);
 	end_waiting();
+}
+
+/* The oldest queue, which barriers come to last. */
+static void *own_what_holds_worker(void *arg)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	defer_rcu(hold_worker, NULL);
+	await(&split.end);
+	rcu_defer_unregister_thread();
+	return arg;
 }
 
 static void *run_all(void *arg)
@@ -285,7 +297,7 @@ START_TEST(behind_a_call_that_forks_the_order_is_kept_on_both_sides)
 		rcu_defer_barrier_thread, rcu_defer_barrier, rcu_defer_barrier
 	};
 	bool own = _i < 2;
-	pthread_t owner = pthread_self();
+	pthread_t owner = pthread_self(), holder;
 
 #ifdef M_PERTURB
 	mallopt(M_PERTURB, 0x5a);	/* what is freed does not look as before */
@@ -295,7 +307,8 @@ START_TEST(behind_a_call_that_forks_the_order_is_kept_on_both_sides)
 	sem_init(&split.second_in, 0, 0);
 	sem_init(&filled, 0, 0);
 	sem_init(&go_on, 0, 0);
-	call_rcu(&split.head, hold_worker);
+	sem_init(&split.end, 0, 0);
+	holder = start_thread(own_what_holds_worker, NULL);
 	await(&split.in);
 	MUST(rcu_defer_register_thread() == 0);
 	if (own) {
@@ -319,6 +332,8 @@ START_TEST(behind_a_call_that_forks_the_order_is_kept_on_both_sides)
 		sem_post(&go_on);
 		join(owner);
 	}
+	sem_post(&split.end);
+	join(holder);
 	expect_clean(split.child);
 }
 END_TEST

@@ -112,18 +112,28 @@ START_TEST(what_is_deferred_during_a_grace_period_waits_for_the_next)
 END_TEST
 
 static struct busy {
-	struct rcu_head head;
-	sem_t in, leave;
+	sem_t in, leave, end;
+	pthread_t owner;
 } busy;
 
-/* In qsbr a callback is online. */
-static void keep_busy(struct rcu_head *head)
+/* In qsbr a deferred call is online. */
+static void keep_busy(void *arg)
 {
-	(void)head;
+	(void)arg;
 	rcu_thread_offline();
 	sem_post(&busy.in);
 	await(&busy.leave);
 	rcu_thread_online();
+}
+
+/* The oldest queue, which barriers come to last. */
+static void *own_what_keeps_busy(void *arg)
+{
+	want(rcu_defer_register_thread() == 0);
+	defer_rcu(keep_busy, NULL);
+	await(&busy.end);
+	rcu_defer_unregister_thread();
+	return arg;
 }
 
 /* So that there are no grace periods but the test's own. */
@@ -131,7 +141,8 @@ static void hold_worker(void)
 {
 	sem_init(&busy.in, 0, 0);
 	sem_init(&busy.leave, 0, 0);
-	call_rcu(&busy.head, keep_busy);
+	sem_init(&busy.end, 0, 0);
+	busy.owner = start(own_what_keeps_busy, NULL);
 	await(&busy.in);
 }
 
@@ -150,8 +161,8 @@ START_TEST(a_barrier_runs_what_was_there_before_its_grace_period)
 	pthread_t first, second;
 	bool ran = false;
 
-	want(rcu_defer_register_thread() == 0);
 	hold_worker();
+	want(rcu_defer_register_thread() == 0);
 	hold();
 	before = gp_number();
 	defer_some(1);
@@ -163,15 +174,17 @@ START_TEST(a_barrier_runs_what_was_there_before_its_grace_period)
 	second = start(call_barrier, &callers[1]);
 	await_that(get(callers[1]) && sleeps(callers[1]));
 	let_go();
-	pthread_join(first, NULL);
-	want(get(held.ran) == 1);
+	await_that(get(held.ran) == 1);
 	put(section_over, true);
 	rcu_read_unlock();
 	rcu_unregister_thread();
+	sem_post(&busy.leave);
+	pthread_join(first, NULL);
 	pthread_join(second, NULL);
 	want(get(ran));
-	sem_post(&busy.leave);
 	rcu_defer_unregister_thread();
+	sem_post(&busy.end);
+	pthread_join(busy.owner, NULL);
 }
 END_TEST
 
