@@ -216,8 +216,8 @@ extern void free_all_cpu_call_rcu_data(void);
  * forking thread is the only reader, registered if it was; every callback still queued at the fork
  * is there too and runs once, on the default worker, when RCU is next used or at exit; CPUs and the
  * thread have no worker of their own any more, nor may those that the parent made be used. A callback
- * that was in the middle of synchronize_rcu, when the forking thread was in a section, or of forking itself, or waited in call_rcu_data_free or rcu_defer_barrier
- * for another thread, ends there in the child. May be called in a section and in a callback. If a callback
+ * that was in the middle of synchronize_rcu, when the forking thread was in a section, or of forking
+ * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child. May be called in a section and in a callback. If a callback
  * has not returned after 10 s, that is reported. In the child nothing may be called before
  * after_fork_child but rcu_read_lock and rcu_read_unlock.
  *

@@ -47,7 +47,8 @@ extern void urcu_memb_unregister_thread(void);
  * exit: run what is queued and stop the threads, as at exit (urcu/call-rcu.h) and within its limit. Then
  * everything may go on: the next call_rcu makes a thread. At any time, any number of times, from any
  * thread; other threads may use RCU meanwhile. In a section or a callback it runs nothing that is queued;
- * between the fork hooks, and in a fork's child that has not used RCU yet and had no hooks, it does nothing.
+ * between the fork hooks, and in a fork's child that has not used RCU yet and had no hooks, it waits for
+ * nothing.
  */
 extern void urcu_memb_init(void);
 extern void urcu_memb_exit(void);
