@@ -102,8 +102,8 @@ _URCU_EXTERN_C_BEGIN
  *
  * Does not sleep, yield, or touch any thread's CPU or priority. It may wake the worker. The first one to
  * a worker may make its thread, and registers with atexit: a lock of the C library's, and memory. If no
- * thread can be made, that is reported once, the callback stays queued, and later calls try again: one in 2, then in 4,
- * down to one in 256; so does whoever waits in rcu_barrier.
+ * thread can be made, that is reported once, the callback stays queued, and later calls try again: one in
+ * 2, then in 4, down to one in 256; so does whoever waits in rcu_barrier.
  *
  * May be called in a section, from a callback, from a destructor, between the fork hooks, after a fork
  * with or without them, after exit. The thread should be registered; it must be if workers come and go
@@ -217,8 +217,9 @@ extern void free_all_cpu_call_rcu_data(void);
  * is there too and runs once, on the default worker, when RCU is next used or at exit; CPUs and the
  * thread have no worker of their own any more, nor may those that the parent made be used. A callback
  * that was in the middle of synchronize_rcu, when the forking thread was in a section, or of forking
- * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child. May be called in a section and in a callback. If a callback
- * has not returned after 10 s, that is reported. In the child nothing may be called before
+ * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child.
+ * May be called in a section and in a callback. If a callback has not returned after 10 s, that is
+ * reported. In the child nothing may be called before
  * after_fork_child but rcu_read_lock and rcu_read_unlock.
  *
  * A child of fork without the hooks may use all of RCU, too, and keeps its workers, which get threads when
