@@ -3,6 +3,58 @@
  * Deferred work: call_rcu, its workers, its barrier and its fork hooks, for every flavor. The
  * types stand under a guard; the functions are declared by each flavor's header, under its names
  * (urcu/map/urcu-FLAVOR.h).
+ *
+ * ORDER. A worker runs callbacks one at a time. If call_rcu of A happens before call_rcu of B (in one
+ * thread, or by a lock, an atomic object, a join) and both went to the same worker, A has returned
+ * before B begins, and what A did is seen by B. Between two workers there is no order.
+ *
+ * THREAD. Each worker has one thread. It has the scheduling policy, the priority and the affinity of the
+ * thread that made it: of whoever called create_call_rcu_data, or for the default worker
+ * get_default_call_rcu_data or the first call_rcu. The library changes them afterwards in one case: it
+ * binds workers that were made for a CPU. All signals are blocked but SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+ * SIGTRAP and SIGSYS, which stay as they were in that thread. Cancels are off. The thread is registered;
+ * in qsbr it is online while it runs callbacks, and announces a quiescent state after each. A callback
+ * that calls call_rcu queues on the worker that runs it, unless it chooses another.
+ *
+ * Where no thread can be made, and after exit has stopped them, callbacks run in callers of rcu_barrier,
+ * one at a time and in order as well.
+ *
+ * TIME. The first callback after a while is run at once, after a grace period. Those that are queued up
+ * to 10 ms after a batch are run together, unless 1024 are queued or somebody waits in rcu_barrier. A
+ * worker with URCU_CALL_RCU_RT gathers none, but is not woken either: it looks every 10 ms.
+ *
+ * EXIT. The first call_rcu (or defer_rcu) of a flavor registers a function with atexit. In exit this one
+ * waits until what is queued by then has run, as rcu_barrier does, then lets the callback that runs
+ * return, begins no other, and stops the threads. All that takes at most 1 s a flavor, whatever holds it up; the
+ * environment variable URCU_EXIT_TIMEOUT sets it in milliseconds (0: nothing is waited for, and nothing
+ * run; ignored in programs that run with more rights than who started them).
+ *
+ *	what was registered with atexit, or constructed, before that first call runs or is destroyed
+ *	afterwards: callbacks find it whole. What came later is gone before: a callback that uses such an
+ *	object is waited for by rcu_barrier in the object's destructor.
+ *	afterwards everything can be called, in destructors and in threads that go on: call_rcu queues and
+ *	starts no thread; rcu_barrier runs what it waits for in its caller. What is queued and not waited
+ *	for does not run.
+ *	quick_exit, _exit, abort and signals that kill run nothing.
+ *	exit in a section (not qsbr's), in a callback, or in a deferred call that the library's thread runs:
+ *	nothing that is queued is run; callbacks that run on other workers are let return.
+ *	exit in a signal handler: as elsewhere, unless the interrupted thread was in the library with a lock
+ *	held; then the limit passes, and nothing is run.
+ *	exit between the fork hooks: nothing is run or waited for.
+ *	exit in a fork's child, with the hooks: as in any process; what was inherited runs. Without the hooks:
+ *	the same if the child has had a worker's thread of its own (by call_rcu, rcu_barrier, ...), else
+ *	nothing.
+ *
+ * Statically linked programs and plug-ins (dlopen) get the same. dlclose, when it unloads the library, does
+ * what exit does.
+ *
+ * FORK. Between its fork hooks a thread may use sections, synchronize_rcu, call_rcu, polls and
+ * get_default_call_rcu_data. rcu_barrier, create_call_rcu_data, create_all_cpu_call_rcu_data,
+ * call_rcu_data_free and free_all_cpu_call_rcu_data would wait for themselves: they report that, and what
+ * they say below. urcu_register_rculfhash_atfork must not be called there.
+ *
+ * All functions keep errno unless they say that they set it. None is async-signal-safe. None is a
+ * cancellation point.
  */
 #ifndef URCU_CALL_RCU_H
 #define URCU_CALL_RCU_H
@@ -25,7 +77,10 @@ struct rcu_head {
 /* A worker: a queue of callbacks and the thread that runs them. */
 struct call_rcu_data;
 
-/* Flag of create_call_rcu_data: run callbacks at once instead of lingering to gather some. */
+/*
+ * Flag of create_call_rcu_data: producers wake nobody. Once the worker has its thread and its first
+ * callback, call_rcu to it makes no system call; the worker looks every 10 ms for what to run.
+ */
 #define URCU_CALL_RCU_RT	(1U << 0)
 /* States that liburcu has published; kept for programs that name them, in use by no function. */
 #define URCU_CALL_RCU_RUNNING	(1U << 1)
@@ -42,55 +97,87 @@ _URCU_EXTERN_C_BEGIN
 /*
  * Run func(head) in a worker's thread, after a grace period. head is intrusive: nothing is
  * allocated and nothing fails. The worker is the calling thread's own (set_thread_call_rcu_data),
- * else its CPU's (set_cpu_call_rcu_data), else the default one. Callbacks that one thread queues on
- * one worker run in that order, one at a time. What the caller did before happens before func.
+ * else its CPU's (set_cpu_call_rcu_data), else the default one. Order, thread, time and exit: above.
+ * What the caller did before happens before func.
  *
- * Never blocks and takes no lock; it may wake the worker, or start its thread, and in a flood that the
- * worker is behind with it yields the processor now and then (sched_yield). If no thread can be
- * made (EAGAIN), that is reported once, the callback stays queued and the next call tries again.
- * May be called in a section, from a callback, from a destructor, after a fork. The thread should
- * be registered; it must be if workers come and go (free_all_cpu_call_rcu_data) at the same time.
- * func may use RCU readers, call_rcu and synchronize_rcu, but not rcu_barrier.
+ * Does not sleep, yield, or touch any thread's CPU or priority. It may wake the worker. The first one to
+ * a worker may make its thread, and registers with atexit: a lock of the C library's, and memory. If no
+ * thread can be made, that is reported once, the callback stays queued, and later calls try again: one in
+ * 2, then in 4, down to one in 256; so does whoever waits in rcu_barrier.
+ *
+ * May be called in a section, from a callback, from a destructor, between the fork hooks, after a fork
+ * with or without them, after exit. The thread should be registered; it must be if workers come and go
+ * (free_all_cpu_call_rcu_data) at the same time. func returns (pthread_exit is reported), and may use
+ * sections, call_rcu and synchronize_rcu, but not rcu_barrier.
  */
 extern void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 
 /*
- * Wait until every callback queued before the call, by any thread on any worker, has run. Callbacks
- * that those queue in turn are not waited for. Idle, it costs a look at each worker. In a section
- * or in a callback it could never return: it reports that and returns at once. Not
- * async-signal-safe. May be called from several threads at once, and after a fork.
+ * Wait until every callback whose call_rcu happens before this call, on any worker, has run; what they
+ * did is seen by the caller. Callbacks that those queue in turn are not waited for, nor are deferred
+ * calls. Idle, it costs a look at each worker. Where there can be no thread, or after exit, the callbacks
+ * run in the calling thread.
+ *
+ * In a section (in qsbr an online caller goes offline meanwhile), in a callback of the same flavor, and
+ * between the calling thread's fork hooks it could never return: it reports that and returns at once. In a
+ * deferred call, in a destructor and after a fork it waits as anywhere. Any number of threads at once.
  */
 extern void rcu_barrier(void);
 
 /*
- * Make a worker, with its thread. flags: 0 or URCU_CALL_RCU_RT. cpu_affinity: the CPU to bind the
- * thread to, as far as the kernel allows; negative: none. Returns NULL with errno ENOMEM or EAGAIN
- * (no thread). Flags that it does not know are ignored. To be freed by call_rcu_data_free.
+ * Make a worker, with its thread. flags: 0 or URCU_CALL_RCU_RT; others are ignored. cpu_affinity: the CPU
+ * to bind the thread to; negative: none. It binds itself when its first callbacks are due, so that a CPU
+ * without work is left alone, and again when it finds itself elsewhere, which it looks for every 256
+ * batches: the kernel frees a thread whose CPU goes away. If the kernel refuses, it runs unbound.
+ *
+ * Returns NULL with errno ENOMEM, the error of pthread_create (EAGAIN), or between the calling thread's
+ * fork hooks, with a report, EDEADLK. After exit: a worker without a thread, whose callbacks run in
+ * rcu_barrier. To be freed by call_rcu_data_free. May be called in a section and in a callback.
  */
 extern struct call_rcu_data *create_call_rcu_data(unsigned long flags, int cpu_affinity);
 
 /*
- * Stop a worker's thread after the callback it runs and free it; callbacks not yet run move to the
- * default worker. NULL and the default worker are left alone. Nobody may still use crdp: unset it
- * (set_thread_call_rcu_data, set_cpu_call_rcu_data), and after taking it from a CPU wait for a
- * grace period. Blocks until the worker has stopped; not in a section, nor in one of the worker's
- * own callbacks: there it reports that and does nothing.
+ * Stop a worker's thread after the callback it runs, and free it. Callbacks not yet run move to the
+ * default worker, which runs them in their order, and before whatever is queued on it afterwards. NULL and
+ * the default worker are left alone. Nobody may still use crdp: unset it (set_thread_call_rcu_data,
+ * set_cpu_call_rcu_data), and after taking it from a CPU wait for a grace period.
+ *
+ * Blocks until the thread has ended, its destructors of thread-specific data included. May be called in
+ * another worker's callback. In a section (not qsbr's), in one of the worker's own callbacks, and between
+ * the calling thread's fork hooks: it reports that and the worker stays.
  */
 extern void call_rcu_data_free(struct call_rcu_data *crdp);
 
-/* The default worker, made at the first use. Never NULL. It lives as long as the library. */
+/*
+ * The default worker. Never NULL; it lives as long as the library. Its thread is there when this returns,
+ * or being made by another thread: so a program calls this before it closes a sandbox. If it cannot be
+ * made, that is reported once. Starts none after exit. May be called in a section and in a callback.
+ */
 extern struct call_rcu_data *get_default_call_rcu_data(void);
 
-/* The worker that call_rcu would use now: the thread's own, else its CPU's, else the default. */
+/*
+ * The worker that call_rcu would use now: the thread's own, else its CPU's, else the default one (as
+ * get_default_call_rcu_data). If it may be a CPU's: as get_cpu_call_rcu_data.
+ */
 extern struct call_rcu_data *get_call_rcu_data(void);
 
-/* The thread that runs crdp's callbacks, for pthread_kill or scheduling; not to be joined. */
+/*
+ * The thread that runs crdp's callbacks, for pthread_kill or scheduling; not to be joined. Starts it if it
+ * is not there (in a fork's child, after rcu_exit). Where none can be made, and after exit, what it returns
+ * names no thread and is not to be used. May wait for another thread that is making it.
+ */
 extern pthread_t get_call_rcu_thread(struct call_rcu_data *crdp);
 
-/* The calling thread's own worker, or NULL. In a callback: the worker that runs it. */
+/*
+ * The calling thread's own worker, or NULL. In a callback: the worker that runs it, which may be the
+ * default one in place of one that was freed.
+ */
 extern struct call_rcu_data *get_thread_call_rcu_data(void);
 
-/* Make crdp the calling thread's own worker; NULL: none. Several threads may share one. */
+/*
+ * Make crdp the calling thread's own worker; NULL: none. Several threads may share one. To be unset before
+ * crdp is freed. Anywhere; in a callback it holds for those after it on this thread, too.
+ */
 extern void set_thread_call_rcu_data(struct call_rcu_data *crdp);
 
 /*
@@ -101,19 +188,23 @@ extern struct call_rcu_data *get_cpu_call_rcu_data(int cpu);
 
 /*
  * Make crdp the worker of a CPU; NULL: none. Returns 0, or -EINVAL (no such CPU), -EEXIST (it has
- * one, and crdp is not NULL) or -ENOMEM, and then errno is set to the same.
+ * one, and crdp is not NULL) or -ENOMEM, and then errno is set to the same. CPUs are all that the kernel
+ * may ever have, whether online or allowed to this process. Anywhere, from any thread.
  */
 extern int set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp);
 
 /*
- * Make a worker for each CPU that has none, bound to it. flags as for create_call_rcu_data.
- * Returns 0, or a negative value with errno set; workers made until then stay.
+ * Make a worker for each CPU that has none, bound to it as create_call_rcu_data says. flags: as there.
+ * Returns 0, or a negative errno value with errno set to it, as create_call_rcu_data and
+ * set_cpu_call_rcu_data have them; workers made until then stay. Not in a section.
  */
 extern int create_all_cpu_call_rcu_data(unsigned long flags);
 
 /*
- * Take every CPU's worker away, wait for a grace period, and free them. Not in a section. Callbacks
- * not yet run move to the default worker.
+ * Take every CPU's worker away, wait for a grace period, and free them as call_rcu_data_free does.
+ * Callbacks not yet run move to the default worker. Not in a section (as synchronize_rcu). In a callback
+ * of one of them, and between the calling thread's fork hooks, it takes them away and reports that they
+ * are not freed.
  */
 extern void free_all_cpu_call_rcu_data(void);
 
@@ -123,11 +214,18 @@ extern void free_all_cpu_call_rcu_data(void);
  * is between them. before_fork waits for callbacks that run at that moment to return (not for
  * their batch, nor for readers); until after_fork_parent no callback begins. In the child the
  * forking thread is the only reader, registered if it was; every callback still queued at the fork
- * is there too and runs once, when RCU is next used or at exit; CPUs and the thread have no worker
- * of their own any more. A callback that was in the middle of synchronize_rcu, when the forking
- * thread was in a section, or of forking itself, or waited in call_rcu_data_free or rcu_defer_barrier
- * for another thread, ends there in the child. May be called in a section and in a callback; not
- * async-signal-safe.
+ * is there too and runs once, on the default worker, when RCU is next used or at exit; CPUs and the
+ * thread have no worker of their own any more, nor may those that the parent made be used. A callback
+ * that was in the middle of synchronize_rcu, when the forking thread was in a section, or of forking
+ * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child.
+ * May be called in a section and in a callback. If a callback has not returned after 10 s, that is
+ * reported. In the child nothing may be called before
+ * after_fork_child but rcu_read_lock and rcu_read_unlock.
+ *
+ * A child of fork without the hooks may use all of RCU, too, and keeps its workers, which get threads when
+ * they are next used: nothing that is called there hangs for the parent's threads. But nothing stood still
+ * for it: the callback that ran at that moment is not in it, or half done, and at worst the one after it is
+ * lost.
  */
 extern void call_rcu_before_fork(void);
 extern void call_rcu_after_fork_parent(void);

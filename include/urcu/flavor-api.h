@@ -29,7 +29,9 @@ _URCU_EXTERN_C_BEGIN
  * Compilers inline these and rcu_read_ongoing (urcu/inline.h) unless URCU_NO_INLINE is defined.
  * In a program that is compiled with DEBUG_RCU they check by assert(): lock, that the thread is
  * registered; unlock, that there is a section to leave; in qsbr both, that the thread is online.
- * Without it nothing is checked: an unlock too many leaves the thread in a section for good.
+ * Without it nothing is checked: an unlock too many looks like a section that goes on, until the thread
+ * calls synchronize_rcu, rcu_barrier or another function that waits, or unregisters; then it is reported and
+ * set right.
  */
 extern void rcu_read_lock(void);
 extern void rcu_read_unlock(void);
@@ -41,8 +43,9 @@ extern int rcu_read_ongoing(void);
  * Make the calling thread a reader that grace periods wait for. Not in a section, and once until it
  * unregisters: a second call is reported and ignored. May take the registry's lock and allocate;
  * does not fail (without memory the reader goes on a slower list) and does not wait for readers, so
- * another thread's section may wait for it. Not async-signal-safe. bp: optional. After a fork the
- * child's only thread is registered if the forking thread was.
+ * another thread's section may wait for it. Not async-signal-safe; not needed in callbacks, whose thread is
+ * registered. bp: optional, and in handlers, too. After a fork the child's only thread is registered if the
+ * forking thread was.
  */
 extern void rcu_register_thread(void);
 
@@ -52,8 +55,9 @@ extern void rcu_register_thread(void);
  * or stored comes before whatever the caller does next. Blocks, as long as readers take. Callers
  * who arrive while a grace period runs share the next one. In a section mb, memb and bp would wait for
  * themselves: they report that and abort. qsbr knows no sections: the call is a quiescent state of an
- * online caller, who holds no pointer any more when it returns. May be called from a callback and after
- * a fork. Not async-signal-safe.
+ * online caller, who holds no pointer any more when it returns. The thread need not be registered; bp
+ * registers it. May be called in a callback, a deferred call, a destructor, between the fork hooks, after
+ * a fork with or without them, and after exit. Not async-signal-safe. Keeps errno.
  */
 extern void synchronize_rcu(void);
 

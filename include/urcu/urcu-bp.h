@@ -10,6 +10,10 @@
  * pthread_self() is the same: that one takes its place, and there are no more of them than threads
  * that lived at one time. A thread that ends in a section, without rcu_read_unlock, holds up grace
  * periods until then.
+ *
+ * One allocation is not ours: if the library was loaded by dlopen, the C library may allocate at a thread's
+ * first access to its thread-local variables (where its reserve for them is used up, or the compiler has no
+ * TLS descriptors). Such threads have a first section, or call urcu_bp_register_thread, outside of handlers.
  */
 #ifndef URCU_URCU_BP_H
 #define URCU_URCU_BP_H
@@ -52,7 +56,10 @@ extern void urcu_bp_before_fork(void);
 extern void urcu_bp_after_fork_parent(void);
 extern void urcu_bp_after_fork_child(void);
 
-/* For programs that are written for other flavors as well; here they do nothing. */
+/*
+ * For programs that are written for other flavors as well; here they do nothing. A thread unregisters as it
+ * ends, and exit needs no call.
+ */
 static inline void urcu_bp_init(void) { }
 static inline void urcu_bp_unregister_thread(void) { }
 static inline void urcu_bp_quiescent_state(void) { }

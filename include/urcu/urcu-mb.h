@@ -30,15 +30,22 @@ _URCU_INLINE_INT(urcu_mb_read_ongoing)
 #define urcu_mb_set_pointer	rcu_set_pointer
 
 /*
- * Grace periods no longer wait for the thread, nor does one that is under way. Not in a section: that
- * is reported. To be called before the thread ends.
+ * From now on grace periods do not wait for the thread, nor does one that is under way. Not in a section:
+ * that is reported, and the section protects no more. A thread that is not registered is reported. To be
+ * called before the thread ends; it may be in a destructor of thread-specific data. Not in a callback: the
+ * thread is the library's. Does not wait for readers. Not async-signal-safe. Keeps errno.
  */
 extern void urcu_mb_unregister_thread(void);
 
 /*
- * init: prepare the library. Runs by itself before main; for constructors that use RCU before
- * that. exit: what runs by itself at exit or dlclose (doc/design/exit.md). Either may be called
- * again and does nothing then.
+ * init: prepare the library. Runs by itself before main; for constructors that use RCU before that. All
+ * calls but the first, at any time, do nothing.
+ *
+ * exit: run what is queued and stop the threads, as at exit (urcu/call-rcu.h) and within its limit. Then
+ * everything may go on: the next call_rcu makes a thread. At any time, any number of times, from any
+ * thread; other threads may use RCU meanwhile. In a section or a callback it runs nothing that is queued;
+ * between the fork hooks, and in a fork's child that has not used RCU yet and had no hooks, it waits for
+ * nothing.
  */
 extern void urcu_mb_init(void);
 extern void urcu_mb_exit(void);

@@ -49,10 +49,13 @@ _URCU_INLINE_VOID(urcu_qsbr_thread_online)
 #define urcu_qsbr_xchg_pointer		rcu_xchg_pointer
 #define urcu_qsbr_set_pointer		rcu_set_pointer
 
-/* As in urcu/urcu-memb.h. The thread may be online; register_thread makes it so. */
+/* As in urcu/urcu-memb.h, and a quiescent state. The thread may be online; register_thread makes it so. */
 extern void urcu_qsbr_unregister_thread(void);
 
-/* What runs by itself at exit or dlclose (doc/design/exit.md). May be called again. */
+/*
+ * Run what is queued and stop the threads, as at exit (urcu/call-rcu.h) and within its limit. Then
+ * everything may go on. For an online caller it is a quiescent state. Anything else as in urcu/urcu-memb.h.
+ */
 extern void urcu_qsbr_exit(void);
 
 /* For programs that are written for other flavors as well. */

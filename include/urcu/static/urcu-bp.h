@@ -28,7 +28,10 @@ extern struct urcu_bp_gp urcu_bp_gp;
 /* Null until the thread registers. */
 extern DECLARE_URCU_TLS(struct urcu_bp_reader *, urcu_bp_reader);
 
-/* Non-zero: writers use sys_membarrier. Written once, before main, and to 0 if the kernel stops. */
+/*
+ * Non-zero: readers rely on writers to order them, by sys_membarrier. Written once, as the library is loaded,
+ * and the same ever after.
+ */
 extern int urcu_bp_has_sys_membarrier;
 
 /* Register the calling thread; does nothing if it is registered. Async-signal-safe. */

@@ -8,7 +8,10 @@ _URCU_EXTERN_C_BEGIN
 extern struct urcu_gp urcu_memb_gp;
 extern DECLARE_URCU_TLS(struct urcu_reader, urcu_memb_reader);
 
-/* Non-zero: writers use sys_membarrier. Written once, before main, and to 0 if the kernel stops. */
+/*
+ * Non-zero: readers rely on writers to order them, by sys_membarrier. Written once, as the library is loaded,
+ * and the same ever after.
+ */
 extern int urcu_memb_has_sys_membarrier;
 
 static inline void _urcu_memb_read_lock(void)
