@@ -8,6 +8,7 @@
 
 #include "call-rcu.h"
 #include "delay.h"
+#include "report.h"
 #include "sanitize.h"
 #include "wait.h"
 
@@ -106,9 +107,16 @@ void quiesce_queue_unpin(struct call_rcu_data *queue)
  */
 void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head)
 {
+	struct cds_wfcq_node *newest = __atomic_load_n(&queue->newest, __ATOMIC_RELAXED);
 	struct cds_wfcq_node *node = &head->next;
 
-	node->next = __atomic_load_n(&queue->newest, __ATOMIC_RELAXED);
+	/* The chain would have no end. */
+	if (caa_unlikely(newest == node)) {
+		quiesce_report("urcu_%s_call_rcu: called twice in a row for %p: it runs once",
+			       queue->flavor->name, (const void *)head);
+		return;
+	}
+	node->next = newest;
 	quiesce_delay();
 	while (!__atomic_compare_exchange_n(&queue->newest, &node->next, node, true,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))

@@ -175,6 +175,43 @@ START_TEST(synchronizing_in_a_section_of_a_callback_is_too)
 END_TEST
 #endif
 
+static sem_t holds, may_go_on;
+static int runs;
+
+static void hold(struct rcu_head *head)
+{
+	(void)head;
+	sem_post(&holds);
+	await(&may_go_on);
+}
+
+static void run(struct rcu_head *head)
+{
+	(void)head;
+	put(runs, get(runs) + 1);
+}
+
+/* While the worker is in another's callback: or else it may have taken the head in between. */
+START_TEST(queueing_a_head_twice_in_a_row_is_reported)
+{
+	static struct rcu_head first, before, head, after;
+
+	output = capture_stderr();
+	sem_init(&holds, 0, 0);
+	sem_init(&may_go_on, 0, 0);
+	call_rcu(&first, hold);
+	await(&holds);
+	call_rcu(&before, run);
+	call_rcu(&head, run);
+	call_rcu(&head, run);
+	call_rcu(&after, run);
+	want(said("_call_rcu: called twice in a row for "));
+	sem_post(&may_go_on);
+	rcu_barrier();
+	want(get(runs) == 3);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("misuse-" FLAVOR);
@@ -186,6 +223,7 @@ int main(void)
 #else
 	tcase_add_test(tc, registering_by_hand_is_no_misuse);
 #endif
+	tcase_add_test(tc, queueing_a_head_twice_in_a_row_is_reported);
 #if !defined(TEST_BP) && !defined(TEST_QSBR)
 	tcase_add_test(tc, unregistering_in_a_section_is_reported);
 	tcase_add_test(tc, unregistering_in_a_section_lets_waiters_go);
