@@ -182,19 +182,9 @@ void quiesce_exit(struct flavor *flavor)
 	errno = saved_errno;
 }
 
-/*
- * With no thread left: what nobody can use any more. What a worker is used for takes a registered
- * thread (urcu/call-rcu.h); at the end of a shared library its users' destructors have run.
- */
-static void give_back(struct flavor *flavor, bool at_end)
+/* With no thread left: what nobody can use any more. */
+static void give_back(struct flavor *flavor, bool owned)
 {
-#ifdef PIC
-	bool owned = at_end;
-#else
-	bool owned = false;
-
-	(void)at_end;
-#endif
 	if (!for_each_worker(flavor, is_empty, NULL) ||
 	    !quiesce_registry_alone(&flavor->registry, flavor->self()))
 		return;
@@ -227,10 +217,19 @@ void quiesce_rest(struct flavor *flavor)
 	errno = saved_errno;
 }
 
+/*
+ * dlclose calls the library's destructor first, exit its atexit function: so we know that nobody can
+ * use the program's own workers any more, or that other threads may.
+ */
+static bool is_unloaded(const struct flavor *flavor)
+{
+	return __atomic_load_n(&flavor->workers.exit_awaited, __ATOMIC_RELAXED) && !is_closed(flavor);
+}
+
 bool quiesce_end(struct flavor *flavor)
 {
+	bool unloaded = is_unloaded(flavor), gone;
 	uint64_t left = 0;
-	bool gone;
 
 	if (!is_closed(flavor))
 		gone = drain_and_close(flavor);
@@ -238,6 +237,6 @@ bool quiesce_end(struct flavor *flavor)
 		gone = quiesce_is_ours(flavor) && can_walk(flavor, &left) &&
 		       for_each_worker(flavor, quiesce_worker_await_stop, &left);
 	if (gone)
-		give_back(flavor, true);
+		give_back(flavor, unloaded);
 	return quiesce_is_ours(flavor) && can_walk(flavor, &left);
 }
