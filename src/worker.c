@@ -338,7 +338,8 @@ static bool take(struct worker *worker)
 
 /*
  * Take what there is, wait for a grace period, run it. Ends early if the worker has to leave. In
- * qsbr a worker is online while it runs callbacks and at no other time.
+ * qsbr a worker is online while it runs callbacks and at no other time; deferred calls may wait for
+ * callbacks, and must not hold up their grace period.
  */
 static void do_round(struct worker *worker)
 {
@@ -357,7 +358,7 @@ static void do_round(struct worker *worker)
 
 	if (!become_busy(worker))
 		return;
-	quiesce_resume(flavor, flavor->announces);
+	quiesce_resume(flavor, flavor->announces && worker != &flavor->workers.deferred.own);
 	busy = run_ripe(worker);
 	quiesce_suspend(flavor);
 	if (busy)
