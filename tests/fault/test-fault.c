@@ -175,7 +175,10 @@ START_TEST(a_large_machine_may_have_no_memory_for_its_table)
 }
 END_TEST
 
-/* Threads that cannot sleep spin, and come through; that is reported. */
+/*
+ * Threads that cannot sleep spin, and come through; that is reported by who wakes in vain. Among readers
+ * alone nobody in the library wakes another.
+ */
 START_TEST(without_futexes_all_goes_on)
 {
 	plan->kind = FAULT_FUTEX;
@@ -183,7 +186,8 @@ START_TEST(without_futexes_all_goes_on)
 	plan->first = 1;
 	plan->last = ~0UL;
 	check(fault_scenarios[_i]);
-	ck_assert(strstr(reported(), "the kernel refuses futex"));
+	ck_assert(strcmp(fault_scenarios[_i], "readers") == 0 ||
+		  strstr(reported(), "the kernel refuses futex"));
 }
 END_TEST
 

@@ -470,7 +470,7 @@ START_TEST(forks_in_a_flood_of_per_cpu_workers_do_neither)
 }
 END_TEST
 
-/* Whichever worker or helper runs it: the child's second thread drains what was queued. */
+/* Whichever thread runs it: the child's second thread drains what was queued. */
 START_TEST(callbacks_in_a_flood_may_fork)
 {
 	for (int i = 0; i < PRODUCERS; i++)

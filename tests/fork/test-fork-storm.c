@@ -220,7 +220,7 @@ static int count_entries(const char *directory)
 	return entries;
 }
 
-/* Threads that were joined, and helpers without work, are gone a moment later. */
+/* Threads that were joined are gone a moment later. */
 static int count_threads(int expected)
 {
 	int number;
