@@ -252,13 +252,25 @@ static void queue_marks(int from, int to)
 	}
 }
 
+static struct call_rcu_data *made;
+
+/* Of a program that cleans up: the library leaves it its own workers. */
+static void free_workers(void)
+{
+	free_all_cpu_call_rcu_data();
+	call_rcu_data_free(made);
+}
+
+/* Registered before the first call_rcu: it runs when the callbacks have. */
 static void exit_with_callbacks(void)
 {
-	int result;
+	int result = atexit(free_workers);
 
+	MUST(result == 0);
 	rcu_register_thread();
 	queue_marks(0, 200);
-	set_thread_call_rcu_data(make_worker(0));
+	made = make_worker(0);
+	set_thread_call_rcu_data(made);
 	queue_marks(200, 400);
 	set_thread_call_rcu_data(NULL);
 	result = create_all_cpu_call_rcu_data(0);

@@ -380,7 +380,16 @@ static void count_nodes(unsigned long *number)
 	rcu_read_unlock();
 }
 
-/* What is deferred runs by rcu_defer_barrier, or else in two rounds of the worker. */
+/* Until the thread's last call has run, and with it those before. */
+static void await_last(void)
+{
+	struct ticket *ticket = &own->tickets[(own->next - 1) % TICKETS];
+
+	while (get(&ticket->run) != ticket->started)
+		relax();
+}
+
+/* What is deferred runs by rcu_defer_barrier; or else the thread's own by the worker first. */
 static void use(bool by_barrier)
 {
 	use_everything();
@@ -390,10 +399,9 @@ static void use(bool by_barrier)
 	use_table();
 	STAGE("defer");
 	defer_some();
-	if (by_barrier)
-		rcu_defer_barrier();
-	else
-		rcu_barrier();
+	if (!by_barrier)
+		await_last();
+	rcu_defer_barrier();
 	STAGE("rcu_barrier");
 	rcu_barrier();
 	MUST(count_lost(true) <= DEFERRERS);
