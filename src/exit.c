@@ -107,7 +107,7 @@ static void free_queues(struct flavor *flavor, bool owned)
 		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);
 	for (queue = quiesce_queue_behind(all, &all->list); queue; queue = next) {
 		next = quiesce_queue_behind(all, &queue->node);
-		if ((!owned && queue->server == &queue->own) || queue->pins)
+		if ((!owned && !queue->drained && queue->server == &queue->own) || queue->pins)
 			continue;
 		cds_list_del(&queue->node);
 		queue->next_fostered = freed;
@@ -182,13 +182,19 @@ void quiesce_exit(struct flavor *flavor)
 	errno = saved_errno;
 }
 
-/* With no thread left: what nobody can use any more. */
-static void give_back(struct flavor *flavor, bool owned)
+enum end { BY_HAND, UNLOADED, PROCESS };
+
+/*
+ * With no thread left: what nobody can use any more. At the end of the process that is for it to end:
+ * exit may have interrupted malloc.
+ */
+static void give_back(struct flavor *flavor, enum end end)
 {
 	if (!for_each_worker(flavor, is_empty, NULL) ||
 	    !quiesce_registry_alone(&flavor->registry, flavor->self()))
 		return;
-	free_queues(flavor, owned);
+	if (end != PROCESS)
+		free_queues(flavor, end == UNLOADED);
 	quiesce_registry_trim(&flavor->registry);
 }
 
@@ -210,7 +216,7 @@ void quiesce_rest(struct flavor *flavor)
 	if (is_closed(flavor))
 		return;
 	if (drain_and_close(flavor))
-		give_back(flavor, false);
+		give_back(flavor, BY_HAND);
 	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_SEQ_CST);
 	if (quiesce_is_ours(flavor) && !quiesce_between_hooks(flavor) && can_walk(flavor, &left))
 		for_each_worker(flavor, reopen, NULL);
@@ -237,6 +243,6 @@ bool quiesce_end(struct flavor *flavor)
 		gone = quiesce_is_ours(flavor) && can_walk(flavor, &left) &&
 		       for_each_worker(flavor, quiesce_worker_await_stop, &left);
 	if (gone)
-		give_back(flavor, unloaded);
+		give_back(flavor, unloaded ? UNLOADED : PROCESS);
 	return quiesce_is_ours(flavor) && can_walk(flavor, &left);
 }

@@ -92,7 +92,9 @@ void quiesce_queue_unpin(struct call_rcu_data *queue)
 		return;
 	pthread_mutex_lock(&all->lock);
 	note_pin(queue, NULL);
-	if (--queue->pins == 0 && queue->drained)
+	/* exit may have interrupted this very thread in malloc: then it stays, as all does. */
+	if (--queue->pins == 0 && queue->drained &&
+	    !__atomic_load_n(&all->closing, __ATOMIC_RELAXED))
 		retired = quiesce_queue_retire(queue);
 	pthread_mutex_unlock(&all->lock);
 	free(retired);
