@@ -298,7 +298,7 @@ void quiesce_free_cpu_workers(struct flavor *flavor)
 {
 	struct call_rcu_data **table = cpu_table(flavor), *taken = NULL, *queue;
 
-	if (!table)
+	if (!table || refuse_between_hooks(flavor, "free_all_cpu_call_rcu_data"))
 		return;
 	for (unsigned int cpu = 0; cpu < quiesce_cpu_count(); cpu++) {
 		queue = __atomic_exchange_n(&table[cpu], NULL, __ATOMIC_ACQ_REL);

@@ -218,7 +218,8 @@ void quiesce_rest(struct flavor *flavor)
 	if (drain_and_close(flavor))
 		give_back(flavor, BY_HAND);
 	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_SEQ_CST);
-	if (quiesce_is_ours(flavor) && !quiesce_between_hooks(flavor) && can_walk(flavor, &left))
+	if (quiesce_is_ours(flavor) && !__atomic_load_n(&flavor->inherited, __ATOMIC_RELAXED) &&
+	    !quiesce_between_hooks(flavor) && can_walk(flavor, &left))
 		for_each_worker(flavor, reopen, NULL);
 	errno = saved_errno;
 }

@@ -3,7 +3,7 @@
  * Fork hooks. The parent's other threads are only asked not to be in the middle of a callback, and
  * not to change the list of workers; they may be anywhere else, for as long as they like. What they
  * were in the middle of, the child builds anew: it has one thread, so registry and grace periods
- * start from nothing but that thread, and workers from the callbacks in their shards, which are
+ * start from nothing but that thread, and workers from the callbacks in their queues, which are
  * whole whenever their server is not busy. doc/design/fork.md goes through every row of the
  * contract.
  */

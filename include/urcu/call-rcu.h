@@ -203,8 +203,8 @@ extern int create_all_cpu_call_rcu_data(unsigned long flags);
 /*
  * Take every CPU's worker away, wait for a grace period, and free them as call_rcu_data_free does.
  * Callbacks not yet run move to the default worker. Not in a section (as synchronize_rcu). In a callback
- * of one of them, and between the calling thread's fork hooks, it takes them away and reports that they
- * are not freed.
+ * of one of them it takes them away and reports that this one is not freed. Between the calling thread's
+ * fork hooks it reports that and does nothing.
  */
 extern void free_all_cpu_call_rcu_data(void);
 
