@@ -33,6 +33,7 @@ allowances() {
 table-grow,table-destroy mb,memb,bp,qsbr mmap,munmap | malloc does so for such blocks, but for the above
 exit-called,exit-queued,exit-all,fork-hooks-exit,dlclose-called,sandbox mb,memb,bp,qsbr futex,exit,madvise,rt_sigprocmask | queued callbacks run, and their worker ends
 call-bound,call-all mb,memb,bp,qsbr sched_setaffinity | the CPU is asked for by the program; liburcu does it if the thread is elsewhere
+exit-queued,fork-hooks-exit mb,memb,bp,qsbr rseq,set_robust_list | a thread made just before may begin only now
 exit-called,exit-queued,exit-all,fork-hooks-exit,dlclose-called memb,bp membarrier | the grace period of those callbacks
 register mb,memb,bp,qsbr mmap,munmap | room for more than 512 readers, whatever state malloc is in
 get-default,create,create-bound,create-all,first-call,polls,table-grow,defer mb,memb,bp,qsbr madvise | once, with the first thread: a page that forks empty tells processes apart

@@ -24,11 +24,19 @@ static void queue_marks(int from, int to)
 	}
 }
 
+static struct call_rcu_data *worker;
+
+/* Of a program that cleans up: registered before RCU is used, it runs when the callbacks have. */
+static void free_workers(void)
+{
+	free_all_cpu_call_rcu_data();
+	call_rcu_data_free(worker);
+}
+
 /* A third each by the default worker, by one of ours, by the CPUs'; none is freed. */
 static void queue_everywhere_from(int first)
 {
-	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
-
+	worker = create_call_rcu_data(0, -1);
 	MUST(worker);
 	queue_marks(first, first + 30);
 	set_thread_call_rcu_data(worker);
@@ -49,12 +57,14 @@ static void queue_everywhere(void)
 
 static int queued(void)
 {
+	MUST(atexit(free_workers) == 0);
 	queue_everywhere();
 	return 7;
 }
 
 static int queued_registered(void)
 {
+	MUST(atexit(free_workers) == 0);
 	queue_everywhere();
 	rcu_register_thread();
 	rcu_read_lock();
@@ -490,6 +500,7 @@ static void free_object(struct rcu_head *head)
 
 static int clean(void)
 {
+	MUST(atexit(free_workers) == 0);
 	queue_everywhere();
 	have_readers(50);
 	for (int i = 0; i < 1000; i++)
