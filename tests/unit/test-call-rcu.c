@@ -278,6 +278,7 @@ static void *pour(void *arg)
 /* While a reader holds the first grace period up, from more than one CPU. */
 START_TEST(one_thread_serves_a_flood)
 {
+	unsigned int threads = thread_count();
 	unsigned long before = gp_number();
 	static struct team team;
 
@@ -294,7 +295,7 @@ START_TEST(one_thread_serves_a_flood)
 	all_ran_once(&flood.tally);
 	want(get(flood.servers) == 1 && flood.plain == LINES * FLOODING);
 	team_join(&team);
-	await_that(thread_count() == 2);
+	await_that(thread_count() <= threads + 1);
 }
 END_TEST
 
@@ -302,9 +303,11 @@ END_TEST
 
 START_TEST(barrier_with_nothing_queued_returns)
 {
+	unsigned int threads = thread_count();
+
 	for (int i = 0; i < 1000; i++)
 		rcu_barrier();
-	want(thread_count() == 1);
+	want(thread_count() == threads);
 }
 END_TEST
 
