@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "../sanitize.h"
+#include "system/sanitize.h"
 
 /*
  * What comes out of a queue or stack: a node, behind all that was done before it was put in; or NULL,

@@ -4,7 +4,7 @@
  * and marks it ready. A claim whose owner a fork has left behind stays one: the bucket's stretch
  * remains part of its parent's, until a shrinking takes it away like any other.
  */
-#include "../delay.h"
+#include "system/delay.h"
 #include "lfht.h"
 
 /* Buckets that share a cache line are made together. */

@@ -7,7 +7,7 @@
  */
 #include <unistd.h>
 
-#include "../delay.h"
+#include "system/delay.h"
 #include "lfht.h"
 
 #define COUNT_STEP	64L

@@ -29,7 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../delay.h"
+#include "system/delay.h"
 #include "lfht.h"
 
 unsigned long quiesce_lfht_tag = WORD_TAG;

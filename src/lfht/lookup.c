@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lookups and traversals: loads alone, so that they are wait-free. */
-#include "../sanitize.h"
+#include "system/sanitize.h"
 #include "lfht.h"
 
 /* Tables from this size on do not fit in a core's own cache. */

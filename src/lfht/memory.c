@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../delay.h"
+#include "system/delay.h"
 #include "lfht.h"
 
 /* From this size on pieces are mapped on their own, where the system can use huge pages for them. */

@@ -15,8 +15,8 @@
  * in the moment that FREEING takes it is left to the callback.
  */
 
-#include "../delay.h"
-#include "../process.h"
+#include "system/delay.h"
+#include "system/generation.h"
 #include "lfht.h"
 
 /* What a callback does at most: buckets to make or to take out, and to look at. About 1 ms. */

@@ -5,9 +5,9 @@
 
 #include <urcu/uatomic.h>
 
-#include "../delay.h"
-#include "../report.h"
-#include "../sanitize.h"
+#include "system/delay.h"
+#include "system/report.h"
+#include "system/sanitize.h"
 #include "lfht.h"
 
 /*

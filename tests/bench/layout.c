@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "gp.h"
+#include "flavor/flavor.h"
 #include "lfht/lfht.h"
 
 static void row(const char *structure, const char *read, size_t read_at, const char *written,

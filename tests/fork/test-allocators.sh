@@ -139,8 +139,9 @@ musl_compiler()
 musl_library()
 {
 	mkdir -p "$work/musl" || return 1
-	(cd "$work/musl" && $musl -std=gnu11 -D_GNU_SOURCE -O2 -I"$source/include" \
-		-c "$source"/src/*.c) > "$work/log" 2>&1
+	(cd "$work/musl" && $musl -std=gnu11 -D_GNU_SOURCE -O2 -I"$source/include" -I"$source/src" \
+		-c "$source"/src/system/*.c "$source"/src/grace/*.c "$source"/src/callbacks/*.c \
+		"$source"/src/process/*.c "$source"/src/flavor/*.c) > "$work/log" 2>&1
 }
 
 musl_run() # flavor
@@ -157,8 +158,8 @@ musl_objects() # flavor
 {
 	for object in "$work"/musl/*.o; do
 		case $object in
-		*/flavor-"$1".o) echo "$object" ;;
-		*/flavor-*.o) ;;
+		*/"$1".o) echo "$object" ;;
+		*/mb.o | */memb.o | */bp.o | */qsbr.o) ;;
 		*) echo "$object" ;;
 		esac
 	done

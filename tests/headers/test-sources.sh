@@ -174,7 +174,7 @@ done
 # Old binaries load a pointer, and call this for the barrier. The C library's headers of this machine do.
 mkdir "$work/gnu"
 : > "$work/gnu/stubs-32.h"
-sed '/^void \*rcu_dereference_sym2/,$d' "$here/../../src/pointer.c" > "$work/pointer.c"
+sed '/^void \*rcu_dereference_sym2/,$d' "$here/../../src/flavor/pointer.c" > "$work/pointer.c"
 if command -v clang > /dev/null && clang --print-targets 2> /dev/null | grep -q aarch64 &&
 		[ -d /usr/include/x86_64-linux-gnu ]; then
 	status=0

@@ -41,10 +41,10 @@ result $? "a plug-in with the shared library"
 use "with the shared library" shared.so
 
 # The objects that "./configure --with-pic" puts into the archive.
-if [ -e "$build/src/.libs/flavor-bp.o" ]; then
+if [ -e "$build/src/flavor/.libs/bp.o" ]; then
 	# shellcheck disable=SC2046 # a list
-	ar cr "$work/liburcu-bp.a" $(find "$build/src/.libs" -name '*.o' ! -name '*flavor-m*' \
-		! -name '*flavor-qsbr*')
+	ar cr "$work/liburcu-bp.a" $(find "$build/src" -path '*/.libs/*.o' ! -path '*/cds/*' \
+		! -path '*/lfht/*' ! -name 'mb.o' ! -name 'memb.o' ! -name 'qsbr.o')
 	compile within.so -shared -fPIC "$source/tests/link/plug-in.c" -Wl,-z,defs \
 		"$work/liburcu-bp.a"
 	result $? "a plug-in with bp within itself"
@@ -84,7 +84,8 @@ host "four at once" open 1 $all
 
 # musl has no such reserve.
 if command -v musl-gcc > /dev/null; then
-	within=$(find "$source/src" -maxdepth 1 -name '*.c' ! -name 'flavor-[mq]*')
+	within=$(find "$source/src" -name '*.c' ! -path '*/cds/*' ! -path '*/lfht/*' ! -name 'mb.c' \
+		! -name 'memb.c' ! -name 'qsbr.c')
 	CC=musl-gcc
 	# The kernel's headers, which Debian's musl-gcc does not look for.
 	mkdir "$work/kernel"

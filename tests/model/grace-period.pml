@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The grace period of src/gp.c: an updater that replaces an object, waits and frees, GRACE_PERIODS
+ * The grace period of src/grace/lead.c: an updater that replaces an object, waits and frees, GRACE_PERIODS
  * times, and two readers that register, enter SECTIONS nested sections each, use what they find
- * there, and leave. Letters as in src/gp.c.
+ * there, and leave. Letters as in src/grace/lead.c.
  *
  * FLAVOR is one of
  *	MEMB	R1 and R3 are release stores; F1 is a full barrier and a membarrier

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a leader sleeps on gp.futex until a reader wakes it: sleep_until_woken in src/gp.c [S2],
+ * How a leader sleeps on gp.futex until a reader wakes it: sleep_until_woken in src/grace/lead.c [S2],
  * urcu_common_read_unlock, urcu_qsbr_wake_leader [R4] and quiesce_unregister. Two readers hold a
  * section each when the leader comes, and have SECTIONS in all; it waits for GRACE_PERIODS.
  *

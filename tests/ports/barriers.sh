@@ -37,7 +37,7 @@ TXT
 # instructions COMPILER OBJDUMP: "FUNCTION<tab>INSTRUCTION" a line, in order. The engine is compiled
 # without inlining, so that its parts stay apart.
 instructions() {
-	for source in "$here/barriers.c" "-fno-inline $top/src/gp.c" "-fno-inline $top/src/registry.c"; do
+	for source in "$here/barriers.c" "-fno-inline $top/src/grace/lead.c" "-fno-inline $top/src/grace/registry.c"; do
 		# shellcheck disable=SC2086 # lists of words
 		$1 -std=gnu11 -O2 -D_GNU_SOURCE -I"$top/include" -I"$top/src" -c $source \
 			-o "$work/object.o" && $2 -d --no-show-raw-insn "$work/object.o" || return 1

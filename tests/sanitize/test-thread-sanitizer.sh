@@ -3,7 +3,7 @@
 # ThreadSanitizer finds no data race, with no suppressions. The library is built with it in a
 # directory of its own below the build directory, and on it run parts.c in every flavor, examples,
 # and unit tests with threads; then parts.c and table.c on the library as it is built otherwise
-# (src/sanitize.h). A section that is missing is found on either. TAP.
+# (src/system/sanitize.h). A section that is missing is found on either. TAP.
 set -u
 : "${srcdir:?}" "${builddir:?}" "${LIBRARIES:?}"
 directory=$builddir/tests/thread-sanitizer

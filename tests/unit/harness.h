@@ -48,7 +48,7 @@
 #include "../sections.h"
 
 /*
- * Where long has 32 bits a grace period has two passes (src/gp.c): it may wait for sections that
+ * Where long has 32 bits a grace period has two passes (src/grace/lead.c): it may wait for sections that
  * began after the call, and in qsbr for two announcements of a thread.
  */
 #define ONE_PASS		(sizeof(long) == 8)

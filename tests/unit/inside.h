@@ -5,7 +5,7 @@
 
 #include "harness.h"
 
-#include "gp.h"
+#include "flavor/flavor.h"
 
 #if defined(TEST_BP)
 extern struct flavor quiesce_bp;

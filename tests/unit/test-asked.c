@@ -7,7 +7,7 @@
 
 #include <dlfcn.h>
 
-#include "wait.h"
+#include "system/wait.h"
 
 static __thread unsigned int yields, joins;
 

@@ -5,8 +5,8 @@
 #include <dlfcn.h>
 #include <sys/time.h>
 
-#include "cpu.h"
-#include "wait.h"
+#include "system/cpu.h"
+#include "system/wait.h"
 
 /* ---- The registry, with readers that are no threads ---- */
 

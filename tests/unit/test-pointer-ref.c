@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* <urcu/pointer.h>, its out-of-line half and <urcu/ref.h>. Link with src/pointer.c. */
+/* <urcu/pointer.h>, its out-of-line half and <urcu/ref.h>. Link with src/flavor/pointer.c. */
 
 #include <check.h>
 #include <pthread.h>

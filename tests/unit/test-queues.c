@@ -7,8 +7,8 @@
 
 #include <sys/wait.h>
 
-#include "call-rcu.h"
-#include "wait.h"
+#include "callbacks/workers.h"
+#include "system/wait.h"
 
 static __thread bool section_asks_for_cpu;
 

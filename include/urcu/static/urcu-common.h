@@ -12,7 +12,7 @@
  *	reader.ctr	high half: the number seen at the outermost lock, low half: nesting depth
  *
  * so that entering a section is a plain copy of gp.ctr. The arguments for why this is enough, with
- * the letters that the comments below name, stand in src/gp.c.
+ * the letters that the comments below name, stand in src/grace/lead.c.
  */
 
 #include <errno.h>
@@ -35,7 +35,7 @@ _URCU_EXTERN_C_BEGIN
 #define URCU_GP_NEST_MASK	(URCU_GP_STEP - 1)
 
 struct urcu_gp {
-	/* Written by the leader of a grace period alone (src/gp.c). */
+	/* Written by the leader of a grace period alone (src/grace/lead.c). */
 	unsigned long ctr;
 	/* -1: the leader sleeps, or is about to. Set by it, set back to 0 by whoever wakes it. */
 	int32_t futex;
@@ -67,9 +67,9 @@ static inline void urcu_common_wake_leader(struct urcu_gp *gp)
 }
 
 /*
- * [R1] The store that opens an outermost section, of the number that [G] in src/gp.c raises.
+ * [R1] The store that opens an outermost section, of the number that [G] in src/grace/lead.c raises.
  * Release: whoever sees it has seen this thread's earlier sections end; pairs with the scan's
- * acquire load [S1] in src/registry.c.
+ * acquire load [S1] in src/grace/registry.c.
  */
 static inline void urcu_common_open(unsigned long *ctr, const struct urcu_gp *gp)
 {
@@ -78,7 +78,7 @@ static inline void urcu_common_open(unsigned long *ctr, const struct urcu_gp *gp
 
 /*
  * [R1] and [R2] in one: the same store, then a full barrier, before the section's first load.
- * Pairs with [F1] in src/gp.c; without it a scan could miss a reader that already holds an old
+ * Pairs with [F1] in src/grace/lead.c; without it a scan could miss a reader that already holds an old
  * pointer. On x86 an exchange is both; ThreadSanitizer does not follow fences, and needs none.
  */
 static inline void urcu_common_open_fenced(unsigned long *ctr, const struct urcu_gp *gp)
@@ -111,7 +111,7 @@ static inline void urcu_common_read_lock(unsigned long *ctr, const struct urcu_g
 
 /*
  * [R3] The store that closes a section, outermost or not. Release: the section's accesses come
- * before it; pairs with the scan's acquire load [S1] in src/registry.c, which makes them precede
+ * before it; pairs with the scan's acquire load [S1] in src/grace/registry.c, which makes them precede
  * whatever the writer does after its grace period [F2]. Returns whether the section was outermost.
  */
 static inline int urcu_common_close(unsigned long *ctr)
@@ -127,7 +127,7 @@ static inline int urcu_common_close(unsigned long *ctr)
 /*
  * Leave a section and wake the leader if it sleeps. [R4] There is no fence between the store and
  * the look at gp.futex: the leader issues a membarrier between its own two steps [S2] in
- * src/gp.c, or, where the kernel has none, sleeps with a deadline.
+ * src/grace/lead.c, or, where the kernel has none, sleeps with a deadline.
  */
 static inline void urcu_common_read_unlock(unsigned long *ctr, struct urcu_gp *gp)
 {

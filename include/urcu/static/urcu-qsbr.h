@@ -29,9 +29,9 @@ extern DECLARE_URCU_TLS(struct urcu_qsbr_reader, urcu_qsbr_reader);
 
 /*
  * [R4] of this flavor: the full barrier of the announcement stands between it and this look, so no
- * wake-up is lost; pairs with [S2] in src/gp.c. [R5] The second barrier keeps the store to waiting
+ * wake-up is lost; pairs with [S2] in src/grace/lead.c. [R5] The second barrier keeps the store to waiting
  * before the look at gp.futex: a store that came after it could undo the leader's next request, which
- * nobody would answer. Pairs with [S3] in src/gp.c.
+ * nobody would answer. Pairs with [S3] in src/grace/lead.c.
  */
 static inline void urcu_qsbr_wake_leader(struct urcu_qsbr_reader *reader)
 {

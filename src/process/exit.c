@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "call-rcu.h"
-#include "delay.h"
-#include "wait.h"
+#include "callbacks/workers.h"
+#include "system/delay.h"
+#include "system/wait.h"
 
 /* In milliseconds, from the environment; 0: wait for nothing at exit. */
 #define LIMIT_VARIABLE	"URCU_EXIT_TIMEOUT"
@@ -123,7 +123,7 @@ static void free_queues(struct flavor *flavor, bool owned)
 }
 
 /*
- * [X2] closing is set before the looks for busy workers; pairs with [X1] in src/worker.c: a worker
+ * [X2] closing is set before the looks for busy workers; pairs with [X1] in src/callbacks/worker.c: a worker
  * that we do not see busy sees it, and runs nothing any more. Returns whether all threads are gone.
  */
 static bool close_workers(struct flavor *flavor, uint64_t *left)

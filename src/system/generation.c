@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "process.h"
+#include "system/generation.h"
 
 /* Raised in a child, by whoever finds out first; atomically. */
 static int32_t number;

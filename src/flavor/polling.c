@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "call-rcu.h"
-#include "delay.h"
+#include "callbacks/workers.h"
+#include "system/delay.h"
 
 /* Have the worker begin now, not when it has lingered; and in a fork's child, begin at all. */
 static int press(struct flavor *flavor)

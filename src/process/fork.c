@@ -14,11 +14,11 @@
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
-#include "call-rcu.h"
-#include "cpu.h"
-#include "delay.h"
-#include "process.h"
-#include "wait.h"
+#include "callbacks/workers.h"
+#include "system/cpu.h"
+#include "system/delay.h"
+#include "system/generation.h"
+#include "system/wait.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
 
@@ -37,7 +37,7 @@ static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *wo
 
 /*
  * Wait for another thread's fork. In a section that must not wait for a callback that waits for us:
- * [K2] we raise readers before we look at the workers' states; pairs with [K1] in src/thread.c:
+ * [K2] we raise readers before we look at the workers' states; pairs with [K1] in src/callbacks/thread.c:
  * what begins to wait after our look is found there.
  */
 static void await_turn(struct flavor *flavor)

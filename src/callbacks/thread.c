@@ -7,11 +7,11 @@
 
 #include <urcu/flavor.h>
 
-#include "call-rcu.h"
-#include "delay.h"
-#include "process.h"
-#include "report.h"
-#include "wait.h"
+#include "callbacks/workers.h"
+#include "system/delay.h"
+#include "system/generation.h"
+#include "system/report.h"
+#include "system/wait.h"
 
 static QUIESCE_TLS struct worker *current;
 
@@ -329,7 +329,7 @@ static void report_stuck_callback(const struct worker *worker)
 
 /*
  * [K1] The look at readers comes after the look at the state, which changes when a callback begins
- * to wait; pairs with [K2] in src/fork.c: a reader raises readers before it looks for such states.
+ * to wait; pairs with [K2] in src/process/fork.c: a reader raises readers before it looks for such states.
  */
 void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
 {

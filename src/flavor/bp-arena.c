@@ -2,10 +2,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "bp-arena.h"
-#include "delay.h"
-#include "report.h"
-#include "wait.h"
+#include "flavor/bp-arena.h"
+#include "system/delay.h"
+#include "system/report.h"
+#include "system/wait.h"
 
 #define CHUNK_MIN	((size_t)16 << 10)
 #define CHUNK_MAX	((size_t)1 << 20)

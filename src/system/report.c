@@ -16,7 +16,7 @@
 
 #include <quiesce/report.h>
 
-#include "report.h"
+#include "system/report.h"
 
 #define DESTINATION	"URCU_REPORT"
 #define PREFIX		"liburcu: "

@@ -9,9 +9,9 @@
 
 #include <urcu/compiler.h>
 
-#include "cpu.h"
-#include "membarrier.h"
-#include "report.h"
+#include "system/cpu.h"
+#include "system/membarrier.h"
+#include "system/report.h"
 
 static int membarrier(int command)
 {

@@ -5,11 +5,11 @@
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
-#include "call-rcu.h"
-#include "cpu.h"
-#include "delay.h"
-#include "report.h"
-#include "wait.h"
+#include "callbacks/workers.h"
+#include "system/cpu.h"
+#include "system/delay.h"
+#include "system/report.h"
+#include "system/wait.h"
 
 static struct call_rcu_data **cpu_table(const struct flavor *flavor)
 {

@@ -42,11 +42,11 @@
 
 #include <urcu/static/urcu-common.h>
 
-#include "defer.h"
-#include "polling.h"
-#include "process.h"
-#include "registry.h"
-#include "worker.h"
+#include "callbacks/defer.h"
+#include "flavor/polling.h"
+#include "system/generation.h"
+#include "grace/registry.h"
+#include "callbacks/worker.h"
 
 struct rcu_flavor_struct;
 struct urcu_atfork;

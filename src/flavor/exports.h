@@ -7,7 +7,7 @@
  * What differs between flavors (readers, registration) stands in flavor-F.c.
  */
 
-#include "call-rcu.h"
+#include "callbacks/workers.h"
 
 #define FLAVOR_EXPORTS(F, f)								\
 void urcu_##F##_synchronize_rcu(void)							\

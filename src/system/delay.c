@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "delay.h"
+#include "system/delay.h"
 
 #ifdef QUIESCE_DELAYS
 #include <errno.h>

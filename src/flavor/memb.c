@@ -4,8 +4,8 @@
 
 #include <urcu/urcu-memb.h>
 
-#include "flavor-exports.h"
-#include "sanitize.h"
+#include "flavor/exports.h"
+#include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_reader);
 

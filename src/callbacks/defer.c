@@ -23,11 +23,11 @@
 
 #include <urcu/compiler.h>
 
-#include "call-rcu.h"
-#include "delay.h"
-#include "membarrier.h"
-#include "report.h"
-#include "sanitize.h"
+#include "callbacks/workers.h"
+#include "system/delay.h"
+#include "system/membarrier.h"
+#include "system/report.h"
+#include "system/sanitize.h"
 
 #define RING_SIZE	4096UL		/* words; power of two */
 #define CALL_MAX	3UL		/* words of a call */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gp.h"
+#include "flavor/flavor.h"
 
 void quiesce_call_rcu(struct flavor *flavor, struct rcu_head *head,
 		void (*func)(struct rcu_head *head));

@@ -5,11 +5,11 @@
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
-#include "cpu.h"
-#include "delay.h"
-#include "gp.h"
-#include "sanitize.h"
-#include "wait.h"
+#include "system/cpu.h"
+#include "system/delay.h"
+#include "flavor/flavor.h"
+#include "system/sanitize.h"
+#include "system/wait.h"
 
 /* At most this long from the end of a round to the start of the next, to gather callbacks. */
 #define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
@@ -67,7 +67,7 @@ static void become_free(struct worker *worker)
 /*
  * Become busy, when no fork is under way; false: leave instead. Acquire: what the forking thread or
  * the last server did to the queues comes before what we do. [X1] BUSY is set before the look at
- * closing; pairs with [X2] in src/exit.c: either we see that the process ends, or the exit sees us.
+ * closing; pairs with [X2] in src/process/exit.c: either we see that the process ends, or the exit sees us.
  */
 static bool become_busy(struct worker *worker)
 {
@@ -222,7 +222,7 @@ static bool absorb(struct worker *worker, struct call_rcu_data *queue)
 	if (!__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST))
 		return true;
 	__atomic_store_n(&queue->count, 0, __ATOMIC_RELAXED);
-	/* [B2] pairs with [B1] in src/barrier.c. */
+	/* [B2] pairs with [B1] in src/callbacks/barrier.c. */
 	__atomic_store_n(&queue->takes, queue->takes + 1, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	queue->taken = __atomic_exchange_n(&queue->newest, NULL, __ATOMIC_SEQ_CST);
@@ -243,8 +243,8 @@ static void ripen(struct call_rcu_data *queue)
 }
 
 /*
- * [B3] All that was taken up to ripe has run; pairs with [B4] in src/barrier.c. [B5] done is stored
- * before the look for barriers; pairs with [B6] in src/barrier.c: either we see one, or it sees done.
+ * [B3] All that was taken up to ripe has run; pairs with [B4] in src/callbacks/barrier.c. [B5] done is stored
+ * before the look for barriers; pairs with [B6] in src/callbacks/barrier.c: either we see one, or it sees done.
  */
 static void tell_done(struct call_rcu_data *queue)
 {
@@ -370,7 +370,7 @@ static void do_round(struct worker *worker)
 
 /*
  * Sleep with bit set, until asked for something, or for work if the bit is WORKER_IDLE. [H1] The bit
- * comes before the look for work, all sequentially consistent; pairs with [H2] in src/queue.c.
+ * comes before the look for work, all sequentially consistent; pairs with [H2] in src/callbacks/queue.c.
  */
 static void doze(struct worker *worker, int32_t bit, uint64_t *left)
 {

@@ -5,9 +5,9 @@
 
 #include <urcu/static/urcu-common.h>
 
-#include "delay.h"
-#include "registry.h"
-#include "sanitize.h"
+#include "system/delay.h"
+#include "grace/registry.h"
+#include "system/sanitize.h"
 
 /* How many readers ahead a scan asks for: about a memory latency's worth of work. */
 #define PREFETCH_AHEAD 8
@@ -78,7 +78,7 @@ bool quiesce_registry_add(struct registry *registry, struct reader *reader)
 		__atomic_store_n(&registry->registered, registry->registered + 1, __ATOMIC_RELAXED);
 		/*
 		 * [A1] Between the store above and the loads of the reader's sections; pairs with
-		 * [F1] in src/gp.c: a leader who misses the one has stored what the others see.
+		 * [F1] in src/grace/lead.c: a leader who misses the one has stored what the others see.
 		 */
 		cmm_smp_mb();
 	}

@@ -57,13 +57,13 @@
 
 #include <urcu/flavor.h>
 
-#include "cpu.h"
-#include "delay.h"
-#include "gp.h"
-#include "membarrier.h"
-#include "report.h"
-#include "sanitize.h"
-#include "wait.h"
+#include "system/cpu.h"
+#include "system/delay.h"
+#include "flavor/flavor.h"
+#include "system/membarrier.h"
+#include "system/report.h"
+#include "system/sanitize.h"
+#include "system/wait.h"
 
 /*
  * How long a leader spins before it sleeps: about what falling asleep and waking up costs; or, after
@@ -325,9 +325,9 @@ static void lead(struct flavor *flavor)
 	/*
 	 * [F1] A full barrier between what the writers did and what the readers' next loads see;
 	 * pairs with [R2] in urcu/static/urcu-common.h, without it (1) above fails. And before the
-	 * look at who is registered; pairs with [A1] in src/registry.c: who registers too late for
+	 * look at who is registered; pairs with [A1] in src/grace/registry.c: who registers too late for
 	 * that look sees what the writers did. And after the sequence was made odd; pairs with [T1]
-	 * in src/gp.c.
+	 * in src/grace/lead.c.
 	 */
 	cmm_smp_mb();
 	if (quiesce_registry_alone(&flavor->registry, flavor->self()))
@@ -356,7 +356,7 @@ static void lead(struct flavor *flavor)
 
 /*
  * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [F1] in
- * src/gp.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
+ * src/grace/lead.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
  * did not see, before it. Without it a grace period could begin before the caller's stores do.
  */
 unsigned long quiesce_gp_ticket(const struct gp_state *grace)
@@ -391,7 +391,7 @@ static void call_up(struct gp_state *grace, unsigned long ticket, int count)
 
 /*
  * Lead the grace period that ends with sequence. [W1] That store comes before the looks at sleepers;
- * pairs with [W2] in src/gp.c: either we see the sleeper, or it sees the sequence. One of those who
+ * pairs with [W2] in src/grace/lead.c: either we see the sleeper, or it sees the sequence. One of those who
  * wait for the next has to lead it.
  */
 static void take_turn(struct flavor *flavor, unsigned long sequence)
@@ -410,7 +410,7 @@ static void take_turn(struct flavor *flavor, unsigned long sequence)
 
 /*
  * Sleep until the ticket's grace period is over or has to be led. [W2] sleepers is raised before the
- * look at the sequence, and turn is read before it; pairs with [W1] in src/gp.c: a leader who comes
+ * look at the sequence, and turn is read before it; pairs with [W1] in src/grace/lead.c: a leader who comes
  * to its end after our look changes turn, and the sleep does not begin.
  */
 static void await_turn(struct gp_state *grace, unsigned long ticket)

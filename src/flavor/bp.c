@@ -6,10 +6,10 @@
 
 #include <urcu/urcu-bp.h>
 
-#include "bp-arena.h"
-#include "delay.h"
-#include "flavor-exports.h"
-#include "sanitize.h"
+#include "flavor/bp-arena.h"
+#include "system/delay.h"
+#include "flavor/exports.h"
+#include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
 
@@ -149,7 +149,7 @@ int urcu_bp_read_ongoing(void)
 	return _urcu_bp_read_ongoing();
 }
 
-/* Old binaries call these in place of the ones without a flavor, src/pointer.c. */
+/* Old binaries call these in place of the ones without a flavor, src/flavor/pointer.c. */
 void *urcu_bp_dereference_sym(void *p)
 {
 	return rcu_dereference_sym(p);

@@ -7,8 +7,8 @@
 
 #include <urcu/flavor.h>
 
-#include "gp.h"
-#include "report.h"
+#include "flavor/flavor.h"
+#include "system/report.h"
 
 /*
  * The last round of destructors: in the ones before it the program may unregister the thread in a

@@ -4,16 +4,16 @@
  * (takes) and up to which of those everything has run (done). What is in a queue now has run when
  * done reaches the number of the take that it is in, or will be in.
  */
-#include "call-rcu.h"
-#include "delay.h"
-#include "report.h"
-#include "sanitize.h"
-#include "wait.h"
+#include "callbacks/workers.h"
+#include "system/delay.h"
+#include "system/report.h"
+#include "system/sanitize.h"
+#include "system/wait.h"
 
 /*
  * A number that done will reach, when all that was queued before this call has run. [B1] takes is
  * read before newest, and the server raises takes before it empties newest; pairs with [B2] in
- * src/worker.c. If newest holds something, it goes into the take after the one we read, or an earlier
+ * src/callbacks/worker.c. If newest holds something, it goes into the take after the one we read, or an earlier
  * one has it already. If it holds nothing, whatever it held was taken by now, and the second look at
  * takes counts that take. Without the order the take that holds our callbacks could be missed.
  *
@@ -30,7 +30,7 @@ static unsigned long target_of(const struct call_rcu_data *queue)
 	return __atomic_load_n(&queue->takes, __ATOMIC_SEQ_CST);
 }
 
-/* [B4] Acquire: what the callbacks did comes before our return; pairs with [B3] in src/worker.c. */
+/* [B4] Acquire: what the callbacks did comes before our return; pairs with [B3] in src/callbacks/worker.c. */
 static bool reached(const struct call_rcu_data *queue, unsigned long target)
 {
 	if ((long)(__atomic_load_n(&queue->done, __ATOMIC_SEQ_CST) - target) < 0)
@@ -71,7 +71,7 @@ static bool await_change(struct call_rcu_data *queue, struct worker *worker, int
 }
 
 /*
- * [B6] barriers is raised before the look at done; pairs with [B5] in src/worker.c: without the
+ * [B6] barriers is raised before the look at done; pairs with [B5] in src/callbacks/worker.c: without the
  * order the server might find nobody to wake, and we nothing done.
  */
 bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left)

@@ -6,11 +6,11 @@
 
 #include <urcu/compiler.h>
 
-#include "call-rcu.h"
-#include "delay.h"
-#include "report.h"
-#include "sanitize.h"
-#include "wait.h"
+#include "callbacks/workers.h"
+#include "system/delay.h"
+#include "system/report.h"
+#include "system/sanitize.h"
+#include "system/wait.h"
 
 /* At most so many calls, each time twice as many, come before another try to make a thread. */
 #define PATIENCE_MAX 255
@@ -174,7 +174,7 @@ static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t st
 
 /*
  * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
- * pairs with [H1] in src/worker.c: either we see the worker asleep, or it sees our callback.
+ * pairs with [H1] in src/callbacks/worker.c: either we see the worker asleep, or it sees our callback.
  */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 {

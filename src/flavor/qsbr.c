@@ -4,9 +4,9 @@
 
 #include <urcu/urcu-qsbr.h>
 
-#include "delay.h"
-#include "flavor-exports.h"
-#include "sanitize.h"
+#include "system/delay.h"
+#include "flavor/exports.h"
+#include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
 
@@ -25,7 +25,7 @@ static struct thread_state *thread(void)
 	return &own;
 }
 
-/* Relaxed: the leader's barrier before it is [S3] in src/gp.c. */
+/* Relaxed: the leader's barrier before it is [S3] in src/grace/lead.c. */
 static void ask_for_wake(struct reader *reader)
 {
 	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELAXED);
