@@ -4,11 +4,9 @@
  * (takes) and up to which of those everything has run (done). What is in a queue now has run when
  * done reaches the number of the take that it is in, or will be in.
  */
-#include "callbacks/workers.h"
-#include "system/delay.h"
-#include "system/report.h"
+#include "callbacks/callbacks.h"
 #include "system/sanitize.h"
-#include "system/wait.h"
+#include "system/system.h"
 
 /*
  * A number that done will reach, when all that was queued before this call has run. [B1] takes is
@@ -101,16 +99,16 @@ bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left)
  * Get all servers going before we wait for the first of them. False: there is nothing to wait for in
  * any queue.
  */
-static bool press_all(struct flavor *flavor, unsigned long last)
+static bool press_all(struct workers *all, unsigned long last)
 {
 	struct call_rcu_data *queue = NULL;
 	bool any = false;
 
-	while ((queue = quiesce_queue_next(flavor, queue)) && queue->id <= last) {
+	while ((queue = quiesce_queue_next(all, queue)) && queue->id <= last) {
 		if (reached(queue, target_of(queue)))
 			continue;
 		if (!any)
-			quiesce_claim_process(flavor);
+			all->calls->claim(all);
 		quiesce_worker_urge(quiesce_queue_server(queue));
 		any = true;
 	}
@@ -120,45 +118,17 @@ static bool press_all(struct flavor *flavor, unsigned long last)
 }
 
 /* Queues that are made after the call hold nothing that was queued before it. */
-bool quiesce_barrier_until(struct flavor *flavor, uint64_t *left)
+bool quiesce_barrier_until(struct workers *all, uint64_t *left)
 {
-	unsigned long last = __atomic_load_n(&flavor->workers.last_id, __ATOMIC_RELAXED);
+	unsigned long last = __atomic_load_n(&all->last_id, __ATOMIC_RELAXED);
 	struct call_rcu_data *queue = NULL;
-	bool suspended = quiesce_suspend(flavor), any = press_all(flavor, last), in_time = true;
+	bool suspended = quiesce_domain_suspend(all->domain), any = press_all(all, last), in_time = true;
 
 	quiesce_delay();
-	while (any && in_time && (queue = quiesce_queue_next(flavor, queue)) && queue->id <= last)
+	while (any && in_time && (queue = quiesce_queue_next(all, queue)) && queue->id <= last)
 		in_time = quiesce_queue_await(queue, left);
 	if (queue)
 		quiesce_queue_unpin(queue);
-	quiesce_resume(flavor, suspended);
+	quiesce_domain_resume(all->domain, suspended);
 	return in_time;
-}
-
-/* What would make it wait for itself; NULL: nothing. */
-static const char *own_obstacle(const struct flavor *flavor)
-{
-	if (quiesce_in_section(flavor))
-		return "in a read-side critical section";
-	if (quiesce_in_callback(flavor))
-		return "in a callback";
-	return quiesce_holds_workers(flavor) ? "between the fork hooks" : NULL;
-}
-
-/*
- * In a deferred call a fork may wait for us, while the workers we wait for are paused for it: so we
- * do not count as running.
- */
-void quiesce_barrier(struct flavor *flavor)
-{
-	const char *obstacle = own_obstacle(flavor);
-
-	if (obstacle) {
-		quiesce_report("urcu_%s_barrier: called %s: it would wait for itself; it returns "
-			       "without waiting", flavor->name, obstacle);
-		return;
-	}
-	quiesce_worker_step_out();
-	quiesce_barrier_until(flavor, NULL);
-	quiesce_worker_end_wait();
 }

@@ -23,11 +23,9 @@
 
 #include <urcu/compiler.h>
 
-#include "callbacks/workers.h"
-#include "system/delay.h"
-#include "system/membarrier.h"
-#include "system/report.h"
+#include "callbacks/callbacks.h"
 #include "system/sanitize.h"
+#include "system/system.h"
 
 #define RING_SIZE	4096UL		/* words; power of two */
 #define CALL_MAX	3UL		/* words of a call */
@@ -57,7 +55,7 @@ struct defer_queue {
 	struct worker *runner;		/* while rounds is RUNNING: whose callback it is */
 	unsigned long ripe;		/* what around may run; written with it queued or by it */
 	struct rcu_head around;
-	struct flavor *flavor;
+	struct workers *workers;
 	unsigned int references;	/* owner, around, visits; changed atomically */
 	/* Written under defer.lock. */
 	struct defer_queue *next;
@@ -127,7 +125,7 @@ struct run {
 /* In the child of a fork that a call made the lock is a new one, which another thread may have by now. */
 static bool is_locked(const struct run *run)
 {
-	return run->queue->flavor->defer.forks == run->forks;
+	return run->queue->workers->defer.forks == run->forks;
 }
 
 static void end_run(void *arg)
@@ -148,7 +146,7 @@ static void end_run(void *arg)
  */
 static bool run_locked(struct defer_queue *queue, unsigned long limit)
 {
-	struct run run = { queue, queue->flavor->defer.forks };
+	struct run run = { queue, queue->workers->defer.forks };
 	int cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
@@ -179,12 +177,12 @@ static void lock_patiently(pthread_mutex_t *mutex)
 	}
 }
 
-static void lock_offline(struct flavor *flavor, pthread_mutex_t *mutex)
+static void lock_offline(struct workers *all, pthread_mutex_t *mutex)
 {
-	bool suspended = quiesce_suspend(flavor);
+	bool suspended = quiesce_domain_suspend(all->domain);
 
 	lock_patiently(mutex);
-	quiesce_resume(flavor, suspended);
+	quiesce_domain_resume(all->domain, suspended);
 }
 
 /* A call has ended the thread. */
@@ -192,20 +190,20 @@ static void end_visit(void *arg)
 {
 	struct defer_visit *visit = arg;
 
-	visit->queue->flavor->thread()->visits = visit->outer;
+	visit->queue->workers->calls->own()->visits = visit->outer;
 	release(visit->queue);
 }
 
 /* With a reference: run what was queued before head was limit. A grace period has passed since. */
 static void run_until(struct defer_queue *queue, unsigned long limit)
 {
-	struct defer_visit **visits = &queue->flavor->thread()->visits;
+	struct defer_visit **visits = &queue->workers->calls->own()->visits;
 	struct defer_visit visit = { queue, *visits };
 
 	*visits = &visit;
 	pthread_cleanup_push(end_visit, &visit);
 	do
-		lock_offline(queue->flavor, &queue->lock);
+		lock_offline(queue->workers, &queue->lock);
 	while (!run_locked(queue, limit));
 	pthread_cleanup_pop(0);
 	*visits = visit.outer;
@@ -216,20 +214,20 @@ static void run_until(struct defer_queue *queue, unsigned long limit)
 /* In a fork's child: free a dead thread's queue when all of it has run. */
 static void bury(struct defer_queue *queue)
 {
-	struct defer_state *all = &queue->flavor->defer;
-	struct defer_queue **link = &all->list;
+	struct defer_state *defer = &queue->workers->defer;
+	struct defer_queue **link = &defer->list;
 	bool listed;
 
 	/* Nobody but an owner puts around on its way while we are here, so tail stands still. */
 	if (!queue->orphan || queue->tail != load_head(queue))
 		return;
-	pthread_mutex_lock(&all->lock);
+	pthread_mutex_lock(&defer->lock);
 	while (*link && *link != queue)
 		link = &(*link)->next;
 	listed = *link != NULL;
 	if (listed)
 		*link = queue->next;
-	pthread_mutex_unlock(&all->lock);
+	pthread_mutex_unlock(&defer->lock);
 	if (listed)
 		release(queue);
 }
@@ -241,7 +239,7 @@ static void queue_around(struct defer_queue *queue)
 {
 	queue->ripe = load_head(queue);
 	queue->around.func = go_around;
-	quiesce_enqueue(&queue->flavor->workers.deferred, &queue->around);
+	quiesce_enqueue(&queue->workers->deferred, &queue->around);
 }
 
 /*
@@ -259,7 +257,7 @@ static bool come_to_rest(struct defer_queue *queue, unsigned long taken)
 	__atomic_store_n(&queue->rounds, AT_REST, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	cmm_smp_mb();
-	ordered = !queue->flavor->membarrier_granted || quiesce_try_order_all_threads();
+	ordered = !queue->workers->domain->membarrier_granted || quiesce_try_order_all_threads();
 	return (ordered && load_head(queue) == taken) ||
 	       !__atomic_compare_exchange_n(&queue->rounds, &rest, RUNNING, false,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
@@ -317,10 +315,10 @@ static void start_rounds(struct defer_queue *queue)
 		quiesce_delay();
 		queue_around(queue);
 	} else if (rounds == UNSERVED) {
-		quiesce_queue_start(&queue->flavor->workers.deferred);
+		quiesce_queue_start(&queue->workers->deferred);
 	}
 	rounds = UNSERVED;
-	if (quiesce_worker_state(&queue->flavor->workers.deferred.own) & WORKER_THREAD)
+	if (quiesce_worker_state(&queue->workers->deferred.own) & WORKER_THREAD)
 		__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
@@ -328,22 +326,22 @@ static void start_rounds(struct defer_queue *queue)
 /* ---- The owner's part ---- */
 
 /* The calling thread's queue; without one, NULL after a report. */
-static struct defer_queue *own_queue(struct flavor *flavor, const char *function)
+static struct defer_queue *own_queue(struct workers *all, const char *function)
 {
-	struct defer_queue *queue = flavor->thread()->defer;
+	struct defer_queue *queue = all->calls->own()->defer;
 
 	if (caa_unlikely(!queue))
 		quiesce_report("urcu_%s_%s: the thread has not called "
-			       "urcu_%s_defer_register_thread", flavor->name, function,
-			       flavor->name);
+			       "urcu_%s_defer_register_thread", all->domain->name, function,
+			       all->domain->name);
 	return queue;
 }
 
-static void make_room(struct flavor *flavor, struct defer_queue *queue)
+static void make_room(struct workers *all, struct defer_queue *queue)
 {
 	unsigned long limit = queue->head;
 
-	quiesce_synchronize(flavor);
+	quiesce_workers_synchronize(all);
 	quiesce_delay();
 	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
 	run_until(queue, limit);
@@ -355,13 +353,13 @@ static void put(struct defer_queue *queue, unsigned long *head, uintptr_t word)
 	queue->ring[(*head)++ & (RING_SIZE - 1)] = word;
 }
 
-void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
+void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p)
 {
-	struct defer_queue *queue = own_queue(flavor, "defer_rcu");
+	struct defer_queue *queue = own_queue(all, "defer_rcu");
 	unsigned long head;
 
 	if (caa_unlikely(!queue)) {
-		quiesce_synchronize(flavor);
+		quiesce_workers_synchronize(all);
 		fct(p);
 		return;
 	}
@@ -369,7 +367,7 @@ void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
 	/* Acquire: the words we overwrite have been read. */
 	if (caa_unlikely(head - __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE) >
 			 RING_SIZE - CALL_MAX))
-		make_room(flavor, queue);
+		make_room(all, queue);
 	if (caa_unlikely(fct != queue->last || ((uintptr_t)p & 1))) {
 		bool odd = (uintptr_t)fct & 1;
 
@@ -384,7 +382,7 @@ void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
 	/* Release: whoever sees the head sees the words. */
 	__atomic_store_n(&queue->head, head, __ATOMIC_RELEASE);
 	/* [D2] The store to head comes before this look; pairs with [D1] in come_to_rest. */
-	if (caa_likely(flavor->membarrier_granted))
+	if (caa_likely(all->domain->membarrier_granted))
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	else
 		cmm_smp_mb();
@@ -393,14 +391,14 @@ void quiesce_defer(struct flavor *flavor, void (*fct)(void *p), void *p)
 		start_rounds(queue);
 }
 
-int quiesce_defer_register(struct flavor *flavor)
+int quiesce_defer_register(struct workers *all)
 {
 	struct defer_queue *queue;
 	void *memory;
 
-	if (flavor->thread()->defer) {
+	if (all->calls->own()->defer) {
 		quiesce_report("urcu_%s_defer_register_thread: the thread is registered already",
-			       flavor->name);
+			       all->domain->name);
 		return 0;
 	}
 	if (posix_memalign(&memory, CAA_CACHE_LINE_SIZE, sizeof(*queue)) != 0)
@@ -408,99 +406,99 @@ int quiesce_defer_register(struct flavor *flavor)
 	queue = memory;
 	__builtin_memset(queue, 0, offsetof(struct defer_queue, ring));
 	pthread_mutex_init(&queue->lock, NULL);
-	queue->flavor = flavor;
+	queue->workers = all;
 	queue->references = 1;
-	pthread_mutex_lock(&flavor->defer.lock);
-	queue->next = flavor->defer.list;
-	flavor->defer.list = queue;
-	pthread_mutex_unlock(&flavor->defer.lock);
-	flavor->thread()->defer = queue;
+	pthread_mutex_lock(&all->defer.lock);
+	queue->next = all->defer.list;
+	all->defer.list = queue;
+	pthread_mutex_unlock(&all->defer.lock);
+	all->calls->own()->defer = queue;
 	/* Its thread is there from now on; without one the first call tries again. */
-	quiesce_worker_start(&flavor->workers.deferred.own);
+	quiesce_worker_start(&all->deferred.own);
 	return 0;
 }
 
-void quiesce_defer_unregister(struct flavor *flavor)
+void quiesce_defer_unregister(struct workers *all)
 {
-	struct defer_queue *queue = own_queue(flavor, "defer_unregister_thread"), **link;
+	struct defer_queue *queue = own_queue(all, "defer_unregister_thread"), **link;
 
 	if (!queue)
 		return;
-	quiesce_defer_barrier_thread(flavor);
+	quiesce_defer_barrier_thread(all);
 	quiesce_delay();
-	flavor->thread()->defer = NULL;
-	pthread_mutex_lock(&flavor->defer.lock);
-	for (link = &flavor->defer.list; *link != queue; link = &(*link)->next)
+	all->calls->own()->defer = NULL;
+	pthread_mutex_lock(&all->defer.lock);
+	for (link = &all->defer.list; *link != queue; link = &(*link)->next)
 		continue;
 	*link = queue->next;
-	pthread_mutex_unlock(&flavor->defer.lock);
+	pthread_mutex_unlock(&all->defer.lock);
 	release(queue);
 }
 
-void quiesce_defer_barrier_thread(struct flavor *flavor)
+void quiesce_defer_barrier_thread(struct workers *all)
 {
-	struct defer_queue *queue = own_queue(flavor, "defer_barrier_thread");
+	struct defer_queue *queue = own_queue(all, "defer_barrier_thread");
 
 	if (queue && !is_done(queue, queue->head))
-		make_room(flavor, queue);
+		make_room(all, queue);
 }
 
 /* ---- Everybody's ---- */
 
 /* Note how far each queue is filled; returns whether any holds something. */
-static bool note_heads(struct defer_state *all)
+static bool note_heads(struct defer_state *defer)
 {
 	struct defer_queue *queue;
 	bool any = false;
 
-	pthread_mutex_lock(&all->lock);
-	for (queue = all->list; queue; queue = queue->next) {
+	pthread_mutex_lock(&defer->lock);
+	for (queue = defer->list; queue; queue = queue->next) {
 		queue->barrier = load_head(queue);
 		queue->noted = queue->orphan || !is_done(queue, queue->barrier);
 		any |= queue->noted;
 	}
-	pthread_mutex_unlock(&all->lock);
+	pthread_mutex_unlock(&defer->lock);
 	return any;
 }
 
 /* A queue that has not been run up to its note yet, with a reference; NULL: none. */
-static struct defer_queue *next_noted(struct defer_state *all)
+static struct defer_queue *next_noted(struct defer_state *defer)
 {
 	struct defer_queue *queue;
 
-	pthread_mutex_lock(&all->lock);
-	for (queue = all->list; queue && !queue->noted; queue = queue->next)
+	pthread_mutex_lock(&defer->lock);
+	for (queue = defer->list; queue && !queue->noted; queue = queue->next)
 		continue;
 	if (queue) {
 		queue->noted = false;
 		__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
 	}
-	pthread_mutex_unlock(&all->lock);
+	pthread_mutex_unlock(&defer->lock);
 	return queue;
 }
 
 /* With turn held. Returns false, as run_locked does, if it may be another's by now. */
-static bool run_all(struct flavor *flavor)
+static bool run_all(struct workers *all)
 {
-	struct defer_state *all = &flavor->defer;
-	unsigned int forks = all->forks;
+	struct defer_state *defer = &all->defer;
+	unsigned int forks = defer->forks;
 	struct defer_queue *queue;
 
-	if (!note_heads(all))
+	if (!note_heads(defer))
 		return true;
-	quiesce_synchronize(flavor);
-	while (all->forks == forks && (queue = next_noted(all))) {
+	quiesce_workers_synchronize(all);
+	while (defer->forks == forks && (queue = next_noted(defer))) {
 		quiesce_delay();
 		run_until(queue, queue->barrier);
 		bury(queue);
 		release(queue);
 	}
-	return all->forks == forks;
+	return defer->forks == forks;
 }
 
 /* Somebody whose turn it is. In the child of a fork that a call made it is nobody's, or another's. */
 struct turn {
-	struct defer_state *all;
+	struct defer_state *defer;
 	unsigned int forks;
 };
 
@@ -509,53 +507,53 @@ static void end_turn(void *arg)
 {
 	struct turn *turn = arg;
 
-	if (turn->forks == turn->all->forks)
-		pthread_mutex_unlock(&turn->all->turn);
+	if (turn->forks == turn->defer->forks)
+		pthread_mutex_unlock(&turn->defer->turn);
 }
 
-void quiesce_defer_barrier(struct flavor *flavor)
+void quiesce_defer_barrier(struct workers *all)
 {
-	struct turn turn = { .all = &flavor->defer };
+	struct turn turn = { .defer = &all->defer };
 	bool done = false;
 
 	while (!done) {
-		lock_offline(flavor, &flavor->defer.turn);
-		turn.forks = flavor->defer.forks;
+		lock_offline(all, &all->defer.turn);
+		turn.forks = all->defer.forks;
 		pthread_cleanup_push(end_turn, &turn);
-		done = run_all(flavor);
+		done = run_all(all);
 		pthread_cleanup_pop(1);
 	}
 }
 
-void quiesce_defer_exit(struct flavor *flavor)
+void quiesce_defer_exit(struct workers *all)
 {
-	pthread_mutex_lock(&flavor->defer.lock);
-	if (flavor->defer.list)
+	pthread_mutex_lock(&all->defer.lock);
+	if (all->defer.list)
 		quiesce_report("urcu_%s_defer_exit: some thread has not called "
-			       "urcu_%s_defer_unregister_thread", flavor->name, flavor->name);
-	pthread_mutex_unlock(&flavor->defer.lock);
+			       "urcu_%s_defer_unregister_thread", all->domain->name, all->domain->name);
+	pthread_mutex_unlock(&all->defer.lock);
 }
 
 /*
  * The queues stay, and what is in them runs. A call that a dead thread was in the middle of running
  * has run, as far as it came. References of dead threads are forgotten.
  */
-void quiesce_defer_child(struct flavor *flavor)
+void quiesce_defer_child(struct workers *all)
 {
-	struct defer_state *all = &flavor->defer;
+	struct defer_state *defer = &all->defer;
 	struct defer_queue *queue;
 	struct defer_visit *visit;
 
-	all->forks++;
-	pthread_mutex_init(&all->turn, NULL);
-	pthread_mutex_init(&all->lock, NULL);
-	for (queue = all->list; queue; queue = queue->next) {
+	defer->forks++;
+	pthread_mutex_init(&defer->turn, NULL);
+	pthread_mutex_init(&defer->lock, NULL);
+	for (queue = defer->list; queue; queue = queue->next) {
 		pthread_mutex_init(&queue->lock, NULL);
 		queue->ran = queue->tail;
 		queue->references = 1U + (queue->rounds != AT_REST);
-		queue->orphan = queue != flavor->thread()->defer;
+		queue->orphan = queue != all->calls->own()->defer;
 	}
-	for (visit = flavor->thread()->visits; visit; visit = visit->outer)
+	for (visit = all->calls->own()->visits; visit; visit = visit->outer)
 		visit->queue->references++;
 }
 
@@ -564,9 +562,9 @@ void quiesce_defer_child(struct flavor *flavor)
  * forks. Without a thread to run it yet: as with all that is inherited, whoever uses it next makes
  * one.
  */
-void quiesce_defer_restart(struct flavor *flavor)
+void quiesce_defer_restart(struct workers *all)
 {
-	struct call_rcu_data *deferred = &flavor->workers.deferred;
+	struct call_rcu_data *deferred = &all->deferred;
 	const struct worker *current = quiesce_worker_current();
 	struct defer_queue *queue;
 
@@ -575,13 +573,13 @@ void quiesce_defer_restart(struct flavor *flavor)
 	deferred->ripe = deferred->takes;
 	if (!current || current->serving != deferred)
 		deferred->done = deferred->takes;
-	for (queue = flavor->defer.list; queue; queue = queue->next) {
+	for (queue = all->defer.list; queue; queue = queue->next) {
 		if (queue->rounds == AT_REST ||
 		    (queue->rounds == RUNNING && queue->runner == current))
 			continue;
 		queue->rounds = UNSERVED;
 		queue->ripe = queue->head;
 		queue->around.func = go_around;
-		quiesce_push(deferred, &queue->around);
+		quiesce_queue_push(deferred, &queue->around);
 	}
 }

@@ -1,40 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The threads of workers: made, stood in for, stopped, paused. */
+/* The threads of workers: made, stood in for, stopped. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
 
-#include <urcu/flavor.h>
-
-#include "callbacks/workers.h"
-#include "system/delay.h"
-#include "system/generation.h"
-#include "system/report.h"
-#include "system/wait.h"
-
-static QUIESCE_TLS struct worker *current;
-
-struct worker *quiesce_worker_current(void)
-{
-	return current;
-}
-
-static struct flavor *flavor_of(const struct worker *worker)
-{
-	return quiesce_worker_home(worker)->flavor;
-}
-
-/* The one whose calls are no callbacks: what they queue goes where any thread's does. */
-static bool is_deferred(const struct worker *worker)
-{
-	return worker == &flavor_of(worker)->workers.deferred.own;
-}
-
-bool quiesce_in_callback(const struct flavor *flavor)
-{
-	return current && flavor_of(current) == flavor && !is_deferred(current);
-}
+#include "callbacks/callbacks.h"
+#include "system/system.h"
 
 static void *serve(void *arg);
 
@@ -58,7 +30,7 @@ static int make_thread(struct worker *worker)
 	sigset_t before;
 	int error;
 
-	quiesce_process_watch();
+	quiesce_generation_watch();
 	block_signals(&before);
 	error = pthread_create(&worker->thread, NULL, serve, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -68,7 +40,7 @@ static int make_thread(struct worker *worker)
 /* By whoever set WORKER_STARTING, which goes if there is a thread. */
 static int make(struct worker *worker)
 {
-	struct worker_state *all = &flavor_of(worker)->workers;
+	struct workers *all = quiesce_workers_of(worker);
 	int error = __atomic_load_n(&all->closing, __ATOMIC_RELAXED) ? ECANCELED : make_thread(worker);
 
 	quiesce_delay();
@@ -97,14 +69,14 @@ static void renounce(struct worker *worker)
 static void give_up(void *arg)
 {
 	struct worker *worker = arg;
-	struct flavor *flavor = flavor_of(worker);
-	bool deferred = is_deferred(worker);
+	struct workers *all = quiesce_workers_of(worker);
+	bool deferred = quiesce_worker_is_deferred(worker);
 
-	quiesce_report("urcu_%s_%s: a %s called pthread_exit", flavor->name,
+	quiesce_report("urcu_%s_%s: a %s called pthread_exit", all->domain->name,
 		       deferred ? "defer_rcu" : "call_rcu", deferred ? "deferred call" : "callback");
 	quiesce_worker_abandon(worker);
-	flavor->api->unregister_thread();
-	current = NULL;
+	all->domain->calls->part();
+	quiesce_worker_set_current(NULL);
 	pthread_detach(pthread_self());
 	if (make(worker) != 0)
 		renounce(worker);
@@ -135,17 +107,17 @@ static void leave(struct worker *worker)
 static void *serve(void *arg)
 {
 	struct worker *worker = arg;
-	struct flavor *flavor = flavor_of(worker);
+	struct workers *all = quiesce_workers_of(worker);
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	current = worker;
-	flavor->thread()->worker = is_deferred(worker) ? NULL : quiesce_worker_home(worker);
-	flavor->api->register_thread();
-	quiesce_suspend(flavor);
+	quiesce_worker_set_current(worker);
+	all->calls->own()->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
+	all->domain->calls->join();
+	quiesce_domain_suspend(all->domain);
 	pthread_cleanup_push(give_up, worker);
 	quiesce_worker_run(worker);
 	pthread_cleanup_pop(0);
-	flavor->api->unregister_thread();
+	all->domain->calls->part();
 	quiesce_delay();
 	leave(worker);
 	return NULL;
@@ -174,13 +146,13 @@ int quiesce_worker_start(struct worker *worker)
 {
 	int saved_errno = errno, error;
 
-	if (__atomic_load_n(&flavor_of(worker)->workers.closing, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&quiesce_workers_of(worker)->closing, __ATOMIC_RELAXED))
 		return ECANCELED;
-	quiesce_claim_process(flavor_of(worker));
+	quiesce_workers_of(worker)->calls->claim(quiesce_workers_of(worker));
 	if (!claim(worker, WORKER_STARTING))
 		return 0;
 	quiesce_delay();
-	__atomic_store_n(&flavor_of(worker)->inherited, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&quiesce_workers_of(worker)->inherited, false, __ATOMIC_RELAXED);
 	error = make(worker);
 	if (error)
 		renounce(worker);
@@ -196,27 +168,29 @@ int quiesce_worker_urge(struct worker *worker)
 
 void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 {
-	struct flavor *flavor = queue->flavor;
-	struct thread_state *thread = flavor->thread(), own = *thread;
-	struct worker *before = current;
-	bool stranger = !flavor->self();
+	struct workers *all = queue->workers;
+	const struct reader_calls *reader = all->domain->calls;
+	struct own_calls *own = all->calls->own();
+	struct call_rcu_data *own_worker = own->worker;
+	struct worker *before = quiesce_worker_current();
+	bool stranger = !reader->self();
 	int cancel;
 
 	if (!claim(worker, WORKER_GUEST))
 		return;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	current = worker;
-	thread->worker = is_deferred(worker) ? NULL : quiesce_worker_home(worker);
+	quiesce_worker_set_current(worker);
+	own->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 	if (stranger) {
-		flavor->api->register_thread();
-		quiesce_suspend(flavor);
+		reader->join();
+		quiesce_domain_suspend(all->domain);
 	}
 	quiesce_worker_run_once(worker);
 	quiesce_delay();
 	if (stranger)
-		flavor->api->unregister_thread();
-	current = before;
-	thread->worker = own.worker;
+		reader->part();
+	quiesce_worker_set_current(before);
+	own->worker = own_worker;
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP),
 			   __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
@@ -231,30 +205,6 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 }
 
 /* ---- Stopping ---- */
-
-void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits)
-{
-	if (__atomic_fetch_or(&worker->state, WORKER_STOP | more_bits, __ATOMIC_SEQ_CST) & WORKER_THREAD)
-		quiesce_wake(&worker->state, INT_MAX);
-}
-
-/* Wait until none of bits is set any more. */
-static bool await_none(struct worker *worker, int32_t bits, uint64_t *left)
-{
-	int32_t state;
-
-	while ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) & bits) {
-		quiesce_delay();
-		if (!quiesce_wait(&worker->state, state, left))
-			return false;
-	}
-	return true;
-}
-
-bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left)
-{
-	return await_none(worker, WORKER_BUSY, left);
-}
 
 /*
  * pthread_join is a cancellation point, and the caller is in the middle of something. With a limit
@@ -283,115 +233,11 @@ static bool join(pthread_t thread, uint64_t *left)
 
 bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left)
 {
-	if (!await_none(worker, WORKER_THREAD | WORKER_STARTING, left))
+	if (!quiesce_worker_await_none(worker, WORKER_THREAD | WORKER_STARTING, left))
 		return false;
 	if (!(__atomic_fetch_and(&worker->state, ~WORKER_LEFT, __ATOMIC_SEQ_CST) & WORKER_LEFT) ||
 	    join(worker->thread, left))
 		return true;
 	__atomic_fetch_or(&worker->state, WORKER_LEFT, __ATOMIC_SEQ_CST);
 	return false;
-}
-
-/* ---- The forking thread's side ---- */
-
-void quiesce_worker_pause(struct worker *worker)
-{
-	if (worker != current)
-		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
-}
-
-void quiesce_worker_set_aside(struct worker *worker)
-{
-	const int32_t all = WORKER_PAUSE | WORKER_BUSY | WORKER_WAITING;
-	/* Sequentially consistent, not acquire: the raise of readers [K2] comes before it. */
-	int32_t state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
-
-	while ((state & all) == all)
-		if (__atomic_compare_exchange_n(&worker->state, &state,
-						(state & ~WORKER_BUSY) | WORKER_ASIDE, false,
-						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-			quiesce_wake(&worker->state, INT_MAX);
-			return;
-		}
-}
-
-/* Longer than any callback takes, unless it waits for something that the forking thread holds. */
-#define PAUSE_PATIENCE	(10 * QUIESCE_NS_PER_S)
-
-static void report_stuck_callback(const struct worker *worker)
-{
-	const struct call_rcu_data *queue = quiesce_worker_home(worker);
-
-	quiesce_report("urcu_%s_call_rcu_before_fork: a callback of worker %lu has not returned for "
-		       "10 s: does it wait for a lock that the forking thread holds?",
-		       queue->flavor->name, queue->id);
-}
-
-/*
- * [K1] The look at readers comes after the look at the state, which changes when a callback begins
- * to wait; pairs with [K2] in src/process/fork.c: a reader raises readers before it looks for such states.
- */
-void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
-{
-	uint64_t patience = PAUSE_PATIENCE, *left = &patience;
-	int32_t state;
-
-	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
-				     WORKER_BUSY)) {
-		quiesce_delay();
-		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
-			quiesce_worker_set_aside(worker);
-		else if (!quiesce_wait(&worker->state, state, left)) {
-			report_stuck_callback(worker);
-			left = NULL;
-		}
-	}
-}
-
-void quiesce_worker_resume(struct worker *worker)
-{
-	if (__atomic_fetch_and(&worker->state, ~WORKER_PAUSE, __ATOMIC_SEQ_CST) & WORKER_THREAD)
-		quiesce_wake(&worker->state, INT_MAX);
-}
-
-/* ---- A callback that waits ---- */
-
-static void change_bits(int32_t bits)
-{
-	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
-		return;
-	if (__atomic_fetch_xor(&current->state, bits, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
-		quiesce_wake(&current->state, INT_MAX);
-}
-
-/*
- * A thread that forks in a section holds up the grace period, so neither it nor the thread whose
- * fork it waits for may wait for the callback: BUSY is taken away, and the callback waits, after its
- * grace period, until the fork is over.
- */
-void quiesce_worker_begin_wait(void)
-{
-	change_bits(WORKER_WAITING);
-}
-
-/* Whom it waits for may wait for any fork to be over, so it gives BUSY away at once. */
-void quiesce_worker_step_out(void)
-{
-	change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
-}
-
-void quiesce_worker_end_wait(void)
-{
-	int32_t state = current ? quiesce_worker_state(current) : 0;
-
-	while (state & WORKER_WAITING) {
-		quiesce_delay();
-		if ((state & WORKER_ASIDE) && (state & WORKER_PAUSE))
-			quiesce_wait(&current->state, state, NULL);
-		else if (__atomic_compare_exchange_n(&current->state, &state,
-				(state & ~(WORKER_WAITING | WORKER_ASIDE)) | WORKER_BUSY, false,
-				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-			return;
-		state = quiesce_worker_state(current);
-	}
 }

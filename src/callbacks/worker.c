@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* What a worker does: rounds, and what comes between them. */
 #include <limits.h>
 #include <stdlib.h>
 
-#include <urcu/compiler.h>
-#include <urcu/flavor.h>
-
-#include "system/cpu.h"
-#include "system/delay.h"
-#include "flavor/flavor.h"
+#include "callbacks/callbacks.h"
 #include "system/sanitize.h"
-#include "system/wait.h"
+#include "system/system.h"
 
 /* At most this long from the end of a round to the start of the next, to gather callbacks. */
 #define LINGER_TIME	(10 * QUIESCE_NS_PER_MS)
@@ -21,93 +17,23 @@
 #define BIND_STRIDE	256
 
 /*
- * The bits that say it sleeps go as the others come: the word changes, so that a worker on its way
- * to sleep does not, and only the first to ask pays for a wake-up.
- */
-void quiesce_worker_ask(struct worker *worker, int32_t bits)
-{
-	const int32_t asleep = WORKER_IDLE | WORKER_LINGER;
-	int32_t state = quiesce_worker_state(worker);
-
-	while (!__atomic_compare_exchange_n(&worker->state, &state, (state | bits) & ~asleep, true,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		continue;
-	if (state & asleep)
-		quiesce_wake(&worker->state, INT_MAX);
-}
-
-/* ---- Busy or not ---- */
-
-static struct flavor *flavor_of(const struct worker *worker)
-{
-	return quiesce_worker_home(worker)->flavor;
-}
-
-/*
- * Whether it has to leave. At exit all have to but those who stand in: their callers wait for what
- * they run.
- */
-static bool must_leave(const struct worker *worker, int32_t state)
-{
-	return (state & WORKER_STOP) ||
-	       (!(state & WORKER_GUEST) &&
-		__atomic_load_n(&flavor_of(worker)->workers.closing, __ATOMIC_SEQ_CST));
-}
-
-/* Release: whoever finds us not busy finds the queues whole. */
-static void become_free(struct worker *worker)
-{
-	quiesce_delay();
-	quiesce_tell_release(&worker->state);
-	if (__atomic_fetch_and(&worker->state, ~WORKER_BUSY, __ATOMIC_RELEASE) &
-	    (WORKER_PAUSE | WORKER_STOP))
-		quiesce_wake(&worker->state, INT_MAX);
-}
-
-/*
- * Become busy, when no fork is under way; false: leave instead. Acquire: what the forking thread or
- * the last server did to the queues comes before what we do. [X1] BUSY is set before the look at
- * closing; pairs with [X2] in src/process/exit.c: either we see that the process ends, or the exit sees us.
- */
-static bool become_busy(struct worker *worker)
-{
-	for (;;) {
-		int32_t state = quiesce_worker_state(worker);
-
-		quiesce_delay();
-		if (must_leave(worker, state))
-			return false;
-		if (state & WORKER_PAUSE) {
-			quiesce_wait(&worker->state, state, NULL);
-		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
-						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-			quiesce_tell_acquire(&worker->state);
-			if (!must_leave(worker, state))
-				return true;
-			become_free(worker);
-			return false;
-		}
-	}
-}
-
-/*
  * Between two steps of a batch: let a fork pass, and grace periods that wait for us (qsbr). False:
  * leave instead.
  */
 static bool take_breath(struct worker *worker)
 {
-	const struct flavor *flavor = flavor_of(worker);
+	const struct domain *domain = quiesce_workers_of(worker)->domain;
 	bool suspended, busy;
 
-	if (flavor->announces && flavor->api->read_ongoing())
-		flavor->api->read_quiescent_state();
+	if (domain->calls->announce)
+		domain->calls->announce();
 	if (caa_likely(!(__atomic_load_n(&worker->state, __ATOMIC_RELAXED) &
 			 (WORKER_PAUSE | WORKER_STOP))))
 		return true;
-	suspended = quiesce_suspend(flavor);
-	become_free(worker);
-	busy = become_busy(worker);
-	quiesce_resume(flavor, suspended);
+	suspended = quiesce_domain_suspend(domain);
+	quiesce_worker_become_free(worker);
+	busy = quiesce_worker_become_busy(worker);
+	quiesce_domain_resume(domain, suspended);
 	return busy;
 }
 
@@ -116,7 +42,7 @@ static bool take_breath(struct worker *worker)
 /* The standard queue's worker, who fosters the orphans; nobody else sees them. */
 static bool is_foster(const struct worker *worker)
 {
-	return worker == &flavor_of(worker)->workers.standard.own;
+	return worker == &quiesce_workers_of(worker)->standard.own;
 }
 
 /* Its own queue, then what it fosters: what comes after queue (NULL: at the start). */
@@ -129,7 +55,7 @@ static struct call_rcu_data *next_served(const struct worker *worker, const stru
 
 static void adopt_orphans(struct worker *worker)
 {
-	struct worker_state *all = &flavor_of(worker)->workers;
+	struct workers *all = quiesce_workers_of(worker);
 	struct call_rcu_data *queue;
 
 	if (!is_foster(worker) || !__atomic_load_n(&all->orphans, __ATOMIC_RELAXED))
@@ -146,7 +72,7 @@ static void adopt_orphans(struct worker *worker)
 
 static void bury_orphans(struct worker *worker)
 {
-	struct worker_state *all = &flavor_of(worker)->workers;
+	struct workers *all = quiesce_workers_of(worker);
 	struct call_rcu_data **link = &worker->fostered, *queue;
 
 	while ((queue = *link)) {
@@ -169,9 +95,9 @@ static bool worker_has_work(const struct worker *worker)
 {
 	const struct call_rcu_data *queue = NULL;
 
-	if (is_foster(worker) && (__atomic_load_n(&flavor_of(worker)->workers.orphans,
+	if (is_foster(worker) && (__atomic_load_n(&quiesce_workers_of(worker)->orphans,
 						  __ATOMIC_SEQ_CST) ||
-				  quiesce_poll_pending(flavor_of(worker))))
+				  quiesce_workers_of(worker)->calls->errand(quiesce_workers_of(worker))))
 		return true;
 	while ((queue = next_served(worker, queue)))
 		if (quiesce_queue_has_work(queue))
@@ -343,26 +269,26 @@ static bool take(struct worker *worker)
  */
 static void do_round(struct worker *worker)
 {
-	struct flavor *flavor = flavor_of(worker);
+	struct domain *domain = quiesce_workers_of(worker)->domain;
 	bool busy;
 
-	if (!become_busy(worker))
+	if (!quiesce_worker_become_busy(worker))
 		return;
 	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
 	if (!take(worker))
 		return;
-	become_free(worker);
+	quiesce_worker_become_free(worker);
 
-	quiesce_synchronize(flavor);
+	quiesce_gp_wait(domain);
 	quiesce_delay();
 
-	if (!become_busy(worker))
+	if (!quiesce_worker_become_busy(worker))
 		return;
-	quiesce_resume(flavor, flavor->announces && worker != &flavor->workers.deferred.own);
+	quiesce_domain_resume(domain, domain->announces && !quiesce_worker_is_deferred(worker));
 	busy = run_ripe(worker);
-	quiesce_suspend(flavor);
+	quiesce_domain_suspend(domain);
 	if (busy)
-		become_free(worker);
+		quiesce_worker_become_free(worker);
 	worker->round_ended = quiesce_now();
 }
 
@@ -370,7 +296,7 @@ static void do_round(struct worker *worker)
 
 /*
  * Sleep with bit set, until asked for something, or for work if the bit is WORKER_IDLE. [H1] The bit
- * comes before the look for work, all sequentially consistent; pairs with [H2] in src/callbacks/queue.c.
+ * comes before the look for work, all sequentially consistent; pairs with [H2] in src/callbacks/enqueue.c.
  */
 static void doze(struct worker *worker, int32_t bit, uint64_t *left)
 {
@@ -378,7 +304,7 @@ static void doze(struct worker *worker, int32_t bit, uint64_t *left)
 	bool called = bit == WORKER_IDLE ? worker_has_work(worker) : state & WORKER_URGENT;
 
 	quiesce_delay();
-	if (!called && !must_leave(worker, state))
+	if (!called && !quiesce_worker_must_leave(worker, state))
 		quiesce_wait(&worker->state, state, left);
 	quiesce_delay();
 	__atomic_fetch_and(&worker->state, ~bit, __ATOMIC_SEQ_CST);
@@ -422,7 +348,7 @@ static void linger(struct worker *worker, uint64_t left)
 /* Returns false when the worker has to leave. */
 static bool await_work(struct worker *worker)
 {
-	while (!must_leave(worker, quiesce_worker_state(worker))) {
+	while (!quiesce_worker_must_leave(worker, quiesce_worker_state(worker))) {
 		bool work = worker_has_work(worker);
 		uint64_t left = work || worker->gathers ? linger_left(worker) : 0;
 
@@ -473,19 +399,5 @@ void quiesce_worker_abandon(struct worker *worker)
 	__atomic_fetch_or(&worker->state, WORKER_STARTING, __ATOMIC_SEQ_CST);
 	while ((queue = next_served(worker, queue)))
 		quiesce_queue_wake_barriers(queue);
-	become_free(worker);
-}
-
-/* ---- In a fork hook, while another thread forks ---- */
-
-void quiesce_worker_step_aside(void)
-{
-	if (quiesce_worker_current())
-		become_free(quiesce_worker_current());
-}
-
-void quiesce_worker_step_back(void)
-{
-	if (quiesce_worker_current())
-		__atomic_fetch_or(&quiesce_worker_current()->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
+	quiesce_worker_become_free(worker);
 }

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: MIT */
+/* The program's own workers: made and freed, chosen by a thread, or those of CPUs. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include <urcu/compiler.h>
-#include <urcu/flavor.h>
 
-#include "callbacks/workers.h"
-#include "system/cpu.h"
-#include "system/delay.h"
-#include "system/report.h"
-#include "system/wait.h"
+#include "callbacks/callbacks.h"
+#include "system/system.h"
 
-static struct call_rcu_data **cpu_table(const struct flavor *flavor)
+static struct call_rcu_data **cpu_table(const struct workers *all)
 {
-	return __atomic_load_n(&flavor->workers.per_cpu, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&all->per_cpu, __ATOMIC_ACQUIRE);
 }
 
-struct call_rcu_data *quiesce_cpu_worker(struct flavor *flavor, int cpu)
+struct call_rcu_data *quiesce_workers_get_cpu(struct workers *all, int cpu)
 {
-	struct call_rcu_data **table = cpu_table(flavor);
+	struct call_rcu_data **table = cpu_table(all);
 
 	quiesce_delay();
 	if (!table || cpu < 0 || (unsigned int)cpu >= quiesce_cpu_count())
@@ -27,59 +24,59 @@ struct call_rcu_data *quiesce_cpu_worker(struct flavor *flavor, int cpu)
 }
 
 /* Its thread is there from now on, as programs want it that close a sandbox behind themselves. */
-struct call_rcu_data *quiesce_default_worker(struct flavor *flavor)
+struct call_rcu_data *quiesce_workers_default(struct workers *all)
 {
-	quiesce_worker_start(&flavor->workers.standard.own);
-	return &flavor->workers.standard;
+	quiesce_worker_start(&all->standard.own);
+	return &all->standard;
 }
 
-static struct call_rcu_data *chosen_queue(struct flavor *flavor)
+static struct call_rcu_data *chosen_queue(struct workers *all)
 {
-	struct call_rcu_data *queue = flavor->thread()->worker;
+	struct call_rcu_data *queue = all->calls->own()->worker;
 
-	if (!queue && cpu_table(flavor))
-		queue = quiesce_cpu_worker(flavor, quiesce_cpu_current());
-	return queue ? queue : &flavor->workers.standard;
+	if (!queue && cpu_table(all))
+		queue = quiesce_workers_get_cpu(all, quiesce_cpu_current());
+	return queue ? queue : &all->standard;
 }
 
-struct call_rcu_data *quiesce_chosen_worker(struct flavor *flavor)
+struct call_rcu_data *quiesce_workers_chosen(struct workers *all)
 {
-	struct call_rcu_data *queue = chosen_queue(flavor);
+	struct call_rcu_data *queue = chosen_queue(all);
 
-	return queue == &flavor->workers.standard ? quiesce_default_worker(flavor) : queue;
+	return queue == &all->standard ? quiesce_workers_default(all) : queue;
 }
 
 /* A bp thread registers, so that exit does not free under it what it uses. */
-void quiesce_set_thread_worker(struct flavor *flavor, struct call_rcu_data *queue)
+void quiesce_workers_set_own(struct workers *all, struct call_rcu_data *queue)
 {
-	if (flavor->attend)
-		flavor->attend();
-	flavor->thread()->worker = queue;
+	if (all->domain->calls->attend)
+		all->domain->calls->attend();
+	all->calls->own()->worker = queue;
 }
 
 /* A CPU's worker may be taken away and freed, after a grace period, while we queue on it. */
-static void enqueue_on_cpu(struct flavor *flavor, struct rcu_head *head)
+static void enqueue_on_cpu(struct workers *all, struct rcu_head *head)
 {
-	flavor->api->read_lock();
-	quiesce_enqueue(chosen_queue(flavor), head);
-	flavor->api->read_unlock();
+	all->domain->calls->enter();
+	quiesce_enqueue(chosen_queue(all), head);
+	all->domain->calls->leave();
 }
 
-void quiesce_call_rcu(struct flavor *flavor, struct rcu_head *head,
+void quiesce_workers_call(struct workers *all, struct rcu_head *head,
 		void (*func)(struct rcu_head *head))
 {
-	struct call_rcu_data *own = flavor->thread()->worker;
+	struct call_rcu_data *own = all->calls->own()->worker;
 
 	head->func = func;
 	if (caa_unlikely(own != NULL))
 		quiesce_enqueue(own, head);
-	else if (caa_unlikely(cpu_table(flavor) != NULL))
-		enqueue_on_cpu(flavor, head);
+	else if (caa_unlikely(cpu_table(all) != NULL))
+		enqueue_on_cpu(all, head);
 	else
-		quiesce_enqueue(&flavor->workers.standard, head);
+		quiesce_enqueue(&all->standard, head);
 }
 
-static struct call_rcu_data *allocate(struct flavor *flavor, unsigned long flags, int cpu)
+static struct call_rcu_data *allocate(struct workers *all, unsigned long flags, int cpu)
 {
 	struct call_rcu_data *queue;
 	void *memory;
@@ -89,7 +86,7 @@ static struct call_rcu_data *allocate(struct flavor *flavor, unsigned long flags
 	queue = memory;
 	__builtin_memset(queue, 0, sizeof(*queue));
 	queue->server = &queue->own;
-	queue->flavor = flavor;
+	queue->workers = all;
 	queue->flags = flags;
 	queue->cpu = cpu;
 	queue->own.state = WORKER_FRESH;
@@ -97,7 +94,7 @@ static struct call_rcu_data *allocate(struct flavor *flavor, unsigned long flags
 }
 
 /* At the list's end, where the highest id belongs. */
-static void link_queue(struct worker_state *all, struct call_rcu_data *queue)
+static void link_queue(struct workers *all, struct call_rcu_data *queue)
 {
 	pthread_mutex_lock(&all->lock);
 	queue->id = all->last_id + 1;
@@ -108,7 +105,7 @@ static void link_queue(struct worker_state *all, struct call_rcu_data *queue)
 	pthread_mutex_unlock(&all->lock);
 }
 
-static void unlink_queue(struct worker_state *all, struct call_rcu_data *queue)
+static void unlink_queue(struct workers *all, struct call_rcu_data *queue)
 {
 	pthread_mutex_lock(&all->lock);
 	queue = quiesce_queue_retire(queue);
@@ -116,49 +113,33 @@ static void unlink_queue(struct worker_state *all, struct call_rcu_data *queue)
 	free(queue);
 }
 
-/* Between the hooks of the calling thread the list of workers stands still, for the child. */
-static bool refuse_between_hooks(const struct flavor *flavor, const char *function)
-{
-	if (!quiesce_holds_workers(flavor))
-		return false;
-	quiesce_report("urcu_%s_%s: called between the fork hooks, where it would wait for itself: it "
-		       "does nothing", flavor->name, function);
-	return true;
-}
-
 /*
  * Flags that are not known change nothing, as in liburcu. At the end of the process it gets no
  * thread: who waits for its callbacks runs them.
  */
-struct call_rcu_data *quiesce_create_worker(struct flavor *flavor, unsigned long flags, int cpu)
+struct call_rcu_data *quiesce_workers_create(struct workers *all, unsigned long flags, int cpu)
 {
 	struct call_rcu_data *queue;
 	int error;
 
-	if (refuse_between_hooks(flavor, "create_call_rcu_data")) {
-		errno = EDEADLK;
-		return NULL;
-	}
-	queue = allocate(flavor, flags, cpu);
+	queue = allocate(all, flags, cpu);
 	if (!queue) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	link_queue(&flavor->workers, queue);
+	link_queue(all, queue);
 	quiesce_delay();
 	error = quiesce_worker_start(&queue->own);
 	if (!error || error == ECANCELED)
 		return queue;
-	unlink_queue(&flavor->workers, queue);
+	unlink_queue(all, queue);
 	errno = error;
 	return NULL;
 }
 
 /* From here on the standard worker serves what the queue still holds. */
-static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
+static void give_to_foster(struct workers *all, struct call_rcu_data *queue)
 {
-	struct worker_state *all = &flavor->workers;
-
 	pthread_mutex_lock(&all->lock);
 	__atomic_store_n(&queue->server, &all->standard.own, __ATOMIC_SEQ_CST);
 	quiesce_delay();
@@ -172,22 +153,13 @@ static void give_to_foster(struct flavor *flavor, struct call_rcu_data *queue)
 	quiesce_worker_urge(&all->standard.own);
 }
 
-void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
+void quiesce_workers_free(struct workers *all, struct call_rcu_data *queue)
 {
 	int saved_errno = errno;
 	bool suspended;
 
-	if (!queue || queue == &flavor->workers.standard ||
-	    refuse_between_hooks(flavor, "call_rcu_data_free"))
-		return;
-	if (quiesce_in_section(flavor) || quiesce_worker_current() == &queue->own) {
-		quiesce_report("urcu_%s_call_rcu_data_free: called in %s: it would wait for itself; "
-			       "the worker stays", flavor->name, quiesce_in_section(flavor) ?
-			       "a read-side critical section" : "a callback of that worker");
-		return;
-	}
-	quiesce_claim_process(flavor);
-	suspended = quiesce_suspend(flavor);
+	all->calls->claim(all);
+	suspended = quiesce_domain_suspend(all->domain);
 	quiesce_worker_step_out();
 	quiesce_worker_ask_to_stop(&queue->own, WORKER_GONE);
 	quiesce_worker_await_stop(&queue->own, NULL);
@@ -195,20 +167,19 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 	quiesce_delay();
 	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
 	if (quiesce_queue_has_work(queue))
-		give_to_foster(flavor, queue);
+		give_to_foster(all, queue);
 	else
-		unlink_queue(&flavor->workers, queue);
-	quiesce_resume(flavor, suspended);
+		unlink_queue(all, queue);
+	quiesce_domain_resume(all->domain, suspended);
 	errno = saved_errno;
 }
 
 /* The thread may be in the making by somebody else: its name is known when that is over. */
-pthread_t quiesce_worker_thread(struct flavor *flavor, struct call_rcu_data *queue)
+pthread_t quiesce_workers_thread(struct call_rcu_data *queue)
 {
 	struct worker *worker = &queue->own;
 	int32_t state;
 
-	(void)flavor;
 	quiesce_worker_start(worker);
 	while ((state = quiesce_worker_state(worker)) & WORKER_STARTING)
 		quiesce_wait(&worker->state, state, NULL);
@@ -219,9 +190,9 @@ pthread_t quiesce_worker_thread(struct flavor *flavor, struct call_rcu_data *que
  * The table of CPUs, in force from the first need on. It is freed at exit alone, since producers look
  * into it at any time; only large machines need memory for it.
  */
-static struct call_rcu_data **make_cpu_table(struct flavor *flavor)
+static struct call_rcu_data **make_cpu_table(struct workers *all)
 {
-	struct call_rcu_data **table = cpu_table(flavor), **made = flavor->workers.cpu_room;
+	struct call_rcu_data **table = cpu_table(all), **made = all->cpu_room;
 
 	if (table)
 		return table;
@@ -229,10 +200,10 @@ static struct call_rcu_data **make_cpu_table(struct flavor *flavor)
 		made = calloc(quiesce_cpu_count(), sizeof(*made));
 	if (!made)
 		return NULL;
-	if (__atomic_compare_exchange_n(&flavor->workers.per_cpu, &table, made, false,
+	if (__atomic_compare_exchange_n(&all->per_cpu, &table, made, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
-	if (made != flavor->workers.cpu_room)
+	if (made != all->cpu_room)
 		free(made);
 	return table;
 }
@@ -243,13 +214,13 @@ static int fail(int error)
 	return -error;
 }
 
-int quiesce_set_cpu_worker(struct flavor *flavor, int cpu, struct call_rcu_data *queue)
+int quiesce_workers_set_cpu(struct workers *all, int cpu, struct call_rcu_data *queue)
 {
 	struct call_rcu_data **table, *none = NULL;
 
 	if (cpu < 0 || (unsigned int)cpu >= quiesce_cpu_count())
 		return fail(EINVAL);
-	table = make_cpu_table(flavor);
+	table = make_cpu_table(all);
 	if (!table)
 		return fail(ENOMEM);
 	if (!queue)
@@ -260,22 +231,22 @@ int quiesce_set_cpu_worker(struct flavor *flavor, int cpu, struct call_rcu_data 
 	return 0;
 }
 
-int quiesce_create_cpu_workers(struct flavor *flavor, unsigned long flags)
+int quiesce_workers_create_cpus(struct workers *all, unsigned long flags)
 {
 	for (int cpu = 0; cpu < (int)quiesce_cpu_count(); cpu++) {
 		struct call_rcu_data *queue;
 		int error;
 
-		if (quiesce_cpu_worker(flavor, cpu))
+		if (quiesce_workers_get_cpu(all, cpu))
 			continue;
-		queue = quiesce_create_worker(flavor, flags, cpu);
+		queue = quiesce_workers_create(all, flags, cpu);
 		if (!queue)
 			return -errno;
-		error = quiesce_set_cpu_worker(flavor, cpu, queue);
+		error = quiesce_workers_set_cpu(all, cpu, queue);
 		if (!error)
 			continue;
 		/* Somebody else was faster, or there is no memory for the table. */
-		quiesce_free_worker(flavor, queue);
+		quiesce_workers_free(all, queue);
 		if (error != -EEXIST)
 			return fail(-error);
 	}
@@ -294,11 +265,11 @@ static bool is_in(const struct call_rcu_data *list, const struct call_rcu_data *
  * Collect what is in the table first: one grace period serves them all. The list through
  * next_fostered is free for use, as no thread of ours fosters a queue that has its own.
  */
-void quiesce_free_cpu_workers(struct flavor *flavor)
+void quiesce_workers_free_cpus(struct workers *all)
 {
-	struct call_rcu_data **table = cpu_table(flavor), *taken = NULL, *queue;
+	struct call_rcu_data **table = cpu_table(all), *taken = NULL, *queue;
 
-	if (!table || refuse_between_hooks(flavor, "free_all_cpu_call_rcu_data"))
+	if (!table)
 		return;
 	for (unsigned int cpu = 0; cpu < quiesce_cpu_count(); cpu++) {
 		queue = __atomic_exchange_n(&table[cpu], NULL, __ATOMIC_ACQ_REL);
@@ -310,9 +281,9 @@ void quiesce_free_cpu_workers(struct flavor *flavor)
 	if (!taken)
 		return;
 	quiesce_delay();
-	quiesce_synchronize(flavor);
+	quiesce_workers_synchronize(all);
 	while ((queue = taken)) {
 		taken = queue->next_fostered;
-		quiesce_free_worker(flavor, queue);
+		quiesce_workers_free(all, queue);
 	}
 }

@@ -4,7 +4,7 @@
 #include <urcu/lfstack.h>
 #include <urcu/static/lfstack.h>
 
-#include "told.h"
+#include "cds/told.h"
 
 void cds_lfs_node_init(struct cds_lfs_node *node)
 {

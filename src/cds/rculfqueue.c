@@ -4,7 +4,7 @@
 #include <urcu/rculfqueue.h>
 #include <urcu/static/rculfqueue.h>
 
-#include "told.h"
+#include "cds/told.h"
 
 void cds_lfq_node_init_rcu(struct cds_lfq_node_rcu *node)
 {

@@ -4,7 +4,7 @@
 #include <urcu/rculfstack.h>
 #include <urcu/static/rculfstack.h>
 
-#include "told.h"
+#include "cds/told.h"
 
 void cds_lfs_node_init_rcu(struct cds_lfs_node_rcu *node)
 {

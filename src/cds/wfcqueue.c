@@ -4,7 +4,7 @@
 #include <urcu/wfcqueue.h>
 #include <urcu/static/wfcqueue.h>
 
-#include "told.h"
+#include "cds/told.h"
 
 void cds_wfcq_node_init(struct cds_wfcq_node *node)
 {

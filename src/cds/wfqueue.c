@@ -4,7 +4,7 @@
 #include <urcu/wfqueue.h>
 #include <urcu/static/wfqueue.h>
 
-#include "told.h"
+#include "cds/told.h"
 
 void cds_wfq_node_init(struct cds_wfq_node *node)
 {

@@ -4,7 +4,7 @@
 #include <urcu/wfstack.h>
 #include <urcu/static/wfstack.h>
 
-#include "told.h"
+#include "cds/told.h"
 
 void cds_wfs_node_init(struct cds_wfs_node *node)
 {

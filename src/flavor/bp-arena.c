@@ -3,9 +3,7 @@
 #include <sys/mman.h>
 
 #include "flavor/bp-arena.h"
-#include "system/delay.h"
-#include "system/report.h"
-#include "system/wait.h"
+#include "system/system.h"
 
 #define CHUNK_MIN	((size_t)16 << 10)
 #define CHUNK_MAX	((size_t)1 << 20)

@@ -7,7 +7,7 @@
 #include <urcu/urcu-bp.h>
 
 #include "flavor/bp-arena.h"
-#include "system/delay.h"
+#include "system/system.h"
 #include "flavor/exports.h"
 #include "system/sanitize.h"
 
@@ -20,7 +20,7 @@ _Static_assert(offsetof(struct urcu_bp_gp, ctr) == offsetof(struct urcu_gp, ctr)
 QUIESCE_TLS struct urcu_bp_reader *urcu_bp_reader;
 int urcu_bp_has_sys_membarrier;
 
-static QUIESCE_TLS struct thread_state own;
+static QUIESCE_TLS struct own_calls own;
 static struct bp_arena arena = BP_ARENA_INIT;
 
 /* Unregisters threads as they end. Made by init, deleted at exit. */
@@ -32,7 +32,7 @@ static struct reader *self(void)
 	return (struct reader *)urcu_bp_reader;
 }
 
-static struct thread_state *thread(void)
+static struct own_calls *own_calls(void)
 {
 	return &own;
 }
@@ -44,23 +44,23 @@ static void child(void)
 
 static void at_exit(void);
 
-struct flavor quiesce_bp = {
-	.name = "bp",
-	.api = &urcu_bp_flavor,
-	.gp = (struct urcu_gp *)&urcu_bp_gp,
-	.has_membarrier = &urcu_bp_has_sys_membarrier,
-	.readers_wake = false,
-	.self = self,
-	.thread = thread,
-	.at_exit = at_exit,
+static const struct reader_calls reader_calls = {
+	FLAVOR_READER_CALLS(bp),
 	.attend = urcu_bp_register,
-	.child = child,
-	FLAVOR_STATE_INIT(quiesce_bp),
+};
+
+static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+
+struct flavor quiesce_bp = {
+	FLAVOR_INIT(bp, quiesce_bp),
+	.engine.domain.gp = (struct urcu_gp *)&urcu_bp_gp,
+	.engine.domain.has_membarrier = &urcu_bp_has_sys_membarrier,
+	.engine.child = child,
 };
 
 static void at_exit(void)
 {
-	quiesce_exit(&quiesce_bp);
+	quiesce_exit(&quiesce_bp.engine);
 }
 
 /*
@@ -95,7 +95,7 @@ static void register_blocked(void)
 	/* Release: the sections of the dead thread whose slot it was are over, if it was in one. */
 	__atomic_store_n(&reader->ctr, 0, __ATOMIC_RELEASE);
 	if (!reader->slot)
-		quiesce_register(&quiesce_bp, (struct reader *)reader);
+		quiesce_flavor_register(&quiesce_bp, (struct reader *)reader);
 	quiesce_delay();
 	urcu_bp_reader = reader;
 	/* At exit the key may be deleted meanwhile (EINVAL): then nobody needs it. */
@@ -126,7 +126,7 @@ static void end_thread(void *arg)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	urcu_bp_reader = NULL;
 	quiesce_delay();
-	quiesce_unregister(&quiesce_bp, (struct reader *)reader);
+	quiesce_flavor_unregister(&quiesce_bp, (struct reader *)reader);
 	quiesce_delay();
 	quiesce_bp_arena_put(&arena, reader);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -177,23 +177,23 @@ void urcu_bp_register_thread(void)
 
 void urcu_bp_before_fork(void)
 {
-	quiesce_registry_before_fork(&quiesce_bp);
+	quiesce_fork_registry_before(&quiesce_bp.engine);
 }
 
 void urcu_bp_after_fork_parent(void)
 {
-	quiesce_registry_after_fork_parent(&quiesce_bp);
+	quiesce_fork_registry_parent(&quiesce_bp.engine);
 }
 
 void urcu_bp_after_fork_child(void)
 {
-	quiesce_registry_after_fork_child(&quiesce_bp);
+	quiesce_fork_registry_child(&quiesce_bp.engine);
 }
 
 __attribute__((constructor))
 static void begin(void)
 {
-	quiesce_init(&quiesce_bp);
+	quiesce_flavor_init(&quiesce_bp);
 	if (pthread_key_create(&thread_end, end_thread) == 0)
 		__atomic_store_n(&has_thread_end, true, __ATOMIC_RELEASE);
 }
@@ -205,7 +205,7 @@ static void begin(void)
 __attribute__((destructor))
 static void end(void)
 {
-	bool usable = quiesce_end(&quiesce_bp);
+	bool usable = quiesce_exit_end(&quiesce_bp.engine);
 	sigset_t all, before;
 
 	if (__atomic_exchange_n(&has_thread_end, false, __ATOMIC_ACQUIRE))

@@ -11,34 +11,35 @@ FLAVOR_READER_CHECK(struct urcu_reader);
 
 struct urcu_gp urcu_mb_gp = { .ctr = GP_FIRST };
 QUIESCE_TLS struct urcu_reader urcu_mb_reader;
-static QUIESCE_TLS struct thread_state own;
+static QUIESCE_TLS struct own_calls own;
 
 static struct reader *self(void)
 {
 	return urcu_mb_reader.registered ? (struct reader *)&urcu_mb_reader : NULL;
 }
 
-static struct thread_state *thread(void)
+static struct own_calls *own_calls(void)
 {
 	return &own;
 }
 
 static void at_exit(void);
 
+static const struct reader_calls reader_calls = {
+	FLAVOR_READER_CALLS(mb),
+};
+
+static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+
 struct flavor quiesce_mb = {
-	.name = "mb",
-	.api = &urcu_mb_flavor,
-	.gp = &urcu_mb_gp,
-	.readers_wake = true,
-	.self = self,
-	.thread = thread,
-	.at_exit = at_exit,
-	FLAVOR_STATE_INIT(quiesce_mb),
+	FLAVOR_INIT(mb, quiesce_mb),
+	.engine.domain.gp = &urcu_mb_gp,
+	.engine.domain.readers_wake = true,
 };
 
 static void at_exit(void)
 {
-	quiesce_exit(&quiesce_mb);
+	quiesce_exit(&quiesce_mb.engine);
 }
 
 void urcu_mb_read_lock(void)
@@ -61,31 +62,31 @@ void urcu_mb_register_thread(void)
 {
 	urcu_mb_reader.tid = pthread_self();
 	urcu_mb_reader.registered = 1;
-	quiesce_register(&quiesce_mb, (struct reader *)&urcu_mb_reader);
+	quiesce_flavor_register(&quiesce_mb, (struct reader *)&urcu_mb_reader);
 }
 
 void urcu_mb_unregister_thread(void)
 {
-	quiesce_unregister(&quiesce_mb, (struct reader *)&urcu_mb_reader);
+	quiesce_flavor_unregister(&quiesce_mb, (struct reader *)&urcu_mb_reader);
 	urcu_mb_reader.registered = 0;
 }
 
 __attribute__((constructor))
 void urcu_mb_init(void)
 {
-	quiesce_init(&quiesce_mb);
+	quiesce_flavor_init(&quiesce_mb);
 }
 
 void urcu_mb_exit(void)
 {
-	quiesce_rest(&quiesce_mb);
+	quiesce_exit_rest(&quiesce_mb.engine);
 }
 
 __attribute__((destructor))
 static void end(void)
 {
-	quiesce_end(&quiesce_mb);
-	quiesce_ignore_ends(&quiesce_mb);
+	quiesce_exit_end(&quiesce_mb.engine);
+	quiesce_flavor_ignore_ends(&quiesce_mb);
 }
 
 FLAVOR_EXPORTS(mb, quiesce_mb)

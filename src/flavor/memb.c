@@ -12,35 +12,36 @@ FLAVOR_READER_CHECK(struct urcu_reader);
 struct urcu_gp urcu_memb_gp = { .ctr = GP_FIRST };
 QUIESCE_TLS struct urcu_reader urcu_memb_reader;
 int urcu_memb_has_sys_membarrier;
-static QUIESCE_TLS struct thread_state own;
+static QUIESCE_TLS struct own_calls own;
 
 static struct reader *self(void)
 {
 	return urcu_memb_reader.registered ? (struct reader *)&urcu_memb_reader : NULL;
 }
 
-static struct thread_state *thread(void)
+static struct own_calls *own_calls(void)
 {
 	return &own;
 }
 
 static void at_exit(void);
 
+static const struct reader_calls reader_calls = {
+	FLAVOR_READER_CALLS(memb),
+};
+
+static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+
 struct flavor quiesce_memb = {
-	.name = "memb",
-	.api = &urcu_memb_flavor,
-	.gp = &urcu_memb_gp,
-	.has_membarrier = &urcu_memb_has_sys_membarrier,
-	.readers_wake = true,
-	.self = self,
-	.thread = thread,
-	.at_exit = at_exit,
-	FLAVOR_STATE_INIT(quiesce_memb),
+	FLAVOR_INIT(memb, quiesce_memb),
+	.engine.domain.gp = &urcu_memb_gp,
+	.engine.domain.has_membarrier = &urcu_memb_has_sys_membarrier,
+	.engine.domain.readers_wake = true,
 };
 
 static void at_exit(void)
 {
-	quiesce_exit(&quiesce_memb);
+	quiesce_exit(&quiesce_memb.engine);
 }
 
 void urcu_memb_read_lock(void)
@@ -63,31 +64,31 @@ void urcu_memb_register_thread(void)
 {
 	urcu_memb_reader.tid = pthread_self();
 	urcu_memb_reader.registered = 1;
-	quiesce_register(&quiesce_memb, (struct reader *)&urcu_memb_reader);
+	quiesce_flavor_register(&quiesce_memb, (struct reader *)&urcu_memb_reader);
 }
 
 void urcu_memb_unregister_thread(void)
 {
-	quiesce_unregister(&quiesce_memb, (struct reader *)&urcu_memb_reader);
+	quiesce_flavor_unregister(&quiesce_memb, (struct reader *)&urcu_memb_reader);
 	urcu_memb_reader.registered = 0;
 }
 
 __attribute__((constructor))
 void urcu_memb_init(void)
 {
-	quiesce_init(&quiesce_memb);
+	quiesce_flavor_init(&quiesce_memb);
 }
 
 void urcu_memb_exit(void)
 {
-	quiesce_rest(&quiesce_memb);
+	quiesce_exit_rest(&quiesce_memb.engine);
 }
 
 __attribute__((destructor))
 static void end(void)
 {
-	quiesce_end(&quiesce_memb);
-	quiesce_ignore_ends(&quiesce_memb);
+	quiesce_exit_end(&quiesce_memb.engine);
+	quiesce_flavor_ignore_ends(&quiesce_memb);
 }
 
 FLAVOR_EXPORTS(memb, quiesce_memb)

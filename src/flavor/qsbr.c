@@ -4,7 +4,7 @@
 
 #include <urcu/urcu-qsbr.h>
 
-#include "system/delay.h"
+#include "system/system.h"
 #include "flavor/exports.h"
 #include "system/sanitize.h"
 
@@ -13,14 +13,14 @@ FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
 struct urcu_gp urcu_qsbr_gp = { .ctr = GP_FIRST };
 QUIESCE_TLS struct urcu_qsbr_reader urcu_qsbr_reader;
 
-static QUIESCE_TLS struct thread_state own;
+static QUIESCE_TLS struct own_calls own;
 
 static struct reader *self(void)
 {
 	return urcu_qsbr_reader.registered ? (struct reader *)&urcu_qsbr_reader : NULL;
 }
 
-static struct thread_state *thread(void)
+static struct own_calls *own_calls(void)
 {
 	return &own;
 }
@@ -31,24 +31,43 @@ static void ask_for_wake(struct reader *reader)
 	__atomic_store_n(&((struct urcu_qsbr_reader *)reader)->waiting, 1, __ATOMIC_RELAXED);
 }
 
+static void announce(void)
+{
+	if (urcu_qsbr_read_ongoing())
+		urcu_qsbr_quiescent_state();
+}
+
+static bool suspend(void)
+{
+	bool online = urcu_qsbr_read_ongoing();
+
+	if (online)
+		urcu_qsbr_thread_offline();
+	return online;
+}
+
 static void at_exit(void);
 
+static const struct reader_calls reader_calls = {
+	FLAVOR_READER_CALLS(qsbr),
+	.announce = announce,
+	.suspend = suspend,
+	.resume = urcu_qsbr_thread_online,
+};
+
+static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+
 struct flavor quiesce_qsbr = {
-	.name = "qsbr",
-	.api = &urcu_qsbr_flavor,
-	.gp = &urcu_qsbr_gp,
-	.readers_wake = true,
-	.announces = true,
-	.ask_for_wake = ask_for_wake,
-	.self = self,
-	.thread = thread,
-	.at_exit = at_exit,
-	FLAVOR_STATE_INIT(quiesce_qsbr),
+	FLAVOR_INIT(qsbr, quiesce_qsbr),
+	.engine.domain.gp = &urcu_qsbr_gp,
+	.engine.domain.readers_wake = true,
+	.engine.domain.announces = true,
+	.engine.domain.ask_for_wake = ask_for_wake,
 };
 
 static void at_exit(void)
 {
-	quiesce_exit(&quiesce_qsbr);
+	quiesce_exit(&quiesce_qsbr.engine);
 }
 
 void urcu_qsbr_read_lock(void)
@@ -87,7 +106,7 @@ void urcu_qsbr_register_thread(void)
 {
 	urcu_qsbr_reader.tid = pthread_self();
 	urcu_qsbr_reader.registered = 1;
-	quiesce_register(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
+	quiesce_flavor_register(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
 	quiesce_delay();
 	_urcu_qsbr_thread_online();
 }
@@ -95,7 +114,7 @@ void urcu_qsbr_register_thread(void)
 void urcu_qsbr_unregister_thread(void)
 {
 	_urcu_qsbr_thread_offline();
-	quiesce_unregister(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
+	quiesce_flavor_unregister(&quiesce_qsbr, (struct reader *)&urcu_qsbr_reader);
 	quiesce_delay();
 	urcu_qsbr_reader.registered = 0;
 }
@@ -103,19 +122,19 @@ void urcu_qsbr_unregister_thread(void)
 __attribute__((constructor))
 static void begin(void)
 {
-	quiesce_init(&quiesce_qsbr);
+	quiesce_flavor_init(&quiesce_qsbr);
 }
 
 void urcu_qsbr_exit(void)
 {
-	quiesce_rest(&quiesce_qsbr);
+	quiesce_exit_rest(&quiesce_qsbr.engine);
 }
 
 __attribute__((destructor))
 static void end(void)
 {
-	quiesce_end(&quiesce_qsbr);
-	quiesce_ignore_ends(&quiesce_qsbr);
+	quiesce_exit_end(&quiesce_qsbr.engine);
+	quiesce_flavor_ignore_ends(&quiesce_qsbr);
 }
 
 FLAVOR_EXPORTS(qsbr, quiesce_qsbr)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The grace-period engine, one for every flavor.
+ * One grace period, for any domain: how its leader waits for the readers.
  *
  * A reader's section copies the grace-period number it began in; a grace period raises the number
  * and waits until no reader shows an older one. In letters:
@@ -51,19 +51,11 @@
  * In qsbr a section is all from one announcement to the next: R3, R1 and R2 are one step, and a
  * thread that is offline is out of any section.
  */
-#include <limits.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <urcu/flavor.h>
-
-#include "system/cpu.h"
-#include "system/delay.h"
-#include "flavor/flavor.h"
-#include "system/membarrier.h"
-#include "system/report.h"
+#include "grace/grace.h"
 #include "system/sanitize.h"
-#include "system/wait.h"
+#include "system/system.h"
 
 /*
  * How long a leader spins before it sleeps: about what falling asleep and waking up costs; or, after
@@ -83,99 +75,10 @@
 #define SLEEP_MIN	(10 * QUIESCE_NS_PER_US)
 #define SLEEP_MAX	(10 * QUIESCE_NS_PER_MS)
 
-const void *quiesce_self(void)
-{
-	static QUIESCE_TLS char token;
-
-	return &token;
-}
-
-void quiesce_init(struct flavor *flavor)
-{
-	if (__atomic_exchange_n(&flavor->ready, true, __ATOMIC_RELAXED))
-		return;
-	flavor->membarrier_granted = flavor->has_membarrier && quiesce_membarrier_init();
-	quiesce_watch_ends(flavor);
-	quiesce_watch_forks(flavor);
-	if (flavor->membarrier_granted)
-		__atomic_store_n(flavor->has_membarrier, 1, __ATOMIC_RELAXED);
-}
-
-bool quiesce_is_ours(const struct flavor *flavor)
-{
-	return __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE) == quiesce_process();
-}
-
-/* The leader may sleep until this reader wakes it. */
-static void wake_leader(const struct flavor *flavor)
-{
-	if (__atomic_load_n(&flavor->gp->futex, __ATOMIC_RELAXED) == -1)
-		urcu_common_wake_leader(flavor->gp);
-}
-
-/*
- * After more unlocks than locks the depth is below zero, which looks like a very deep section that
- * nobody ever leaves. There is none: release, as [R3], for those that were.
- */
-static bool is_in_section(const struct flavor *flavor, struct reader *self)
-{
-	unsigned long depth = self->ctr & URCU_GP_NEST_MASK;
-
-	if (depth <= URCU_GP_NEST_MASK / 2)
-		return depth;
-	quiesce_report("urcu_%s_read_unlock: was called more often than urcu_%s_read_lock by a thread: "
-		       "from here on it counts as in no section", flavor->name, flavor->name);
-	__atomic_store_n(&self->ctr, 0, __ATOMIC_RELEASE);
-	wake_leader(flavor);
-	return false;
-}
-
-bool quiesce_in_section(const struct flavor *flavor)
-{
-	struct reader *self = flavor->announces ? NULL : flavor->self();
-
-	return self && is_in_section(flavor, self);
-}
-
-bool quiesce_suspend(const struct flavor *flavor)
-{
-	if (!flavor->announces || !flavor->api->read_ongoing())
-		return false;
-	flavor->api->thread_offline();
-	return true;
-}
-
-void quiesce_resume(const struct flavor *flavor, bool suspended)
-{
-	if (suspended)
-		flavor->api->thread_online();
-}
-
-void quiesce_register(struct flavor *flavor, struct reader *reader)
-{
-	if (!quiesce_registry_add(&flavor->registry, reader))
-		quiesce_report("urcu_%s_register_thread: the thread is registered already",
-			       flavor->name);
-	else
-		quiesce_watch_thread(flavor);
-}
-
-void quiesce_unregister(struct flavor *flavor, struct reader *reader)
-{
-	if (!flavor->announces && is_in_section(flavor, reader))
-		quiesce_report("urcu_%s_unregister_thread: called in a read-side critical section, "
-			       "which is no longer protected", flavor->name);
-	if (!quiesce_registry_remove(&flavor->registry, reader))
-		quiesce_report("urcu_%s_unregister_thread: the thread is not registered",
-			       flavor->name);
-	quiesce_delay();
-	wake_leader(flavor);
-}
-
 /* Where readers have no barrier of their own, make them have one now. */
-static void order_readers(struct flavor *flavor)
+static void order_readers(struct domain *domain)
 {
-	if (flavor->has_membarrier && __atomic_load_n(flavor->has_membarrier, __ATOMIC_RELAXED))
+	if (domain->has_membarrier && __atomic_load_n(domain->has_membarrier, __ATOMIC_RELAXED))
 		quiesce_order_all_threads();
 }
 
@@ -184,12 +87,12 @@ static void order_readers(struct flavor *flavor)
  * urcu/static/urcu-common.h, and for anybody's on x86. Elsewhere old binaries leave a section by a
  * plain store.
  */
-static void order_past_sections(struct flavor *flavor)
+static void order_past_sections(struct domain *domain)
 {
 #if !defined(__x86_64__) && !defined(__i386__)
-	order_readers(flavor);
+	order_readers(domain);
 #else
-	(void)flavor;
+	(void)domain;
 #endif
 }
 
@@ -235,27 +138,27 @@ static void spin(struct vigil *vigil)
  * pairs with [R5] in urcu/static/urcu-qsbr.h: a reader that answers an earlier request may clear
  * waiting after we have set it, and then sees -1, or one that finds it set could see nobody to wake.
  */
-static void sleep_until_woken(struct flavor *flavor, struct vigil *vigil)
+static void sleep_until_woken(struct domain *domain, struct vigil *vigil)
 {
-	int32_t *futex = &flavor->gp->futex;
+	int32_t *futex = &domain->gp->futex;
 	uint64_t left = QUIESCE_FOREVER, length = 0;
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
 	quiesce_delay();
-	if (flavor->ask_for_wake) {
+	if (domain->ask_for_wake) {
 		cmm_smp_mb();
-		quiesce_registry_ask(&flavor->registry, flavor->ask_for_wake);
+		quiesce_registry_ask(&domain->registry, domain->ask_for_wake);
 	}
 	cmm_smp_mb();
-	if (!flavor->announces && !(flavor->membarrier_granted && quiesce_membarrier()))
+	if (!domain->announces && !(domain->membarrier_granted && quiesce_membarrier()))
 		left = length = sleep_length(vigil);
-	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
+	vigil->older = quiesce_registry_rescan(&domain->registry, vigil->gp_ctr);
 	if (vigil->older) {
 		quiesce_delay();
 		vigil->in_vain = quiesce_wait_shared(futex, -1, &left);
 		vigil->slept += length ? length - left : 0;
-		vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
+		vigil->older = quiesce_registry_rescan(&domain->registry, vigil->gp_ctr);
 	}
 	quiesce_delay();
 	__atomic_store_n(futex, 0, __ATOMIC_RELAXED);
@@ -280,12 +183,12 @@ static bool may_spin(struct vigil *vigil)
  * does not ask, or a busy program would spend its time waking a leader who waits for one slow
  * reader.
  */
-static void keep_vigil(struct flavor *flavor, struct vigil *vigil)
+static void keep_vigil(struct domain *domain, struct vigil *vigil)
 {
 	if (may_spin(vigil)) {
 		spin(vigil);
-	} else if (flavor->readers_wake && !vigil->in_vain) {
-		sleep_until_woken(flavor, vigil);
+	} else if (domain->readers_wake && !vigil->in_vain) {
+		sleep_until_woken(domain, vigil);
 		return;
 	} else {
 		uint64_t length = sleep_length(vigil);
@@ -294,7 +197,7 @@ static void keep_vigil(struct flavor *flavor, struct vigil *vigil)
 		vigil->slept += length;
 		quiesce_sleep(length);
 	}
-	vigil->older = quiesce_registry_rescan(&flavor->registry, vigil->gp_ctr);
+	vigil->older = quiesce_registry_rescan(&domain->registry, vigil->gp_ctr);
 }
 
 /* Spin for long if that was of use when last tried. Where threads outnumber processors, it is not. */
@@ -317,167 +220,36 @@ static void learn(struct gp_state *grace, const struct vigil *vigil)
 	}
 }
 
-/* Lead a grace period. One thread at a time (sequence). */
-static void lead(struct flavor *flavor)
+void quiesce_lead(struct domain *domain)
 {
-	struct urcu_gp *gp = flavor->gp;
+	struct urcu_gp *gp = domain->gp;
 
 	/*
 	 * [F1] A full barrier between what the writers did and what the readers' next loads see;
 	 * pairs with [R2] in urcu/static/urcu-common.h, without it (1) above fails. And before the
 	 * look at who is registered; pairs with [A1] in src/grace/registry.c: who registers too late for
 	 * that look sees what the writers did. And after the sequence was made odd; pairs with [T1]
-	 * in src/grace/lead.c.
+	 * in src/grace/gp.c.
 	 */
 	cmm_smp_mb();
-	if (quiesce_registry_alone(&flavor->registry, flavor->self()))
+	if (quiesce_registry_alone(&domain->registry, domain->calls->self()))
 		return;
-	order_readers(flavor);
+	order_readers(domain);
 	quiesce_delay();
-	for (int pass = 0; pass < flavor->passes; pass++) {
+	for (int pass = 0; pass < domain->passes; pass++) {
 		struct vigil vigil = {
 			.gp_ctr = gp->ctr + URCU_GP_STEP,
-			.patience = patience(&flavor->grace),
+			.patience = patience(&domain->grace),
 		};
 
 		/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
 		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
 		quiesce_delay();
-		vigil.older = quiesce_registry_scan(&flavor->registry, vigil.gp_ctr);
+		vigil.older = quiesce_registry_scan(&domain->registry, vigil.gp_ctr);
 		while (vigil.older)
-			keep_vigil(flavor, &vigil);
-		learn(&flavor->grace, &vigil);
+			keep_vigil(domain, &vigil);
+		learn(&domain->grace, &vigil);
 	}
 	quiesce_delay();
-	order_past_sections(flavor);
-}
-
-/* ---- Who leads, and who waits ---- */
-
-/*
- * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [F1] in
- * src/grace/lead.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
- * did not see, before it. Without it a grace period could begin before the caller's stores do.
- */
-unsigned long quiesce_gp_ticket(const struct gp_state *grace)
-{
-	cmm_smp_mb();
-	return (__atomic_load_n(&grace->sequence, __ATOMIC_RELAXED) + 3) & ~1UL;
-}
-
-static bool reached(unsigned long sequence, unsigned long ticket)
-{
-	return (long)(sequence - ticket) >= 0;
-}
-
-bool quiesce_gp_over(const struct gp_state *grace, unsigned long ticket)
-{
-	bool over = reached(__atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket);
-
-	quiesce_tell_acquire(&grace->sequence);
-	return over;
-}
-
-/* Have some of those who wait with this ticket, if any sleep, look again. */
-static void call_up(struct gp_state *grace, unsigned long ticket, int count)
-{
-	int which = ticket >> 1 & 1;
-
-	if (!__atomic_load_n(&grace->sleepers[which], __ATOMIC_SEQ_CST))
-		return;
-	__atomic_fetch_add(&grace->turn[which], 1, __ATOMIC_SEQ_CST);
-	quiesce_wake(&grace->turn[which], count);
-}
-
-/*
- * Lead the grace period that ends with sequence. [W1] That store comes before the looks at sleepers;
- * pairs with [W2] in src/grace/lead.c: either we see the sleeper, or it sees the sequence. One of those who
- * wait for the next has to lead it.
- */
-static void take_turn(struct flavor *flavor, unsigned long sequence)
-{
-	struct gp_state *grace = &flavor->grace;
-
-	lead(flavor);
-	quiesce_delay();
-	quiesce_tell_release(&grace->sequence);
-	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
-	quiesce_delay();
-	call_up(grace, sequence, INT_MAX);
-	quiesce_delay();
-	call_up(grace, sequence + 2, 1);
-}
-
-/*
- * Sleep until the ticket's grace period is over or has to be led. [W2] sleepers is raised before the
- * look at the sequence, and turn is read before it; pairs with [W1] in src/grace/lead.c: a leader who comes
- * to its end after our look changes turn, and the sleep does not begin.
- */
-static void await_turn(struct gp_state *grace, unsigned long ticket)
-{
-	int which = ticket >> 1 & 1;
-	unsigned long sequence;
-	int32_t seen;
-
-	__atomic_fetch_add(&grace->sleepers[which], 1, __ATOMIC_SEQ_CST);
-	seen = __atomic_load_n(&grace->turn[which], __ATOMIC_SEQ_CST);
-	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
-	quiesce_delay();
-	if ((sequence & 1) && !reached(sequence, ticket))
-		quiesce_wait(&grace->turn[which], seen, NULL);
-	quiesce_delay();
-	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
-}
-
-/*
- * A grace period that is under way may have begun before the caller's stores, so the caller needs
- * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
- * leads it; the others sleep until it is over.
- */
-static void await_grace_period(struct flavor *flavor)
-{
-	struct gp_state *grace = &flavor->grace;
-	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
-
-	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
-		if (sequence & 1)
-			await_turn(grace, ticket);
-		else if (__atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1,
-						     false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-			take_turn(flavor, sequence + 2);
-	}
-	quiesce_tell_acquire(&grace->sequence);
-}
-
-void quiesce_synchronize(struct flavor *flavor)
-{
-	bool suspended;
-
-	if (quiesce_in_section(flavor)) {
-		quiesce_report("urcu_%s_synchronize_rcu: called in a read-side critical section, it "
-			       "would wait for itself for ever", flavor->name);
-		abort();
-	}
-	if (flavor->attend)
-		flavor->attend();
-	suspended = quiesce_suspend(flavor);
-	quiesce_worker_begin_wait();
-	quiesce_delay();
-	await_grace_period(flavor);
-	quiesce_delay();
-	quiesce_worker_end_wait();
-	quiesce_resume(flavor, suspended);
-}
-
-/*
- * The word's number stays: the forking thread's section may carry it. A grace period that was under
- * way is not over, for it may have waited for that section: it has to be led again.
- */
-void quiesce_gp_child(struct flavor *flavor)
-{
-	struct gp_state *grace = &flavor->grace;
-
-	grace->sequence &= ~1UL;
-	grace->sleepers[0] = grace->sleepers[1] = 0;
-	__atomic_store_n(&flavor->gp->futex, 0, __ATOMIC_RELAXED);
+	order_past_sections(domain);
 }

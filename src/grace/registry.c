@@ -5,8 +5,8 @@
 
 #include <urcu/static/urcu-common.h>
 
-#include "system/delay.h"
-#include "grace/registry.h"
+#include "system/system.h"
+#include "grace/grace.h"
 #include "system/sanitize.h"
 
 /* How many readers ahead a scan asks for: about a memory latency's worth of work. */

@@ -4,8 +4,8 @@
  * and marks it ready. A claim whose owner a fork has left behind stays one: the bucket's stretch
  * remains part of its parent's, until a shrinking takes it away like any other.
  */
-#include "system/delay.h"
-#include "lfht.h"
+#include "system/system.h"
+#include "lfht/lfht.h"
 
 /* Buckets that share a cache line are made together. */
 #define GROUP	4UL

@@ -7,8 +7,8 @@
  */
 #include <unistd.h>
 
-#include "system/delay.h"
-#include "lfht.h"
+#include "system/system.h"
+#include "lfht/lfht.h"
 
 #define COUNT_STEP	64L
 #define COUNTERS_MAX	64U

@@ -29,8 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/delay.h"
-#include "lfht.h"
+#include "system/system.h"
+#include "lfht/lfht.h"
 
 unsigned long quiesce_lfht_tag = WORD_TAG;
 bool quiesce_lfht_watched;

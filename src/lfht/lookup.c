@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lookups and traversals: loads alone, so that they are wait-free. */
 #include "system/sanitize.h"
-#include "lfht.h"
+#include "lfht/lfht.h"
 
 /* Tables from this size on do not fit in a core's own cache. */
 #define ORDER_UNCACHED	14

@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "system/delay.h"
-#include "lfht.h"
+#include "system/system.h"
+#include "lfht/lfht.h"
 
 /* From this size on pieces are mapped on their own, where the system can use huge pages for them. */
 #define HUGE	(2UL << 20)

@@ -15,9 +15,8 @@
  * in the moment that FREEING takes it is left to the callback.
  */
 
-#include "system/delay.h"
-#include "system/generation.h"
-#include "lfht.h"
+#include "system/system.h"
+#include "lfht/lfht.h"
 
 /* What a callback does at most: buckets to make or to take out, and to look at. About 1 ms. */
 #define CHUNK		4096UL
@@ -59,7 +58,7 @@ static bool request_swap(struct cds_lfht *ht, uintptr_t *old, uintptr_t word)
 /* Never 0. */
 static int32_t own_process(void)
 {
-	return quiesce_process() + 1;
+	return quiesce_generation() + 1;
 }
 
 static struct request *request_new(struct cds_lfht *ht)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "lfht.h"
+#include "lfht/lfht.h"
 
 #define FLAGS	(CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING)
 

@@ -5,10 +5,9 @@
 
 #include <urcu/uatomic.h>
 
-#include "system/delay.h"
-#include "system/report.h"
+#include "system/system.h"
 #include "system/sanitize.h"
-#include "lfht.h"
+#include "lfht/lfht.h"
 
 /*
  * With a full barrier on both sides, as the interface promises. Their partners are the program's own;

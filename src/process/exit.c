@@ -7,9 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "callbacks/workers.h"
-#include "system/delay.h"
-#include "system/wait.h"
+#include "process/process.h"
+#include "system/system.h"
 
 /* In milliseconds, from the environment; 0: wait for nothing at exit. */
 #define LIMIT_VARIABLE	"URCU_EXIT_TIMEOUT"
@@ -33,10 +32,12 @@ static uint64_t time_limit(void)
 }
 
 /* exit runs its functions in the reverse order: what is registered at the first call_rcu runs early. */
-void quiesce_await_exit(struct flavor *flavor)
+void quiesce_exit_await(struct workers *all)
 {
-	if (!__atomic_exchange_n(&flavor->workers.exit_awaited, true, __ATOMIC_RELAXED))
-		atexit(flavor->at_exit);
+	struct engine *engine = quiesce_engine_of(all);
+
+	if (!__atomic_exchange_n(&engine->exit_awaited, true, __ATOMIC_RELAXED))
+		atexit(engine->at_exit);
 }
 
 /*
@@ -55,20 +56,20 @@ static bool can_lock(pthread_mutex_t *lock, uint64_t *left)
 }
 
 /* Another thread between the fork hooks has the workers paused, and the lock of their list. */
-static bool can_walk(struct flavor *flavor, uint64_t *left)
+static bool can_walk(struct engine *engine, uint64_t *left)
 {
-	return can_lock(&flavor->fork.lock, left) && can_lock(&flavor->workers.lock, left) &&
-	       can_lock(&flavor->registry.lock, left);
+	return can_lock(&engine->fork.lock, left) && can_lock(&engine->workers.lock, left) &&
+	       can_lock(&engine->domain.registry.lock, left);
 }
 
 /* The queue of deferred calls is not met on the walk through the queues of callbacks. */
-static bool for_each_worker(struct flavor *flavor, bool (*act)(struct worker *worker, uint64_t *left),
+static bool for_each_worker(struct engine *engine, bool (*act)(struct worker *worker, uint64_t *left),
 		uint64_t *left)
 {
 	struct call_rcu_data *queue = NULL;
-	bool all = act(&flavor->workers.deferred.own, left);
+	bool all = act(&engine->workers.deferred.own, left);
 
-	while ((queue = quiesce_queue_next(flavor, queue)))
+	while ((queue = quiesce_queue_next(&engine->workers, queue)))
 		all = act(&queue->own, left) && all;
 	return all;
 }
@@ -95,9 +96,9 @@ static bool is_empty(struct worker *worker, uint64_t *left)
 }
 
 /* Queues that nobody serves any more and that are empty: those that the program gave up, or all. */
-static void free_queues(struct flavor *flavor, bool owned)
+static void free_queues(struct engine *engine, bool owned)
 {
-	struct worker_state *all = &flavor->workers;
+	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue, *next, *freed = NULL;
 	struct call_rcu_data **table = owned ? all->per_cpu : NULL;
 
@@ -123,62 +124,62 @@ static void free_queues(struct flavor *flavor, bool owned)
 }
 
 /*
- * [X2] closing is set before the looks for busy workers; pairs with [X1] in src/callbacks/worker.c: a worker
+ * [X2] closing is set before the looks for busy workers; pairs with [X1] in src/callbacks/state.c: a worker
  * that we do not see busy sees it, and runs nothing any more. Returns whether all threads are gone.
  */
-static bool close_workers(struct flavor *flavor, uint64_t *left)
+static bool close_workers(struct engine *engine, uint64_t *left)
 {
-	bool own = quiesce_worker_current() || quiesce_in_section(flavor);
+	bool own = quiesce_worker_current() || quiesce_domain_in_section(&engine->domain);
 
-	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
 	quiesce_delay();
-	for_each_worker(flavor, ask_to_stop, left);
-	return for_each_worker(flavor, await_halt, left) && !own &&
-	       for_each_worker(flavor, quiesce_worker_await_stop, left);
+	for_each_worker(engine, ask_to_stop, left);
+	return for_each_worker(engine, await_halt, left) && !own &&
+	       for_each_worker(engine, quiesce_worker_await_stop, left);
 }
 
 /* A section, or a callback, that exits holds up what it would wait for. */
-static void drain(struct flavor *flavor, uint64_t *left)
+static void drain(struct engine *engine, uint64_t *left)
 {
-	if (!quiesce_in_section(flavor) && !quiesce_worker_current() &&
-	    quiesce_barrier_until(flavor, left))
-		quiesce_queue_await(&flavor->workers.deferred, left);
+	if (!quiesce_domain_in_section(&engine->domain) && !quiesce_worker_current() &&
+	    quiesce_barrier_until(&engine->workers, left))
+		quiesce_queue_await(&engine->workers.deferred, left);
 }
 
-static bool drain_and_close(struct flavor *flavor)
+static bool drain_and_close(struct engine *engine)
 {
 	uint64_t left = time_limit();
 	bool suspended, gone;
 
-	if (!quiesce_is_ours(flavor) || __atomic_load_n(&flavor->inherited, __ATOMIC_RELAXED) ||
-	    quiesce_between_hooks(flavor) || !left) {
-		__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_SEQ_CST);
+	if (!quiesce_fork_is_ours(engine) || __atomic_load_n(&engine->workers.inherited, __ATOMIC_RELAXED) ||
+	    quiesce_fork_is_between(engine) || !left) {
+		__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
 		return false;
 	}
-	suspended = quiesce_suspend(flavor);
-	if (can_walk(flavor, &left)) {
-		drain(flavor, &left);
-		gone = close_workers(flavor, &left);
+	suspended = quiesce_domain_suspend(&engine->domain);
+	if (can_walk(engine, &left)) {
+		drain(engine, &left);
+		gone = close_workers(engine, &left);
 	} else {
-		__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
 		gone = false;
 	}
-	quiesce_resume(flavor, suspended);
+	quiesce_domain_resume(&engine->domain, suspended);
 	return gone;
 }
 
-static bool is_closed(const struct flavor *flavor)
+static bool is_closed(const struct engine *engine)
 {
-	return __atomic_load_n(&flavor->workers.closing, __ATOMIC_RELAXED);
+	return __atomic_load_n(&engine->workers.closing, __ATOMIC_RELAXED);
 }
 
 /* dlclose calls what is registered by atexit after the library's destructor. */
-void quiesce_exit(struct flavor *flavor)
+void quiesce_exit(struct engine *engine)
 {
 	int saved_errno = errno;
 
-	if (!is_closed(flavor))
-		drain_and_close(flavor);
+	if (!is_closed(engine))
+		drain_and_close(engine);
 	errno = saved_errno;
 }
 
@@ -188,14 +189,14 @@ enum end { BY_HAND, UNLOADED, PROCESS };
  * With no thread left: what nobody can use any more. At the end of the process that is for it to end:
  * exit may have interrupted malloc.
  */
-static void give_back(struct flavor *flavor, enum end end)
+static void give_back(struct engine *engine, enum end end)
 {
-	if (!for_each_worker(flavor, is_empty, NULL) ||
-	    !quiesce_registry_alone(&flavor->registry, flavor->self()))
+	if (!for_each_worker(engine, is_empty, NULL) ||
+	    !quiesce_registry_alone(&engine->domain.registry, engine->domain.calls->self()))
 		return;
 	if (end != PROCESS)
-		free_queues(flavor, end == UNLOADED);
-	quiesce_registry_trim(&flavor->registry);
+		free_queues(engine, end == UNLOADED);
+	quiesce_registry_trim(&engine->domain.registry);
 }
 
 /* Who queued something meanwhile started no thread; one that has not left yet sees to it itself. */
@@ -208,19 +209,19 @@ static bool reopen(struct worker *worker, uint64_t *left)
 	return true;
 }
 
-void quiesce_rest(struct flavor *flavor)
+void quiesce_exit_rest(struct engine *engine)
 {
 	int saved_errno = errno;
 	uint64_t left = 0;
 
-	if (is_closed(flavor))
+	if (is_closed(engine))
 		return;
-	if (drain_and_close(flavor))
-		give_back(flavor, BY_HAND);
-	__atomic_store_n(&flavor->workers.closing, false, __ATOMIC_SEQ_CST);
-	if (quiesce_is_ours(flavor) && !__atomic_load_n(&flavor->inherited, __ATOMIC_RELAXED) &&
-	    !quiesce_between_hooks(flavor) && can_walk(flavor, &left))
-		for_each_worker(flavor, reopen, NULL);
+	if (drain_and_close(engine))
+		give_back(engine, BY_HAND);
+	__atomic_store_n(&engine->workers.closing, false, __ATOMIC_SEQ_CST);
+	if (quiesce_fork_is_ours(engine) && !__atomic_load_n(&engine->workers.inherited, __ATOMIC_RELAXED) &&
+	    !quiesce_fork_is_between(engine) && can_walk(engine, &left))
+		for_each_worker(engine, reopen, NULL);
 	errno = saved_errno;
 }
 
@@ -228,22 +229,22 @@ void quiesce_rest(struct flavor *flavor)
  * dlclose calls the library's destructor first, exit its atexit function: so we know that nobody can
  * use the program's own workers any more, or that other threads may.
  */
-static bool is_unloaded(const struct flavor *flavor)
+static bool is_unloaded(const struct engine *engine)
 {
-	return __atomic_load_n(&flavor->workers.exit_awaited, __ATOMIC_RELAXED) && !is_closed(flavor);
+	return __atomic_load_n(&engine->exit_awaited, __ATOMIC_RELAXED) && !is_closed(engine);
 }
 
-bool quiesce_end(struct flavor *flavor)
+bool quiesce_exit_end(struct engine *engine)
 {
-	bool unloaded = is_unloaded(flavor), gone;
+	bool unloaded = is_unloaded(engine), gone;
 	uint64_t left = 0;
 
-	if (!is_closed(flavor))
-		gone = drain_and_close(flavor);
+	if (!is_closed(engine))
+		gone = drain_and_close(engine);
 	else
-		gone = quiesce_is_ours(flavor) && can_walk(flavor, &left) &&
-		       for_each_worker(flavor, quiesce_worker_await_stop, &left);
+		gone = quiesce_fork_is_ours(engine) && can_walk(engine, &left) &&
+		       for_each_worker(engine, quiesce_worker_await_stop, &left);
 	if (gone)
-		give_back(flavor, unloaded ? UNLOADED : PROCESS);
-	return quiesce_is_ours(flavor) && can_walk(flavor, &left);
+		give_back(engine, unloaded ? UNLOADED : PROCESS);
+	return quiesce_fork_is_ours(engine) && can_walk(engine, &left);
 }

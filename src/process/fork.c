@@ -14,18 +14,14 @@
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
-#include "callbacks/workers.h"
-#include "system/cpu.h"
-#include "system/delay.h"
-#include "system/generation.h"
-#include "system/wait.h"
+#include "process/process.h"
+#include "system/system.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
 
-static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *worker))
+static void for_each_worker(struct engine *engine, void (*act)(struct worker *worker))
 {
-	struct worker_state *all = &flavor->workers;
-
+	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue;
 
 	act(&all->deferred.own);
@@ -37,19 +33,19 @@ static void for_each_worker(struct flavor *flavor, void (*act)(struct worker *wo
 
 /*
  * Wait for another thread's fork. In a section that must not wait for a callback that waits for us:
- * [K2] we raise readers before we look at the workers' states; pairs with [K1] in src/callbacks/thread.c:
+ * [K2] we raise readers before we look at the workers' states; pairs with [K1] in src/callbacks/state.c:
  * what begins to wait after our look is found there.
  */
-static void await_turn(struct flavor *flavor)
+static void await_turn(struct engine *engine)
 {
-	struct fork_state *fork = &flavor->fork;
-	bool reading = quiesce_in_section(flavor);
+	struct fork_state *fork = &engine->fork;
+	bool reading = quiesce_domain_in_section(&engine->domain);
 
 	if (reading) {
 		__atomic_fetch_add(&fork->readers, 1, __ATOMIC_SEQ_CST);
-		pthread_mutex_lock(&flavor->workers.lock);
-		for_each_worker(flavor, quiesce_worker_set_aside);
-		pthread_mutex_unlock(&flavor->workers.lock);
+		pthread_mutex_lock(&engine->workers.lock);
+		for_each_worker(engine, quiesce_worker_set_aside);
+		pthread_mutex_unlock(&engine->workers.lock);
 	}
 	quiesce_delay();
 	pthread_mutex_lock(&fork->lock);
@@ -57,35 +53,40 @@ static void await_turn(struct flavor *flavor)
 		__atomic_fetch_sub(&fork->readers, 1, __ATOMIC_SEQ_CST);
 }
 
-bool quiesce_between_hooks(const struct flavor *flavor)
+bool quiesce_fork_is_ours(const struct engine *engine)
 {
-	return __atomic_load_n(&flavor->fork.owner, __ATOMIC_RELAXED) == quiesce_self();
+	return __atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE) == quiesce_generation();
 }
 
-bool quiesce_holds_workers(const struct flavor *flavor)
+bool quiesce_fork_is_between(const struct engine *engine)
 {
-	return quiesce_between_hooks(flavor) && (flavor->fork.pauses || !quiesce_is_ours(flavor));
+	return __atomic_load_n(&engine->fork.owner, __ATOMIC_RELAXED) == quiesce_self();
+}
+
+bool quiesce_fork_holds_workers(const struct engine *engine)
+{
+	return quiesce_fork_is_between(engine) && (engine->fork.pauses || !quiesce_fork_is_ours(engine));
 }
 
 /*
  * A worker that forks from a callback may find another thread forking, which waits until no
  * callback runs: so it does not count as running while it waits for its turn.
  */
-static void enter(struct flavor *flavor)
+static void enter(struct engine *engine)
 {
-	struct fork_state *fork = &flavor->fork;
+	struct fork_state *fork = &engine->fork;
 
-	if (flavor->attend)
-		flavor->attend();
-	if (!quiesce_between_hooks(flavor)) {
-		bool suspended = quiesce_suspend(flavor);
+	if (engine->domain.calls->attend)
+		engine->domain.calls->attend();
+	if (!quiesce_fork_is_between(engine)) {
+		bool suspended = quiesce_domain_suspend(&engine->domain);
 
 		if (pthread_mutex_trylock(&fork->lock) != 0) {
 			quiesce_worker_step_aside();
-			await_turn(flavor);
+			await_turn(engine);
 			quiesce_worker_step_back();
 		}
-		quiesce_resume(flavor, suspended);
+		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
 	}
@@ -114,12 +115,12 @@ static void leave(struct fork_state *fork, bool child)
  * callback waited for may need it. Deferred calls may wait for callbacks, so their worker is to pause
  * while the others still go on.
  */
-static void pause_workers(struct flavor *flavor)
+static void pause_workers(struct engine *engine)
 {
-	struct worker_state *all = &flavor->workers;
+	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue = NULL;
-	unsigned int *readers = &flavor->fork.readers;
-	bool suspended = quiesce_suspend(flavor), reading = quiesce_in_section(flavor);
+	unsigned int *readers = &engine->fork.readers;
+	bool suspended = quiesce_domain_suspend(&engine->domain), reading = quiesce_domain_in_section(&engine->domain);
 
 	__atomic_fetch_add(readers, reading, __ATOMIC_SEQ_CST);
 
@@ -128,23 +129,23 @@ static void pause_workers(struct flavor *flavor)
 	quiesce_worker_await_pause(&all->deferred.own, readers);
 	pthread_mutex_lock(&all->lock);
 	all->pausing = true;
-	for_each_worker(flavor, quiesce_worker_pause);
+	for_each_worker(engine, quiesce_worker_pause);
 	pthread_mutex_unlock(&all->lock);
 	quiesce_delay();
-	while ((queue = quiesce_queue_next(flavor, queue)))
+	while ((queue = quiesce_queue_next(&engine->workers, queue)))
 		quiesce_worker_await_pause(&queue->own, readers);
 	quiesce_delay();
 	__atomic_fetch_sub(readers, reading, __ATOMIC_SEQ_CST);
-	quiesce_resume(flavor, suspended);
+	quiesce_domain_resume(&engine->domain, suspended);
 	pthread_mutex_lock(&all->lock);
 }
 
-static void resume_workers(struct flavor *flavor)
+static void resume_workers(struct engine *engine)
 {
-	flavor->workers.pausing = false;
+	engine->workers.pausing = false;
 	quiesce_delay();
-	for_each_worker(flavor, quiesce_worker_resume);
-	pthread_mutex_unlock(&flavor->workers.lock);
+	for_each_worker(engine, quiesce_worker_resume);
+	pthread_mutex_unlock(&engine->workers.lock);
 }
 
 /* ---- Workers in the child ---- */
@@ -181,16 +182,16 @@ static void reset_queue(struct call_rcu_data *queue)
 		queue->done = queue->ripe;
 }
 
-static void foster(struct worker_state *all, struct call_rcu_data *queue)
+static void foster(struct workers *all, struct call_rcu_data *queue)
 {
 	queue->server = &all->standard.own;
 	queue->next_fostered = all->orphans;
 	all->orphans = queue;
 }
 
-static void reset_workers(struct flavor *flavor)
+static void reset_workers(struct engine *engine)
 {
-	struct worker_state *all = &flavor->workers;
+	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue;
 
 	pthread_mutex_init(&all->lock, NULL);
@@ -200,25 +201,25 @@ static void reset_workers(struct flavor *flavor)
 	reset_queue(&all->deferred);
 	quiesce_for_each_made(queue, all)
 		reset_queue(queue);
-	quiesce_defer_restart(flavor);
+	quiesce_defer_restart(&engine->workers);
 }
 
 /* The standard worker runs what the others' queues hold; it frees them then. */
-static void restart_workers(struct flavor *flavor)
+static void restart_workers(struct engine *engine)
 {
-	struct worker_state *all = &flavor->workers;
+	struct workers *all = &engine->workers;
 	struct worker *current = quiesce_worker_current();
 	struct call_rcu_data *queue;
 
-	__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
-	flavor->inherited = false;
-	reset_workers(flavor);
+	__atomic_store_n(&engine->generation, quiesce_generation(), __ATOMIC_RELEASE);
+	engine->workers.inherited = false;
+	reset_workers(engine);
 	quiesce_for_each_made(queue, all)
 		if (current != &queue->own)
 			foster(all, queue);
 	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
 		all->per_cpu[cpu] = NULL;
-	flavor->thread()->worker = quiesce_in_callback(flavor) ? quiesce_worker_home(current) : NULL;
+	engine->workers.calls->own()->worker = quiesce_in_callback(&engine->workers) ? quiesce_worker_home(current) : NULL;
 }
 
 /*
@@ -226,13 +227,13 @@ static void restart_workers(struct flavor *flavor)
  * Only what a thread had in hand at the very moment is lost: the callback that it was in, and at worst
  * the one that it moved.
  */
-static void inherit_workers(struct flavor *flavor)
+static void inherit_workers(struct engine *engine)
 {
-	struct worker_state *all = &flavor->workers;
+	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue;
 
-	flavor->inherited = true;
-	reset_workers(flavor);
+	engine->workers.inherited = true;
+	reset_workers(engine);
 	quiesce_for_each_made(queue, all)
 		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
 			foster(all, queue);
@@ -241,95 +242,95 @@ static void inherit_workers(struct flavor *flavor)
 /* ---- Registry and grace periods ---- */
 
 /* Once a fork, by the first hook that runs in the child: the next one may find them in use. */
-static void restart_registry(struct flavor *flavor)
+static void restart_registry(struct engine *engine)
 {
-	if (flavor->fork.restarts & 1)
+	if (engine->fork.restarts & 1)
 		return;
-	flavor->fork.restarts = ~0UL;
-	flavor->fork.readers = 0;
-	quiesce_registry_reset(&flavor->registry, flavor->self());
-	quiesce_gp_child(flavor);
-	quiesce_defer_child(flavor);
-	if (flavor->child)
-		flavor->child();
-	if (!flavor->fork.pauses)
-		inherit_workers(flavor);
+	engine->fork.restarts = ~0UL;
+	engine->fork.readers = 0;
+	quiesce_registry_reset(&engine->domain.registry, engine->domain.calls->self());
+	quiesce_gp_child(&engine->domain);
+	quiesce_defer_child(&engine->workers);
+	if (engine->child)
+		engine->child();
+	if (!engine->fork.pauses)
+		inherit_workers(engine);
 }
 
-void quiesce_registry_before_fork(struct flavor *flavor)
+void quiesce_fork_registry_before(struct engine *engine)
 {
-	enter(flavor);
+	enter(engine);
 }
 
-void quiesce_registry_after_fork_parent(struct flavor *flavor)
+void quiesce_fork_registry_parent(struct engine *engine)
 {
-	leave(&flavor->fork, false);
+	leave(&engine->fork, false);
 }
 
-void quiesce_registry_after_fork_child(struct flavor *flavor)
+void quiesce_fork_registry_child(struct engine *engine)
 {
-	restart_registry(flavor);
-	if (!flavor->fork.pauses)
-		__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
-	leave(&flavor->fork, true);
+	restart_registry(engine);
+	if (!engine->fork.pauses)
+		__atomic_store_n(&engine->generation, quiesce_generation(), __ATOMIC_RELEASE);
+	leave(&engine->fork, true);
 }
 
 /* ---- The hash table's part ---- */
 
-static struct urcu_atfork *table_hooks(struct flavor *flavor)
+static struct urcu_atfork *table_hooks(struct engine *engine)
 {
 	struct urcu_atfork *hooks;
 
-	pthread_mutex_lock(&flavor->workers.lock);
-	hooks = flavor->fork.table_hooks;
-	pthread_mutex_unlock(&flavor->workers.lock);
+	pthread_mutex_lock(&engine->workers.lock);
+	hooks = engine->fork.table_hooks;
+	pthread_mutex_unlock(&engine->workers.lock);
 	return hooks;
 }
 
-void quiesce_set_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
+void quiesce_fork_set_table(struct engine *engine, struct urcu_atfork *hooks)
 {
-	pthread_mutex_lock(&flavor->workers.lock);
-	if (flavor->fork.table_users++ == 0)
-		flavor->fork.table_hooks = hooks;
-	pthread_mutex_unlock(&flavor->workers.lock);
+	pthread_mutex_lock(&engine->workers.lock);
+	if (engine->fork.table_users++ == 0)
+		engine->fork.table_hooks = hooks;
+	pthread_mutex_unlock(&engine->workers.lock);
 }
 
-void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
+void quiesce_fork_unset_table(struct engine *engine, struct urcu_atfork *hooks)
 {
 	(void)hooks;
-	pthread_mutex_lock(&flavor->workers.lock);
-	if (--flavor->fork.table_users == 0)
-		flavor->fork.table_hooks = NULL;
-	pthread_mutex_unlock(&flavor->workers.lock);
+	pthread_mutex_lock(&engine->workers.lock);
+	if (--engine->fork.table_users == 0)
+		engine->fork.table_hooks = NULL;
+	pthread_mutex_unlock(&engine->workers.lock);
 }
 
 /* ---- The call_rcu hooks ---- */
 
-void quiesce_before_fork(struct flavor *flavor)
+void quiesce_fork_before(struct engine *engine)
 {
-	struct fork_state *fork = &flavor->fork;
+	struct fork_state *fork = &engine->fork;
 	bool paused;
 
-	enter(flavor);
+	enter(engine);
 	paused = fork->pauses != 0;
 	fork->pauses = fork->pauses << 1 | !paused;
 	if (paused)
 		return;
-	fork->called_hooks = table_hooks(flavor);
+	fork->called_hooks = table_hooks(engine);
 	if (fork->called_hooks)
 		fork->called_hooks->before_fork(fork->called_hooks->priv);
 	quiesce_delay();
-	pause_workers(flavor);
+	pause_workers(engine);
 }
 
-void quiesce_after_fork_parent(struct flavor *flavor)
+void quiesce_fork_parent(struct engine *engine)
 {
-	struct fork_state *fork = &flavor->fork;
+	struct fork_state *fork = &engine->fork;
 	bool paused = fork->pauses & 1;
 
 	fork->pauses >>= 1;
 	if (paused) {
-		resume_workers(flavor);
+		resume_workers(engine);
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_parent(fork->called_hooks->priv);
 	}
@@ -337,14 +338,14 @@ void quiesce_after_fork_parent(struct flavor *flavor)
 }
 
 /* The first of nested hooks does the work, so that the child may use RCU before the last. */
-void quiesce_after_fork_child(struct flavor *flavor)
+void quiesce_fork_child(struct engine *engine)
 {
-	struct fork_state *fork = &flavor->fork;
+	struct fork_state *fork = &engine->fork;
 
-	restart_registry(flavor);
+	restart_registry(engine);
 	if (fork->pauses) {
 		fork->pauses = 0;
-		restart_workers(flavor);
+		restart_workers(engine);
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_child(fork->called_hooks->priv);
 	}
@@ -357,12 +358,12 @@ void quiesce_after_fork_child(struct flavor *flavor)
 #define PROCESS_CLAIMED (-1)
 
 /* A child that nobody told us of: the threads are gone, and what they held. */
-static void take_over(struct flavor *flavor)
+static void take_over(struct engine *engine)
 {
-	struct fork_state *fork = &flavor->fork;
+	struct fork_state *fork = &engine->fork;
 
 	fork->restarts = fork->pauses = 0;
-	restart_registry(flavor);
+	restart_registry(engine);
 	fork->restarts = 0;
 	fork->depth = 0;
 	fork->owner = NULL;
@@ -372,42 +373,43 @@ static void take_over(struct flavor *flavor)
 /* The hooks see to it themselves. */
 static void inherit(void *arg)
 {
-	struct flavor *flavor = arg;
+	struct engine *engine = arg;
 
-	if (!quiesce_between_hooks(flavor)) {
-		take_over(flavor);
-		flavor->process = quiesce_process();
+	if (!quiesce_fork_is_between(engine)) {
+		take_over(engine);
+		engine->generation = quiesce_generation();
 	}
 }
 
-void quiesce_watch_forks(struct flavor *flavor)
+void quiesce_fork_watch(struct engine *engine)
 {
-	if (flavor->heir.inherit)
+	if (engine->heir.inherit)
 		return;
-	flavor->heir.inherit = inherit;
-	flavor->heir.arg = flavor;
-	quiesce_process_add_heir(&flavor->heir);
+	engine->heir.inherit = inherit;
+	engine->heir.arg = engine;
+	quiesce_add_heir(&engine->heir);
 }
 
 /*
  * For children of clone and _Fork. One thread does it, and the others that the child may have by now
  * wait for it; those of them that read are forgotten until they register again.
  */
-bool quiesce_claim_process(struct flavor *flavor)
+bool quiesce_fork_claim(struct workers *all)
 {
-	int32_t own = quiesce_process(), seen = __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE);
+	struct engine *engine = quiesce_engine_of(all);
+	int32_t own = quiesce_generation(), seen = __atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE);
 
-	if (caa_likely(seen == own) || quiesce_between_hooks(flavor))
+	if (caa_likely(seen == own) || quiesce_fork_is_between(engine))
 		return true;
 	while (seen != own) {
 		if (seen == PROCESS_CLAIMED) {
-			quiesce_wait(&flavor->process, seen, NULL);
-			seen = __atomic_load_n(&flavor->process, __ATOMIC_ACQUIRE);
-		} else if (__atomic_compare_exchange_n(&flavor->process, &seen, PROCESS_CLAIMED, false,
+			quiesce_wait(&engine->generation, seen, NULL);
+			seen = __atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE);
+		} else if (__atomic_compare_exchange_n(&engine->generation, &seen, PROCESS_CLAIMED, false,
 						       __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-			take_over(flavor);
-			__atomic_store_n(&flavor->process, own, __ATOMIC_RELEASE);
-			quiesce_wake(&flavor->process, INT_MAX);
+			take_over(engine);
+			__atomic_store_n(&engine->generation, own, __ATOMIC_RELEASE);
+			quiesce_wake(&engine->generation, INT_MAX);
 			seen = own;
 		}
 	}
@@ -425,7 +427,7 @@ enum { ATFORK_NO = 0, ATFORK_YES = -1 };
  */
 static bool claim_atfork(int32_t *atfork)
 {
-	int32_t own = quiesce_process() + 1, seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
+	int32_t own = quiesce_generation() + 1, seen = __atomic_load_n(atfork, __ATOMIC_ACQUIRE);
 
 	while (seen != ATFORK_YES) {
 		if (seen == own) {
@@ -450,10 +452,10 @@ static void wake_allocator(void)
 	free(block);
 }
 
-int quiesce_atfork_enable(struct flavor *flavor, void (*prepare)(void), void (*parent)(void),
+int quiesce_fork_atfork(struct engine *engine, void (*prepare)(void), void (*parent)(void),
 		void (*child)(void))
 {
-	int32_t *atfork = &flavor->fork.atfork;
+	int32_t *atfork = &engine->fork.atfork;
 	int error;
 
 	if (!claim_atfork(atfork))

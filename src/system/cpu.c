@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "system/cpu.h"
+#include "system/system.h"
 
 /* A list such as 0-3,8-11 (Documentation/admin-guide/cputopology.rst of the kernel), in rising order. */
 #define POSSIBLE "/sys/devices/system/cpu/possible"

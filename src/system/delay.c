@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "system/delay.h"
+#include "system/system.h"
 
 #ifdef QUIESCE_DELAYS
 #include <errno.h>

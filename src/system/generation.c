@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "system/generation.h"
+#include "system/system.h"
 
 /* Raised in a child, by whoever finds out first; atomically. */
 static int32_t number;
@@ -39,13 +39,13 @@ static void watch_forks(void)
 	pthread_atfork(NULL, NULL, in_child);
 }
 
-void quiesce_process_add_heir(struct heir *heir)
+void quiesce_add_heir(struct heir *heir)
 {
 	heir->next = heirs;
 	heirs = heir;
 }
 
-int32_t quiesce_process(void)
+int32_t quiesce_generation(void)
 {
 	int32_t *word = __atomic_load_n(&inhabited, __ATOMIC_ACQUIRE);
 
@@ -55,7 +55,7 @@ int32_t quiesce_process(void)
 	return __atomic_load_n(&number, __ATOMIC_RELAXED);
 }
 
-void quiesce_process_watch(void)
+void quiesce_generation_watch(void)
 {
 	int32_t *page = (int32_t *)(((uintptr_t)room + PAGE_ROOM - 1) & -(uintptr_t)PAGE_ROOM);
 	int saved_errno = errno;

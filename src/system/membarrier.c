@@ -9,9 +9,7 @@
 
 #include <urcu/compiler.h>
 
-#include "system/cpu.h"
-#include "system/membarrier.h"
-#include "system/report.h"
+#include "system/system.h"
 
 static int membarrier(int command)
 {

@@ -16,7 +16,7 @@
 
 #include <quiesce/report.h>
 
-#include "system/report.h"
+#include "system/system.h"
 
 #define DESTINATION	"URCU_REPORT"
 #define PREFIX		"liburcu: "

@@ -8,8 +8,7 @@
 
 #include <urcu/syscall-compat.h>
 
-#include "system/report.h"
-#include "system/wait.h"
+#include "system/system.h"
 
 /* What a wait that was woken takes at least, so that a clock that stands still ends it in the end. */
 #define WAIT_MIN QUIESCE_NS_PER_US

@@ -24,11 +24,11 @@ int main(void)
 {
 	printf("| structure | read by all | line | written often | line | |\n");
 	printf("| --- | --- | --- | --- | --- | --- |\n");
-	ROW(flavor, thread, registry.lock);
-	ROW(flavor, thread, grace.sequence);
-	ROW(flavor, gp, registry.lock);
-	ROW(worker_state, per_cpu, lock);
-	ROW(worker_state, per_cpu, standard.newest);
+	ROW(domain, calls, registry.lock);
+	ROW(domain, calls, grace.sequence);
+	ROW(domain, gp, registry.lock);
+	ROW(workers, per_cpu, lock);
+	ROW(workers, per_cpu, standard.newest);
 	ROW(call_rcu_data, server, newest);
 	ROW(call_rcu_data, server, takes);
 	ROW(call_rcu_data, newest, takes);

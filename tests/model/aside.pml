@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A callback that waits for a grace period during a fork, src/callbacks/thread.c, src/process/fork.c and src/callbacks/worker.c:
+ * A callback that waits for a grace period during a fork, src/callbacks/state.c and src/process/fork.c:
  * WORKERS workers with CALLBACKS callbacks each and FORKERS other threads that fork up to FORKS times
  * each. A thread forks in a section or not; a callback waits for a grace period, forks, or forks in a
  * section.

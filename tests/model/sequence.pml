@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Callers of synchronize_rcu share grace periods by one number: quiesce_gp_ticket, take_turn,
- * await_turn, call_up and await_grace_period of src/grace/lead.c, on a machine with store buffers. CALLERS
+ * await_turn, call_up and quiesce_gp_wait of src/grace/gp.c, on a machine with store buffers. CALLERS
  * threads store to a word of their own and call once; a reader registers, and then loads the words.
  *
  * Claims: a caller returns only after a grace period that began when its store could be seen (T1);

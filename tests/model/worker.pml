@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A queue and its server, src/callbacks/queue.c, src/callbacks/worker.c, src/callbacks/thread.c, src/callbacks/barrier.c, src/process/exit.c and
+ * A queue and its server, queue.c, enqueue.c, worker.c, thread.c and barrier.c of src/callbacks, src/process/exit.c and
  * src/process/fork.c: one queue with one worker; two producers, of whom the second begins when the first's
  * call_rcu has returned; and a thread that forks FORKS times. At each fork the search goes on in the
  * parent and in the child, which has the forking thread alone.

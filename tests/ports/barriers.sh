@@ -25,7 +25,7 @@ memb_read_lock release
 memb_read_lock_refused added
 qsbr_quiescent_state added
 in_older_section acquire
-lead full
+quiesce_lead full
 sleep_until_woken full
 quiesce_gp_ticket full
 quiesce_registry_add full
@@ -37,7 +37,8 @@ TXT
 # instructions COMPILER OBJDUMP: "FUNCTION<tab>INSTRUCTION" a line, in order. The engine is compiled
 # without inlining, so that its parts stay apart.
 instructions() {
-	for source in "$here/barriers.c" "-fno-inline $top/src/grace/lead.c" "-fno-inline $top/src/grace/registry.c"; do
+	for source in "$here/barriers.c" "-fno-inline $top/src/grace/lead.c" \
+		"-fno-inline $top/src/grace/gp.c" "-fno-inline $top/src/grace/registry.c"; do
 		# shellcheck disable=SC2086 # lists of words
 		$1 -std=gnu11 -O2 -D_GNU_SOURCE -I"$top/include" -I"$top/src" -c $source \
 			-o "$work/object.o" && $2 -d --no-show-raw-insn "$work/object.o" || return 1

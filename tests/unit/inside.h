@@ -8,29 +8,29 @@
 #include "flavor/flavor.h"
 
 #if defined(TEST_BP)
-extern struct flavor quiesce_bp;
-static struct flavor *const flavor = &quiesce_bp;
+#define INSIDE quiesce_bp
 #elif defined(TEST_QSBR)
-extern struct flavor quiesce_qsbr;
-static struct flavor *const flavor = &quiesce_qsbr;
+#define INSIDE quiesce_qsbr
 #elif defined(RCU_MB)
-extern struct flavor quiesce_mb;
-static struct flavor *const flavor = &quiesce_mb;
+#define INSIDE quiesce_mb
 #else
-extern struct flavor quiesce_memb;
-static struct flavor *const flavor = &quiesce_memb;
+#define INSIDE quiesce_memb
 #endif
+
+extern struct flavor INSIDE;
+static struct domain *const domain __attribute__((unused)) = &INSIDE.engine.domain;
+static struct workers *const workers __attribute__((unused)) = &INSIDE.engine.workers;
 
 /* The first of the queues that were made and not freed since, or NULL. */
 static inline struct call_rcu_data *first_made(void)
 {
-	struct cds_list_head *list = &flavor->workers.list;
+	struct cds_list_head *list = &workers->list;
 	struct call_rcu_data *queue = NULL;
 
-	pthread_mutex_lock(&flavor->workers.lock);
+	pthread_mutex_lock(&workers->lock);
 	if (!cds_list_empty(list))
 		queue = cds_list_first_entry(list, struct call_rcu_data, node);
-	pthread_mutex_unlock(&flavor->workers.lock);
+	pthread_mutex_unlock(&workers->lock);
 	return queue;
 }
 

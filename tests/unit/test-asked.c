@@ -7,7 +7,7 @@
 
 #include <dlfcn.h>
 
-#include "system/wait.h"
+#include "system/system.h"
 
 static __thread unsigned int yields, joins;
 
@@ -26,7 +26,7 @@ extern __typeof__(pthread_join) __interceptor_pthread_join __attribute__((weak))
 /* Which starts no thread, as get_default_call_rcu_data does. */
 static struct call_rcu_data *standard_queue(void)
 {
-	return &flavor->workers.standard;
+	return &workers->standard;
 }
 
 static void *barrier(void *arg)

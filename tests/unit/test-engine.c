@@ -5,8 +5,7 @@
 #include <dlfcn.h>
 #include <sys/time.h>
 
-#include "system/cpu.h"
-#include "system/wait.h"
+#include "system/system.h"
 
 /* ---- The registry, with readers that are no threads ---- */
 
@@ -160,18 +159,18 @@ END_TEST
 /* Grace periods since the word had this value. */
 static unsigned long periods_since(unsigned long ctr)
 {
-	return (gp_number() - ctr) / URCU_GP_STEP / (unsigned long)flavor->passes;
+	return (gp_number() - ctr) / URCU_GP_STEP / (unsigned long)domain->passes;
 }
 
 static void choose_form(int number)
 {
-	flavor->passes = 1 + (number & 1);
+	domain->passes = 1 + (number & 1);
 	want(gp_number() % URCU_GP_STEP == URCU_GP_COUNT);
 }
 
 START_TEST(short_numbers_take_two_passes)
 {
-	want(flavor->passes == (CAA_BITS_PER_LONG >= 64 ? 1 : 2));
+	want(domain->passes == (CAA_BITS_PER_LONG >= 64 ? 1 : 2));
 }
 END_TEST
 
@@ -275,7 +274,7 @@ static void *silent_reader(void *arg)
 	sem_post(&silent->in);
 	await_gp_since(before);
 	hold_for(silent->pauses);
-	(void)urcu_common_close(&flavor->self()->ctr);
+	(void)urcu_common_close(&domain->calls->self()->ctr);
 	await(&silent->out);
 	rcu_unregister_thread();
 	return NULL;
@@ -286,10 +285,10 @@ START_TEST(without_membarrier_a_leader_needs_nobody_to_wake_it)
 	struct silent silent;
 	unsigned int random = 7;
 
-	if (flavor->has_membarrier)
-		*flavor->has_membarrier = 0;
-	flavor->membarrier_granted = false;
-	flavor->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
+	if (domain->has_membarrier)
+		*domain->has_membarrier = 0;
+	domain->membarrier_granted = false;
+	domain->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
 	sem_init(&silent.in, 0, 0);
 	sem_init(&silent.out, 0, 0);
 	for (int i = 0; i < 100; i++) {
@@ -302,7 +301,7 @@ START_TEST(without_membarrier_a_leader_needs_nobody_to_wake_it)
 		sem_post(&silent.out);
 		pthread_join(reader, NULL);
 	}
-	want(flavor->gp->futex == 0);
+	want(domain->gp->futex == 0);
 }
 END_TEST
 #endif
@@ -311,11 +310,11 @@ START_TEST(however_it_sleeps_readers_are_protected)
 {
 	static struct stress s;
 
-	flavor->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
+	domain->grace.short_spins = _i & 1 ? 0 : UINT_MAX;
 	if (_i & 2) {
-		flavor->membarrier_granted = false;
-		if (flavor->has_membarrier)
-			*flavor->has_membarrier = 0;
+		domain->membarrier_granted = false;
+		if (domain->has_membarrier)
+			*domain->has_membarrier = 0;
 	}
 	stress_begin(&s, 2, 2);
 	stress_go_on(150);
@@ -334,8 +333,8 @@ static void *synchronize(void *arg)
 
 static unsigned int sleepers(void)
 {
-	return __atomic_load_n(&flavor->grace.sleepers[0], __ATOMIC_SEQ_CST) +
-	       __atomic_load_n(&flavor->grace.sleepers[1], __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&domain->grace.sleepers[0], __ATOMIC_SEQ_CST) +
+	       __atomic_load_n(&domain->grace.sleepers[1], __ATOMIC_SEQ_CST);
 }
 
 START_TEST(those_who_wait_share_one_grace_period)
@@ -396,11 +395,11 @@ START_TEST(membarrier_is_never_called)
 	struct tally tally = { 0, 0 };
 	static struct stress s;
 
-	want(!flavor->has_membarrier && !flavor->membarrier_granted);
+	want(!domain->has_membarrier && !domain->membarrier_granted);
 	signal(SIGSYS, note_trap);
 	want(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	want(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
-	flavor->grace.short_spins = UINT_MAX;
+	domain->grace.short_spins = UINT_MAX;
 	stress_begin(&s, 2, 2);
 	stress_go_on(100);
 	stress_end(&s);
@@ -546,7 +545,7 @@ static void await_urging(struct call_rcu_data *queue)
 /* The test is the worker: it raises takes, lets a barrier look, and only then empties the queue. */
 START_TEST(barrier_that_meets_a_take_half_done_returns)
 {
-	struct call_rcu_data *queue = &flavor->workers.standard;
+	struct call_rcu_data *queue = &workers->standard;
 	struct worker *worker = &queue->own;
 	struct tally tally = { 0, 0 };
 	struct cds_wfcq_node *taken;

@@ -81,7 +81,7 @@ START_TEST(threads_that_are_gone_leave_their_places_to_others)
 {
 	for (int i = 0; i < 1000; i++)
 		run(NULL);
-	want(flavor->registry.registered < 50);
+	want(domain->registry.registered < 50);
 }
 END_TEST
 
@@ -105,7 +105,7 @@ START_TEST(and_those_that_are_not_have_their_own)
 		team_add(&team, 100, read_among_many, &meet);
 		pthread_barrier_wait(&meet);
 		pthread_barrier_wait(&meet);
-		want(flavor->registry.registered >= 100 && flavor->registry.registered < 250);
+		want(domain->registry.registered >= 100 && domain->registry.registered < 250);
 		pthread_barrier_wait(&meet);
 		team_join(&team);
 		synchronize_rcu();
@@ -144,7 +144,7 @@ START_TEST(in_a_child_too)
 		for (int i = 0; i < 1000; i++)
 			run(NULL);
 		synchronize_rcu();
-		_exit(flavor->registry.registered < 50 ? 0 : 1);
+		_exit(domain->registry.registered < 50 ? 0 : 1);
 	}
 	urcu_bp_after_fork_parent();
 	want(waitpid(pid, &status, 0) == pid && status == 0);

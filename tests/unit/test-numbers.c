@@ -10,12 +10,12 @@ static unsigned long edge(int number)
 
 static void start_before_edge(int number)
 {
-	flavor->grace.sequence = edge(number) - 20;
+	domain->grace.sequence = edge(number) - 20;
 }
 
 static unsigned long sequence(void)
 {
-	return __atomic_load_n(&flavor->grace.sequence, __ATOMIC_RELAXED);
+	return __atomic_load_n(&domain->grace.sequence, __ATOMIC_RELAXED);
 }
 
 START_TEST(polls_are_over_in_time_across_the_edge)
@@ -50,10 +50,10 @@ START_TEST(old_poll_asks_for_nothing_when_the_numbers_have_come_around)
 	start_before_edge(0);
 	state = start_poll_synchronize_rcu();
 	await_that(poll_state_synchronize_rcu(state));
-	await_that(!quiesce_poll_pending(flavor));
-	__atomic_store_n(&flavor->grace.sequence, state.grace_period_id + ~0UL / 2 + 3,
+	await_that(!quiesce_gp_is_wanted(domain));
+	__atomic_store_n(&domain->grace.sequence, state.grace_period_id + ~0UL / 2 + 3,
 			 __ATOMIC_RELAXED);
-	want(!quiesce_poll_pending(flavor));
+	want(!quiesce_gp_is_wanted(domain));
 }
 END_TEST
 
@@ -80,9 +80,9 @@ static bool leader_waits(void)
 {
 	unsigned long awaited;
 
-	pthread_mutex_lock(&flavor->registry.lock);
-	awaited = flavor->registry.awaited;
-	pthread_mutex_unlock(&flavor->registry.lock);
+	pthread_mutex_lock(&domain->registry.lock);
+	awaited = domain->registry.awaited;
+	pthread_mutex_unlock(&domain->registry.lock);
 	return awaited;
 }
 
@@ -115,7 +115,7 @@ START_TEST(reader_held_up_until_a_short_number_came_around_is_waited_for)
 	unsigned long pass = (unsigned long)_i + 1;
 	pthread_t reader;
 
-	flavor->passes = 2;
+	domain->passes = 2;
 	place_init(&held_up.place);
 	pthread_barrier_init(&held_up.step, NULL, 2);
 	reader = start(held_up_reader, &held_up);

@@ -7,8 +7,8 @@
 
 #include <sys/wait.h>
 
-#include "callbacks/workers.h"
-#include "system/wait.h"
+#include "callbacks/callbacks.h"
+#include "system/system.h"
 
 static __thread bool section_asks_for_cpu;
 
@@ -26,7 +26,7 @@ int sched_getcpu(void)
 
 static struct call_rcu_data *look_at_first_made(void)
 {
-	return quiesce_queue_next(flavor, quiesce_queue_next(flavor, NULL));
+	return quiesce_queue_next(workers, quiesce_queue_next(workers, NULL));
 }
 
 START_TEST(queue_is_not_freed_under_who_looks_at_it)
@@ -99,14 +99,14 @@ START_TEST(barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can)
 	occupy(queue, &plug, &tally);
 	waiter = start(barrier, NULL);
 	await_that(get(queue->barriers) == 1);
-	put(flavor->workers.closing, true);
+	put(workers->closing, true);
 	freer = start(free_worker, queue);
 	await_that(get(worker->state) & WORKER_STOP);
 	sem_post(&plug.out);
 	pthread_join(waiter, NULL);
 	pthread_join(freer, NULL);
 	all_ran_once(&tally);
-	put(flavor->workers.closing, false);
+	put(workers->closing, false);
 }
 END_TEST
 
@@ -173,7 +173,7 @@ static bool barrier_has_nothing_to_do(struct call_rcu_data *queue)
 	uint64_t left = 0;
 
 	(void)queue;
-	return quiesce_barrier_until(flavor, &left);
+	return quiesce_barrier_until(workers, &left);
 }
 
 /* The worker runs the last callback of a batch, and says that it is done after the fork. */

@@ -2,7 +2,19 @@
 #pragma once
 
 /*
- * Workers: queues of callbacks and the threads that run them.
+ * What is done after grace periods: callbacks and deferred calls, the queues they are in and the
+ * threads that run them, given a domain. Here nothing is known of flavors or exported names.
+ *
+ *	queue.c		queues, and who walks them
+ *	state.c		the word by which others know a worker; what stops it for a while
+ *	worker.c	what a worker does
+ *	thread.c	its thread: made, stood in for, stopped
+ *	enqueue.c	the producer's side
+ *	workers.c	the program's own workers, and those of CPUs
+ *	barrier.c	waiting for callbacks
+ *	defer.c		deferred calls
+ *
+ * Each file calls those above it in this list, and no other.
  *
  * A queue (the public struct call_rcu_data) is one chain of callbacks, in the order in which they
  * were pushed, and has one server: its own worker, or, when that has been given up, the standard
@@ -33,20 +45,17 @@
 
 #include <urcu/arch.h>
 #include <urcu/call-rcu.h>
+#include <urcu/compiler.h>
 #include <urcu/list.h>
 
-struct flavor;
+#include "grace/grace.h"
+#include "system/system.h"
 
-/*
- * Of no TLS model, so that it is reached by a call: initial-exec would take of what the C library
- * keeps in reserve for dlopen, which a few plug-ins or namespaces use up, and musl has none.
- */
-#define QUIESCE_TLS __thread
+struct defer_queue;
+struct defer_visit;
+struct workers;
 
 #define CPU_ROOM 64
-
-/* So far apart is what different threads write: processors fetch lines of 64 bytes in pairs. */
-#define QUIESCE_APART 128
 
 enum worker_bits {
 	WORKER_THREAD	= 1 << 0,	/* a thread serves it */
@@ -86,7 +95,7 @@ struct call_rcu_data {
 	unsigned int forgo, patience;
 
 	struct worker *server __attribute__((aligned(QUIESCE_APART)));	/* own, or who fosters it */
-	struct flavor *flavor;
+	struct workers *workers;
 	unsigned long flags;
 	int cpu;			/* to bind to; negative: none */
 	struct worker own;
@@ -112,12 +121,46 @@ struct call_rcu_data {
 	bool drained;			/* stopped and empty: to be freed by whoever unpins it last */
 };
 
-/* The workers of a flavor. Written under lock unless said otherwise. */
-struct worker_state {
+/* A thread's own, for one set of workers. Written by the thread alone. */
+struct own_calls {
+	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
+	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
+	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
+};
+
+/*
+ * The queues of a domain's deferred calls. turn: one rcu_defer_barrier at a time. list: under lock,
+ * which is not held while anything is waited for or run.
+ */
+struct defer_state {
+	pthread_mutex_t turn;
+	pthread_mutex_t lock;
+	struct defer_queue *list;
+	unsigned int forks;		/* children deep; written in the child by its only thread */
+};
+
+/* What those above do for the callbacks. */
+struct workers_calls {
+	/* The calling thread's own. */
+	struct own_calls *(*own)(void);
+	/* Something is queued for the first time: see to the exit. */
+	void (*first)(struct workers *all);
+	/*
+	 * In a child that was forked without the hooks: make the state this process's own, as far as that
+	 * is possible, and return false; true: it was.
+	 */
+	bool (*claim)(struct workers *all);
+	/* The standard worker's errand: whether a grace period is wanted though nothing is queued. */
+	bool (*errand)(struct workers *all);
+};
+
+/* The workers of a domain. Written under lock unless said otherwise. */
+struct workers {
+	struct domain *domain;
+	const struct workers_calls *calls;
 	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
 	bool closing;			/* exit: no new threads, no new callbacks; set atomically */
 	bool reported;			/* that a thread could not be made; set atomically */
-	bool exit_awaited;		/* the exit handler is registered; set atomically */
 	pthread_mutex_t lock __attribute__((aligned(QUIESCE_APART)));
 	struct cds_list_head list;	/* all but the two below, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
@@ -126,24 +169,31 @@ struct worker_state {
 	bool pausing;			/* fork: new workers begin paused */
 	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));	/* what get_default_call_rcu_data returns */
 	struct call_rcu_data deferred;	/* of defer_rcu; no barrier of callbacks looks at it */
+	struct defer_state defer;
+	/*
+	 * In a child that was forked without the hooks, until it has a worker's thread of its own: what
+	 * is queued is its parent's. Set by process/, cleared by who makes the thread.
+	 */
+	bool inherited;
 };
 
-#define QUEUE_INIT(f, queue) {						\
-	.server = &(queue).own, .flavor = &(f), .cpu = -1,		\
+#define QUEUE_INIT(all, queue) {						\
+	.server = &(queue).own, .workers = &(all), .cpu = -1,		\
 	.own = { .state = WORKER_FRESH },				\
 }
 
-#define WORKER_STATE_INIT(f) {						\
+/* What all workers begin with; all is their lvalue. */
+#define WORKERS_STATE_INIT(all)						\
 	.lock = PTHREAD_MUTEX_INITIALIZER,				\
-	.list = CDS_LIST_HEAD_INIT((f).workers.list),			\
-	.standard = QUEUE_INIT(f, (f).workers.standard),		\
-	.deferred = QUEUE_INIT(f, (f).workers.deferred),		\
-}
+	.list = CDS_LIST_HEAD_INIT((all).list),				\
+	.standard = QUEUE_INIT(all, (all).standard),			\
+	.deferred = QUEUE_INIT(all, (all).deferred),			\
+	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }
 
 /* ---- Queues: queue.c ---- */
 
 /* With workers.lock: of the made queues the one after node (the list itself: the first), or NULL. */
-static inline struct call_rcu_data *quiesce_queue_behind(const struct worker_state *all,
+static inline struct call_rcu_data *quiesce_queue_behind(const struct workers *all,
 		const struct cds_list_head *node)
 {
 	return node->next == &all->list ? NULL :
@@ -153,18 +203,6 @@ static inline struct call_rcu_data *quiesce_queue_behind(const struct worker_sta
 #define quiesce_for_each_made(queue, all)						\
 	for ((queue) = quiesce_queue_behind(all, &(all)->list); (queue);		\
 	     (queue) = quiesce_queue_behind(all, &(queue)->node))
-
-/* Queue head on queue and see to it that somebody runs it. */
-void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
-
-/* Only queue it: whoever uses the queue next sees to it. In a fork's child. */
-void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head);
-
-/*
- * See to it that queue has a thread, for a producer: where there are none to be had, not every call
- * pays for a try.
- */
-void quiesce_queue_start(struct call_rcu_data *queue);
 
 /* With as many callbacks in a queue its server does not linger. */
 #define QUIESCE_BACKLOG 1024
@@ -198,22 +236,87 @@ void quiesce_queue_wake_barriers(struct call_rcu_data *queue);
 struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue);
 
 /*
- * Walk the queues of a flavor that hold callbacks: NULL, then what the last call returned; NULL at
+ * Walk the queues that hold callbacks: NULL, then what the last call returned; NULL at
  * the end. The queue returned is pinned, and unpinned by the next call, or by unpin where the walk is
  * left early.
  */
-struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_data *before);
+struct call_rcu_data *quiesce_queue_next(struct workers *all, struct call_rcu_data *before);
 void quiesce_queue_unpin(struct call_rcu_data *queue);
 
 /* How many of queue's pins are the calling thread's: all that are left in a fork's child. */
 unsigned int quiesce_queue_own_pins(const struct call_rcu_data *queue);
 
-/* ---- What a worker does: worker.c ---- */
+/* ---- A worker's state: state.c ---- */
 
 static inline int32_t quiesce_worker_state(const struct worker *worker)
 {
 	return __atomic_load_n(&worker->state, __ATOMIC_ACQUIRE);
 }
+
+static inline struct workers *quiesce_workers_of(const struct worker *worker)
+{
+	return quiesce_worker_home(worker)->workers;
+}
+
+/* The one whose calls are no callbacks: what they queue goes where any thread's does. */
+static inline bool quiesce_worker_is_deferred(const struct worker *worker)
+{
+	return worker == &quiesce_workers_of(worker)->deferred.own;
+}
+
+/* The worker whose callbacks the calling thread runs, of any domain of this copy, or NULL. */
+struct worker *quiesce_worker_current(void);
+void quiesce_worker_set_current(struct worker *worker);
+
+/* Whether the calling thread runs callbacks of these workers: deferred calls are none. */
+bool quiesce_in_callback(const struct workers *all);
+
+/* Set bits in a worker's state and wake it if it sleeps. */
+void quiesce_worker_ask(struct worker *worker, int32_t bits);
+
+/* Whether it has to leave, given its state. */
+bool quiesce_worker_must_leave(const struct worker *worker, int32_t state);
+
+/* By the worker. become_busy waits for a fork to be over, and returns false if it has to leave instead. */
+bool quiesce_worker_become_busy(struct worker *worker);
+void quiesce_worker_become_free(struct worker *worker);
+
+/*
+ * Ask worker's thread to leave. Wait until it runs no callback, nor will by itself while it is asked
+ * to stop (halt), or until none of bits is set, for as long as is left (NULL: for ever).
+ */
+void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits);
+bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left);
+bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left);
+
+/*
+ * Fork: ask for a pause; wait until no callback runs; resume. While *readers is not 0, a callback
+ * that waits for a grace period is not waited for: quiesce_worker_set_aside sees to one.
+ */
+void quiesce_worker_pause(struct worker *worker);
+void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers);
+void quiesce_worker_set_aside(struct worker *worker);
+void quiesce_worker_resume(struct worker *worker);
+
+/*
+ * Around a callback's wait: for a grace period (begin_wait), or for another thread, which may be in a
+ * callback of its own (step_out). Not nested. Nothing in a thread that runs none.
+ */
+void quiesce_worker_begin_wait(void);
+void quiesce_worker_step_out(void);
+void quiesce_worker_end_wait(void);
+
+/* While the current worker waits in a hook for another thread's fork, it counts as paused. */
+void quiesce_worker_step_aside(void);
+void quiesce_worker_step_back(void);
+
+/*
+ * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is
+ * known to wait. In a section of that domain it reports and aborts.
+ */
+void quiesce_workers_synchronize(struct workers *all);
+
+/* ---- What a worker does: worker.c ---- */
 
 /* The life of a worker's thread: serve until asked to stop. */
 void quiesce_worker_run(struct worker *worker);
@@ -226,13 +329,6 @@ void quiesce_worker_run_once(struct worker *worker);
  * WORKER_STARTING set, to be given another thread.
  */
 void quiesce_worker_abandon(struct worker *worker);
-
-/* Set bits in a worker's state and wake it if it sleeps. */
-void quiesce_worker_ask(struct worker *worker, int32_t bits);
-
-/* While the current worker waits in a hook for another thread's fork, it counts as paused. */
-void quiesce_worker_step_aside(void);
-void quiesce_worker_step_back(void);
 
 /* ---- Its thread: thread.c ---- */
 
@@ -251,34 +347,57 @@ int quiesce_worker_urge(struct worker *worker);
  */
 void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker);
 
-/*
- * Ask worker's thread to leave. Wait until it runs no callback, nor will by itself while it is asked
- * to stop (halt); until it has left and is joined (stop). At most for as long as is left (NULL: for
- * ever). A worker without a thread has stopped.
- */
-void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits);
-bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left);
+/* Wait until its thread has left and is joined. One without a thread has stopped. */
 bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left);
 
-/* The worker whose callbacks the calling thread runs, of any flavor linked to this copy, or NULL. */
-struct worker *quiesce_worker_current(void);
+/* ---- The producer's side: enqueue.c ---- */
 
-/* Whether the calling thread runs callbacks of this flavor: deferred calls are none. */
-bool quiesce_in_callback(const struct flavor *flavor);
+/* Queue head on queue and see to it that somebody runs it. */
+void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
 
-/*
- * Fork: ask for a pause; wait until no callback runs; resume. While *readers is not 0, a callback
- * that waits for a grace period is not waited for: quiesce_worker_set_aside sees to one.
- */
-void quiesce_worker_pause(struct worker *worker);
-void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers);
-void quiesce_worker_set_aside(struct worker *worker);
-void quiesce_worker_resume(struct worker *worker);
+/* Only queue it: whoever uses the queue next sees to it. In a fork's child. */
+void quiesce_queue_push(struct call_rcu_data *queue, struct rcu_head *head);
 
 /*
- * Around a callback's wait: for a grace period (begin_wait), or for another thread, which may be in a
- * callback of its own (step_out). Not nested. Nothing in a thread that runs none.
+ * See to it that queue has a thread, for a producer: where there are none to be had, not every call
+ * pays for a try.
  */
-void quiesce_worker_begin_wait(void);
-void quiesce_worker_step_out(void);
-void quiesce_worker_end_wait(void);
+void quiesce_queue_start(struct call_rcu_data *queue);
+
+/* ---- The program's workers: workers.c. urcu/call-rcu.h has the contracts. ---- */
+
+void quiesce_workers_call(struct workers *all, struct rcu_head *head,
+		void (*func)(struct rcu_head *head));
+struct call_rcu_data *quiesce_workers_create(struct workers *all, unsigned long flags, int cpu);
+void quiesce_workers_free(struct workers *all, struct call_rcu_data *queue);
+pthread_t quiesce_workers_thread(struct call_rcu_data *queue);
+struct call_rcu_data *quiesce_workers_default(struct workers *all);
+struct call_rcu_data *quiesce_workers_chosen(struct workers *all);
+void quiesce_workers_set_own(struct workers *all, struct call_rcu_data *queue);
+struct call_rcu_data *quiesce_workers_get_cpu(struct workers *all, int cpu);
+int quiesce_workers_set_cpu(struct workers *all, int cpu, struct call_rcu_data *queue);
+int quiesce_workers_create_cpus(struct workers *all, unsigned long flags);
+void quiesce_workers_free_cpus(struct workers *all);
+
+/* ---- Waiting for callbacks: barrier.c ---- */
+
+/*
+ * Wait until all that is queued has run, or what is in one queue, for at most as long as is left (NULL:
+ * for ever): false if that was too short.
+ */
+bool quiesce_barrier_until(struct workers *all, uint64_t *left);
+bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left);
+
+/* ---- Deferred calls: defer.c. urcu/defer.h has the contracts. ---- */
+
+void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p);
+int quiesce_defer_register(struct workers *all);
+void quiesce_defer_unregister(struct workers *all);
+void quiesce_defer_barrier(struct workers *all);
+void quiesce_defer_barrier_thread(struct workers *all);
+void quiesce_defer_exit(struct workers *all);
+
+/* In a fork's child: the locks are nobody's. */
+void quiesce_defer_child(struct workers *all);
+/* ...and, once the workers are whole, its calls. */
+void quiesce_defer_restart(struct workers *all);

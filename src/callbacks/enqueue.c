@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The producer's side: a callback on its way into a queue, and who is to run it. */
+#include <errno.h>
+
+#include "callbacks/callbacks.h"
+#include "system/sanitize.h"
+#include "system/system.h"
+
+/* At most so many calls, each time twice as many, come before another try to make a thread. */
+#define PATIENCE_MAX 255
+
+/*
+ * By compare and exchange rather than a queue's exchange and link: the chain has no moment at which
+ * it is torn, which a fork would make last for ever (doc/design/workers.md). It is retried only if
+ * another producer, or the server, came in between.
+ */
+void quiesce_queue_push(struct call_rcu_data *queue, struct rcu_head *head)
+{
+	struct cds_wfcq_node *newest = __atomic_load_n(&queue->newest, __ATOMIC_RELAXED);
+	struct cds_wfcq_node *node = &head->next;
+
+	/* The chain would have no end. */
+	if (caa_unlikely(newest == node)) {
+		quiesce_report("urcu_%s_call_rcu: called twice in a row for %p: it runs once",
+			       queue->workers->domain->name, (const void *)head);
+		return;
+	}
+	node->next = newest;
+	quiesce_delay();
+	while (!__atomic_compare_exchange_n(&queue->newest, &node->next, node, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+}
+
+void quiesce_queue_start(struct call_rcu_data *queue)
+{
+	unsigned int forgo = __atomic_load_n(&queue->forgo, __ATOMIC_RELAXED);
+	unsigned int patience = __atomic_load_n(&queue->patience, __ATOMIC_RELAXED);
+
+	if (forgo) {
+		__atomic_store_n(&queue->forgo, forgo - 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (quiesce_worker_start(quiesce_queue_server(queue)) == 0)
+		patience = 0;
+	else
+		patience = patience < PATIENCE_MAX ? 2 * patience + 1 : PATIENCE_MAX;
+	__atomic_store_n(&queue->patience, patience, __ATOMIC_RELAXED);
+	__atomic_store_n(&queue->forgo, patience, __ATOMIC_RELAXED);
+}
+
+/* Whether a worker in this state has to be woken for count callbacks. One that is RT looks for itself. */
+static bool wants_call(const struct call_rcu_data *queue, int32_t state, unsigned long count)
+{
+	if (queue->flags & URCU_CALL_RCU_RT)
+		return false;
+	return (state & WORKER_IDLE) || ((state & WORKER_LINGER) && count >= QUIESCE_BACKLOG);
+}
+
+/* The worker is not simply at work: see whether it needs anything to run what was pushed. */
+static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
+		unsigned long count)
+{
+	int saved_errno = errno;
+
+	quiesce_delay();
+	if (state & WORKER_FRESH) {
+		__atomic_fetch_and(&worker->state, ~WORKER_FRESH, __ATOMIC_RELAXED);
+		queue->workers->calls->first(queue->workers);
+	}
+	if (!(state & WORKER_THREAD))
+		quiesce_queue_start(queue);
+	else if (wants_call(queue, state, count)) {
+		if (queue->workers->calls->claim(queue->workers))
+			quiesce_worker_ask(worker, count < QUIESCE_BACKLOG ? 0 : WORKER_URGENT);
+		else
+			quiesce_queue_start(queue);
+	}
+	errno = saved_errno;
+}
+
+/*
+ * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
+ * pairs with [H1] in src/callbacks/worker.c: either we see the worker asleep, or it sees our callback.
+ */
+void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
+{
+	const int32_t care = WORKER_THREAD | WORKER_IDLE | WORKER_LINGER | WORKER_FRESH;
+	struct worker *worker;
+	unsigned long count;
+	int32_t state;
+
+	quiesce_tell_release(head);
+	quiesce_queue_push(queue, head);
+	count = __atomic_load_n(&queue->count, __ATOMIC_RELAXED) + 1;
+	__atomic_store_n(&queue->count, count, __ATOMIC_RELAXED);
+	quiesce_delay();
+	worker = quiesce_queue_server(queue);
+	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
+	if (caa_unlikely((state & care) != WORKER_THREAD))
+		nudge(queue, worker, state, count);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The word by which others know a worker: who runs it, whether it is busy, and what it is asked. And all
+ * that keeps a worker from being busy for a while: a fork, a callback of its own that waits, a stop.
+ */
+#include <limits.h>
+#include <stdlib.h>
+
+#include "callbacks/callbacks.h"
+#include "system/sanitize.h"
+#include "system/system.h"
+
+static QUIESCE_TLS struct worker *current;
+
+struct worker *quiesce_worker_current(void)
+{
+	return current;
+}
+
+void quiesce_worker_set_current(struct worker *worker)
+{
+	current = worker;
+}
+
+bool quiesce_in_callback(const struct workers *all)
+{
+	return current && quiesce_workers_of(current) == all && !quiesce_worker_is_deferred(current);
+}
+
+/*
+ * The bits that say it sleeps go as the others come: the word changes, so that a worker on its way
+ * to sleep does not, and only the first to ask pays for a wake-up.
+ */
+void quiesce_worker_ask(struct worker *worker, int32_t bits)
+{
+	const int32_t asleep = WORKER_IDLE | WORKER_LINGER;
+	int32_t state = quiesce_worker_state(worker);
+
+	while (!__atomic_compare_exchange_n(&worker->state, &state, (state | bits) & ~asleep, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	if (state & asleep)
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/* ---- Busy or not ---- */
+
+/*
+ * Whether it has to leave. At exit all have to but those who stand in: their callers wait for what
+ * they run.
+ */
+bool quiesce_worker_must_leave(const struct worker *worker, int32_t state)
+{
+	return (state & WORKER_STOP) ||
+	       (!(state & WORKER_GUEST) &&
+		__atomic_load_n(&quiesce_workers_of(worker)->closing, __ATOMIC_SEQ_CST));
+}
+
+/* Release: whoever finds us not busy finds the queues whole. */
+void quiesce_worker_become_free(struct worker *worker)
+{
+	quiesce_delay();
+	quiesce_tell_release(&worker->state);
+	if (__atomic_fetch_and(&worker->state, ~WORKER_BUSY, __ATOMIC_RELEASE) &
+	    (WORKER_PAUSE | WORKER_STOP))
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/*
+ * Become busy, when no fork is under way; false: leave instead. Acquire: what the forking thread or
+ * the last server did to the queues comes before what we do. [X1] BUSY is set before the look at
+ * closing; pairs with [X2] in src/process/exit.c: either we see that the process ends, or the exit sees us.
+ */
+bool quiesce_worker_become_busy(struct worker *worker)
+{
+	for (;;) {
+		int32_t state = quiesce_worker_state(worker);
+
+		quiesce_delay();
+		if (quiesce_worker_must_leave(worker, state))
+			return false;
+		if (state & WORKER_PAUSE) {
+			quiesce_wait(&worker->state, state, NULL);
+		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
+						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			quiesce_tell_acquire(&worker->state);
+			if (!quiesce_worker_must_leave(worker, state))
+				return true;
+			quiesce_worker_become_free(worker);
+			return false;
+		}
+	}
+}
+
+/* ---- Stopping ---- */
+
+void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits)
+{
+	if (__atomic_fetch_or(&worker->state, WORKER_STOP | more_bits, __ATOMIC_SEQ_CST) & WORKER_THREAD)
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/* Wait until none of bits is set any more. */
+bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left)
+{
+	int32_t state;
+
+	while ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) & bits) {
+		quiesce_delay();
+		if (!quiesce_wait(&worker->state, state, left))
+			return false;
+	}
+	return true;
+}
+
+bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left)
+{
+	return quiesce_worker_await_none(worker, WORKER_BUSY, left);
+}
+
+/* ---- The forking thread's side ---- */
+
+void quiesce_worker_pause(struct worker *worker)
+{
+	if (worker != current)
+		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
+}
+
+void quiesce_worker_set_aside(struct worker *worker)
+{
+	const int32_t all = WORKER_PAUSE | WORKER_BUSY | WORKER_WAITING;
+	/* Sequentially consistent, not acquire: the raise of readers [K2] comes before it. */
+	int32_t state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
+
+	while ((state & all) == all)
+		if (__atomic_compare_exchange_n(&worker->state, &state,
+						(state & ~WORKER_BUSY) | WORKER_ASIDE, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			quiesce_wake(&worker->state, INT_MAX);
+			return;
+		}
+}
+
+/* Longer than any callback takes, unless it waits for something that the forking thread holds. */
+#define PAUSE_PATIENCE	(10 * QUIESCE_NS_PER_S)
+
+static void report_stuck_callback(const struct worker *worker)
+{
+	const struct call_rcu_data *queue = quiesce_worker_home(worker);
+
+	quiesce_report("urcu_%s_call_rcu_before_fork: a callback of worker %lu has not returned for "
+		       "10 s: does it wait for a lock that the forking thread holds?",
+		       queue->workers->domain->name, queue->id);
+}
+
+/*
+ * [K1] The look at readers comes after the look at the state, which changes when a callback begins
+ * to wait; pairs with [K2] in src/process/fork.c: a reader raises readers before it looks for such states.
+ */
+void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
+{
+	uint64_t patience = PAUSE_PATIENCE, *left = &patience;
+	int32_t state;
+
+	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
+				     WORKER_BUSY)) {
+		quiesce_delay();
+		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
+			quiesce_worker_set_aside(worker);
+		else if (!quiesce_wait(&worker->state, state, left)) {
+			report_stuck_callback(worker);
+			left = NULL;
+		}
+	}
+}
+
+void quiesce_worker_resume(struct worker *worker)
+{
+	if (__atomic_fetch_and(&worker->state, ~WORKER_PAUSE, __ATOMIC_SEQ_CST) & WORKER_THREAD)
+		quiesce_wake(&worker->state, INT_MAX);
+}
+
+/* ---- A callback that waits ---- */
+
+static void change_bits(int32_t bits)
+{
+	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
+		return;
+	if (__atomic_fetch_xor(&current->state, bits, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
+		quiesce_wake(&current->state, INT_MAX);
+}
+
+/*
+ * A thread that forks in a section holds up the grace period, so neither it nor the thread whose
+ * fork it waits for may wait for the callback: BUSY is taken away, and the callback waits, after its
+ * grace period, until the fork is over.
+ */
+void quiesce_worker_begin_wait(void)
+{
+	change_bits(WORKER_WAITING);
+}
+
+/* Whom it waits for may wait for any fork to be over, so it gives BUSY away at once. */
+void quiesce_worker_step_out(void)
+{
+	change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
+}
+
+void quiesce_worker_end_wait(void)
+{
+	int32_t state = current ? quiesce_worker_state(current) : 0;
+
+	while (state & WORKER_WAITING) {
+		quiesce_delay();
+		if ((state & WORKER_ASIDE) && (state & WORKER_PAUSE))
+			quiesce_wait(&current->state, state, NULL);
+		else if (__atomic_compare_exchange_n(&current->state, &state,
+				(state & ~(WORKER_WAITING | WORKER_ASIDE)) | WORKER_BUSY, false,
+				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			return;
+		state = quiesce_worker_state(current);
+	}
+}
+
+/* ---- In a fork hook, while another thread forks ---- */
+
+void quiesce_worker_step_aside(void)
+{
+	if (quiesce_worker_current())
+		quiesce_worker_become_free(quiesce_worker_current());
+}
+
+void quiesce_worker_step_back(void)
+{
+	if (quiesce_worker_current())
+		__atomic_fetch_or(&quiesce_worker_current()->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
+}
+
+/* ---- A grace period, for anybody ---- */
+
+void quiesce_workers_synchronize(struct workers *all)
+{
+	struct domain *domain = all->domain;
+	bool suspended;
+
+	if (quiesce_domain_in_section(domain)) {
+		quiesce_report("urcu_%s_synchronize_rcu: called in a read-side critical section, it "
+			       "would wait for itself for ever", domain->name);
+		abort();
+	}
+	if (domain->calls->attend)
+		domain->calls->attend();
+	suspended = quiesce_domain_suspend(domain);
+	quiesce_worker_begin_wait();
+	quiesce_delay();
+	quiesce_gp_wait(domain);
+	quiesce_delay();
+	quiesce_worker_end_wait();
+	quiesce_domain_resume(domain, suspended);
+}

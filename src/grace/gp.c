@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Grace periods one after the other: tickets for them, who leads each, and who waits. */
+#include <limits.h>
+
+#include <urcu/arch.h>
+
+#include "grace/grace.h"
+#include "system/sanitize.h"
+#include "system/system.h"
+
+/*
+ * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [F1] in
+ * src/grace/lead.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
+ * did not see, before it. Without it a grace period could begin before the caller's stores do.
+ */
+unsigned long quiesce_gp_ticket(const struct gp_state *grace)
+{
+	cmm_smp_mb();
+	return (__atomic_load_n(&grace->sequence, __ATOMIC_RELAXED) + 3) & ~1UL;
+}
+
+static bool reached(unsigned long sequence, unsigned long ticket)
+{
+	return (long)(sequence - ticket) >= 0;
+}
+
+bool quiesce_gp_over(const struct gp_state *grace, unsigned long ticket)
+{
+	bool over = reached(__atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket);
+
+	quiesce_tell_acquire(&grace->sequence);
+	return over;
+}
+
+/* Have some of those who wait with this ticket, if any sleep, look again. */
+static void call_up(struct gp_state *grace, unsigned long ticket, int count)
+{
+	int which = ticket >> 1 & 1;
+
+	if (!__atomic_load_n(&grace->sleepers[which], __ATOMIC_SEQ_CST))
+		return;
+	__atomic_fetch_add(&grace->turn[which], 1, __ATOMIC_SEQ_CST);
+	quiesce_wake(&grace->turn[which], count);
+}
+
+/*
+ * Lead the grace period that ends with sequence. [W1] That store comes before the looks at sleepers;
+ * pairs with [W2] in src/grace/gp.c: either we see the sleeper, or it sees the sequence. One of those who
+ * wait for the next has to lead it.
+ */
+static void take_turn(struct domain *domain, unsigned long sequence)
+{
+	struct gp_state *grace = &domain->grace;
+
+	quiesce_lead(domain);
+	quiesce_delay();
+	quiesce_tell_release(&grace->sequence);
+	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
+	quiesce_delay();
+	call_up(grace, sequence, INT_MAX);
+	quiesce_delay();
+	call_up(grace, sequence + 2, 1);
+}
+
+/*
+ * Sleep until the ticket's grace period is over or has to be led. [W2] sleepers is raised before the
+ * look at the sequence, and turn is read before it; pairs with [W1] in src/grace/gp.c: a leader who comes
+ * to its end after our look changes turn, and the sleep does not begin.
+ */
+static void await_turn(struct gp_state *grace, unsigned long ticket)
+{
+	int which = ticket >> 1 & 1;
+	unsigned long sequence;
+	int32_t seen;
+
+	__atomic_fetch_add(&grace->sleepers[which], 1, __ATOMIC_SEQ_CST);
+	seen = __atomic_load_n(&grace->turn[which], __ATOMIC_SEQ_CST);
+	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
+	quiesce_delay();
+	if ((sequence & 1) && !reached(sequence, ticket))
+		quiesce_wait(&grace->turn[which], seen, NULL);
+	quiesce_delay();
+	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * A grace period that is under way may have begun before the caller's stores, so the caller needs
+ * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
+ * leads it; the others sleep until it is over.
+ */
+void quiesce_gp_wait(struct domain *domain)
+{
+	struct gp_state *grace = &domain->grace;
+	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
+
+	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
+		if (sequence & 1)
+			await_turn(grace, ticket);
+		else if (__atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1,
+						     false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			take_turn(domain, sequence + 2);
+	}
+	quiesce_tell_acquire(&grace->sequence);
+}
+
+/*
+ * The word's number stays: the forking thread's section may carry it. A grace period that was under
+ * way is not over, for it may have waited for that section: it has to be led again.
+ */
+void quiesce_gp_child(struct domain *domain)
+{
+	struct gp_state *grace = &domain->grace;
+
+	grace->sequence &= ~1UL;
+	grace->sleepers[0] = grace->sleepers[1] = 0;
+	__atomic_store_n(&domain->gp->futex, 0, __ATOMIC_RELAXED);
+}
+
+/* ---- Wanted by somebody who does not wait ---- */
+
+/* A ticket is even: with its lowest bit set it is never 0. */
+void quiesce_gp_want(struct domain *domain, unsigned long ticket)
+{
+	unsigned long wanted = ticket | 1, seen = __atomic_load_n(&domain->grace.wanted, __ATOMIC_RELAXED);
+
+	while ((!seen || (long)(wanted - seen) > 0) &&
+	       !__atomic_compare_exchange_n(&domain->grace.wanted, &seen, wanted, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		continue;
+}
+
+bool quiesce_gp_is_wanted(struct domain *domain)
+{
+	struct gp_state *grace = &domain->grace;
+	unsigned long wanted = __atomic_load_n(&grace->wanted, __ATOMIC_SEQ_CST);
+
+	while (wanted && quiesce_gp_over(grace, wanted & ~1UL))
+		if (__atomic_compare_exchange_n(&grace->wanted, &wanted, 0, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST))
+			return false;
+	return wanted != 0;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The ground floor: what is asked of the kernel and the C library, and what tools are told. It knows
+ * nothing of readers or callbacks.
+ *
+ *	wait.c		sleeping on a futex, and time
+ *	membarrier.c	a barrier on every thread
+ *	cpu.c		the machine's CPUs
+ *	generation.c	which process this is, after a fork
+ *	self.c		which thread this is
+ *	report.c	what there is to say to the program
+ *	delay.c		disorder on purpose, for the torture test
+ *	compat-futex.c	urcu/futex.h, for old binaries
+ *	sanitize.h	what ThreadSanitizer is told
+ *
+ * One header for the room; sanitize.h is apart because src/cds needs nothing else.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Of no TLS model, so that it is reached by a call: initial-exec would take of what the C library
+ * keeps in reserve for dlopen, which a few plug-ins or namespaces use up, and musl has none.
+ */
+#define QUIESCE_TLS __thread
+
+/* So far apart is what different threads write: processors fetch lines of 64 bytes in pairs. */
+#define QUIESCE_APART 128
+
+/* A token that is the calling thread's alone and stays its own in a fork's child. */
+const void *quiesce_self(void);
+
+/* ---- Waiting ---- */
+
+/*
+ * The one place in the tree that sleeps on a futex or wakes one.
+ *
+ * Every waiter looks at its condition, sleeps on a word that changes with the condition, and looks
+ * again: a wake-up without cause costs a look and nothing else.
+ */
+
+#define QUIESCE_NS_PER_US	UINT64_C(1000)
+#define QUIESCE_NS_PER_MS	UINT64_C(1000000)
+#define QUIESCE_NS_PER_S	UINT64_C(1000000000)
+#define QUIESCE_FOREVER		UINT64_MAX
+
+/*
+ * CLOCK_MONOTONIC in nanoseconds, as the C library tells it: a program may have put a clock of its
+ * own in its place (libfaketime), which is far off, stands still or jumps. Good for how long to spin
+ * or to linger, each of which has a bound in counts beside it; never for a deadline.
+ */
+uint64_t quiesce_now(void);
+
+/*
+ * Sleep while *word is value, until woken. left (NULL: no limit) is how many nanoseconds the caller
+ * may still wait in all (QUIESCE_FOREVER: no limit): the wait takes what it used off that. The
+ * kernel measures it; of a wait that was woken a clock tells how long it took, and at most
+ * QUIESCE_WAIT_MAX is believed of it. Returns false when nothing is left; true tells nothing but to
+ * look again, and comes after QUIESCE_WAIT_MAX at the latest if there is a limit.
+ *
+ * The word must belong to this process alone.
+ */
+#define QUIESCE_WAIT_MAX	(100 * QUIESCE_NS_PER_MS)
+bool quiesce_wait(int32_t *word, int32_t value, uint64_t *left);
+
+/* Wake up to count sleepers (INT_MAX: all) of quiesce_wait on word. */
+void quiesce_wake(int32_t *word, int count);
+
+/*
+ * The same on gp.futex, which readers inlined into programs wake by the shared operation:
+ * a private sleeper would never hear of it.
+ */
+bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t *left);
+void quiesce_wake_shared(int32_t *word, int count);
+
+/* Sleep for so long; nobody wakes it. For readers that wake nobody (bp). */
+void quiesce_sleep(uint64_t ns);
+
+/* Sleep for ns, or for as long as is left, and take it off that. */
+static inline void quiesce_spend(uint64_t *left, uint64_t ns)
+{
+	if (ns > *left)
+		ns = *left;
+	quiesce_sleep(ns);
+	*left -= ns;
+}
+
+/* ---- Barriers on other threads ---- */
+
+/*
+ * Ask the kernel for MEMBARRIER_CMD_PRIVATE_EXPEDITED (membarrier(2)). Returns whether it grants
+ * it; a kernel or a seccomp filter that refuses (ENOSYS, EPERM, EINVAL) is no error.
+ */
+bool quiesce_membarrier_init(void);
+
+/*
+ * A full barrier on every running thread of this process, the caller included. Returns false when
+ * the kernel refuses, though init was granted: the caller must then not rely on it.
+ */
+bool quiesce_membarrier(void);
+
+/*
+ * The same by whatever means, for readers that were granted it and count on it. If the kernel has
+ * taken membarrier away since (a sandbox entered late), the caller visits every CPU of its cpuset
+ * instead, slowly: each switch to it is a full barrier there. There is no going back to fences in the
+ * readers, because one of them may have been about to enter without for any length of time. Aborts
+ * with a message if the kernel refuses this too, for a single CPU even: readers would go unprotected.
+ */
+void quiesce_order_all_threads(void);
+
+/* The same for who can do without: false if the kernel refuses both. */
+bool quiesce_try_order_all_threads(void);
+
+/* ---- CPUs ---- */
+
+/* Masks for up to 8192 CPUs, what kernels are built for at most. */
+#define QUIESCE_CPU_WORDS (8192 / (8 * sizeof(unsigned long)))
+
+/*
+ * One more than the highest CPU number this machine can have; at least 1. The first call reads a file.
+ * Where there is no /sys it is a guess: quiesce_cpu_current may be beyond.
+ */
+unsigned int quiesce_cpu_count(void);
+
+/* The CPU the caller runs on, or -1 if the kernel does not say. May be old when it returns. */
+int quiesce_cpu_current(void);
+
+/* Bind the calling thread to cpu if the kernel allows it; otherwise leave it free. */
+void quiesce_cpu_bind(int cpu);
+
+/* ---- Processes ---- */
+
+/* What has to be told of a fork, in the child, while that has one thread. Never unlisted. */
+struct heir {
+	void (*inherit)(void *arg);
+	void *arg;
+	struct heir *next;
+};
+
+/*
+ * Which process this is: a number that stays the same as long as it lives, and is another one, and
+ * larger, in the child of a fork. Two processes may have the same process id (each is the first of
+ * its namespace), and to ask for it would be a system call; this is a look at two words.
+ *
+ * fork tells by a pthread_atfork handler. Children that it knows nothing of (clone, _Fork) are told
+ * by a page that the kernel empties in them, once quiesce_generation_watch was called; vfork's share
+ * their parent's memory and are no processes here.
+ */
+int32_t quiesce_generation(void);
+
+/* By a constructor, once for each heir. */
+void quiesce_add_heir(struct heir *heir);
+
+/*
+ * Have that page: one madvise in the life of a process. Without it, or where the kernel refuses it,
+ * clone and _Fork go unnoticed.
+ */
+void quiesce_generation_watch(void);
+
+/* ---- Reports ---- */
+
+/*
+ * Tell the program: by its handler, or one line, "liburcu: <message>", written by one write(2) to where
+ * quiesce/report.h says. For misuse by the program and for shortages that no return value can tell; never for what the caller can handle.
+ */
+void quiesce_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- Delays ---- */
+
+/*
+ * Marked points of the engine and the hash table, between every two steps that another thread might
+ * come between. In a build for the torture test (configure --enable-delays) a thread that passes one
+ * mostly goes on, sometimes lets others run, and seldom is held up for up to 1 ms; what it does
+ * follows from the number in URCU_DELAY_SEED. In all other builds a point is nothing.
+ *
+ * A delay is disorder on purpose. It orders nothing, and nothing may rely on it: the rule against
+ * sleeps of a fixed time is not meant here.
+ */
+#ifdef QUIESCE_DELAYS
+void quiesce_delay(void);
+#else
+static inline void quiesce_delay(void)
+{
+}
+#endif
