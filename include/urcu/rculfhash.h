@@ -105,8 +105,11 @@ extern const struct cds_lfht_mm_type cds_lfht_mm_order, cds_lfht_mm_chunk, cds_l
  *	mm			one of the three above, or NULL
  *	flavor			whose readers look at the table
  *	alloc			where its memory comes from; NULL: malloc. Kept: it must outlive the table
- *	attr			handed back by destroy, and not looked at: a table needs no thread
+ *	attr			handed back by destroy, and not looked at
  * The sizes are powers of two; an init_size out of the bounds of the others is brought within.
+ * Resizes are call_rcu callbacks, the first of which new queues for a table with CDS_LFHT_AUTO_RESIZE.
+ * So the worker of the calling thread's callbacks, which is the default one unless the program chose
+ * another, has its thread on return, if one can be had; other tables start none before they are resized.
  * Returns NULL with errno EINVAL for other sizes, unknown flags, no flavor, or chunk and mmap
  * without a maximum, and ENOMEM. Anywhere but in signal handlers.
  */
@@ -138,9 +141,10 @@ static inline struct cds_lfht *cds_lfht_new_with_flavor_alloc(unsigned long init
 
 /*
  * Take down a table that nobody uses any more. Returns 0, or -EPERM if nodes are left in it, and
- * then does nothing. If attr is not NULL, *attr becomes what new was given. A resize that is under
- * way frees the table's memory when it finds it destroyed: wait for that, before the library is
- * unloaded above all, with one rcu_barrier. Anywhere but in signal handlers, callbacks too.
+ * then does nothing. If attr is not NULL, *attr becomes what new was given. A callback that is
+ * queued, the first too, frees the table's memory when it finds it destroyed: wait for that, before
+ * the library is unloaded above all, with one rcu_barrier. Anywhere but in signal handlers, callbacks
+ * too.
  */
 extern int cds_lfht_destroy(struct cds_lfht *ht, pthread_attr_t **attr);
 

@@ -121,9 +121,17 @@ struct call_rcu_data {
 	bool drained;			/* stopped and empty: to be freed by whoever unpins it last */
 };
 
+/*
+ * A thread holds a pin or two while it walks, and two or three if it stands in for a worker from
+ * there and a callback forks.
+ */
+#define OWN_PINS 4
+
 /* A thread's own, for one set of workers. Written by the thread alone. */
 struct own_calls {
 	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
+	struct worker *current;		/* whose callbacks it runs; NULL: none */
+	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 };
@@ -141,7 +149,7 @@ struct defer_state {
 
 /* What those above do for the callbacks. */
 struct workers_calls {
-	/* The calling thread's own. */
+	/* The calling thread's own. Where readers attend there is none, and nothing may be written, before. */
 	struct own_calls *(*own)(void);
 	/* Something is queued for the first time: see to the exit. */
 	void (*first)(struct workers *all);
@@ -264,9 +272,11 @@ static inline bool quiesce_worker_is_deferred(const struct worker *worker)
 	return worker == &quiesce_workers_of(worker)->deferred.own;
 }
 
-/* The worker whose callbacks the calling thread runs, of any domain of this copy, or NULL. */
-struct worker *quiesce_worker_current(void);
-void quiesce_worker_set_current(struct worker *worker);
+/* The worker of these whose callbacks the calling thread runs, or NULL. */
+static inline struct worker *quiesce_worker_current(const struct workers *all)
+{
+	return all->calls->own()->current;
+}
 
 /* Whether the calling thread runs callbacks of these workers: deferred calls are none. */
 bool quiesce_in_callback(const struct workers *all);
@@ -302,13 +312,13 @@ void quiesce_worker_resume(struct worker *worker);
  * Around a callback's wait: for a grace period (begin_wait), or for another thread, which may be in a
  * callback of its own (step_out). Not nested. Nothing in a thread that runs none.
  */
-void quiesce_worker_begin_wait(void);
-void quiesce_worker_step_out(void);
-void quiesce_worker_end_wait(void);
+void quiesce_worker_begin_wait(const struct workers *all);
+void quiesce_worker_step_out(const struct workers *all);
+void quiesce_worker_end_wait(const struct workers *all);
 
 /* While the current worker waits in a hook for another thread's fork, it counts as paused. */
-void quiesce_worker_step_aside(void);
-void quiesce_worker_step_back(void);
+void quiesce_worker_step_aside(const struct workers *all);
+void quiesce_worker_step_back(const struct workers *all);
 
 /*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is

@@ -167,13 +167,13 @@ static bool run_locked(struct defer_queue *queue, unsigned long limit)
  * Lock what somebody may hold while he waits: turn, or a queue's lock, in a call that waits. In a
  * callback no fork waits for us meanwhile, so it must not find us with the lock.
  */
-static void lock_patiently(pthread_mutex_t *mutex)
+static void lock_patiently(const struct workers *all, pthread_mutex_t *mutex)
 {
 	while (pthread_mutex_trylock(mutex) != 0) {
-		quiesce_worker_step_out();
+		quiesce_worker_step_out(all);
 		pthread_mutex_lock(mutex);
 		pthread_mutex_unlock(mutex);
-		quiesce_worker_end_wait();
+		quiesce_worker_end_wait(all);
 	}
 }
 
@@ -181,7 +181,7 @@ static void lock_offline(struct workers *all, pthread_mutex_t *mutex)
 {
 	bool suspended = quiesce_domain_suspend(all->domain);
 
-	lock_patiently(mutex);
+	lock_patiently(all, mutex);
 	quiesce_domain_resume(all->domain, suspended);
 }
 
@@ -287,7 +287,7 @@ static void go_around(struct rcu_head *head)
 	unsigned long taken;
 	bool ran;
 
-	queue->runner = quiesce_worker_current();
+	queue->runner = quiesce_worker_current(queue->workers);
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	pthread_cleanup_push(go_on_after, queue);
@@ -396,6 +396,8 @@ int quiesce_defer_register(struct workers *all)
 	struct defer_queue *queue;
 	void *memory;
 
+	if (all->domain->calls->attend)
+		all->domain->calls->attend();
 	if (all->calls->own()->defer) {
 		quiesce_report("urcu_%s_defer_register_thread: the thread is registered already",
 			       all->domain->name);
@@ -565,7 +567,7 @@ void quiesce_defer_child(struct workers *all)
 void quiesce_defer_restart(struct workers *all)
 {
 	struct call_rcu_data *deferred = &all->deferred;
-	const struct worker *current = quiesce_worker_current();
+	const struct worker *current = quiesce_worker_current(all);
 	struct defer_queue *queue;
 
 	deferred->newest = deferred->taken = deferred->turned = NULL;

@@ -10,21 +10,11 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
-static QUIESCE_TLS struct worker *current;
-
-struct worker *quiesce_worker_current(void)
-{
-	return current;
-}
-
-void quiesce_worker_set_current(struct worker *worker)
-{
-	current = worker;
-}
-
 bool quiesce_in_callback(const struct workers *all)
 {
-	return current && quiesce_workers_of(current) == all && !quiesce_worker_is_deferred(current);
+	const struct worker *current = quiesce_worker_current(all);
+
+	return current && !quiesce_worker_is_deferred(current);
 }
 
 /*
@@ -122,7 +112,7 @@ bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left)
 
 void quiesce_worker_pause(struct worker *worker)
 {
-	if (worker != current)
+	if (worker != quiesce_worker_current(quiesce_workers_of(worker)))
 		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
 }
 
@@ -159,6 +149,7 @@ static void report_stuck_callback(const struct worker *worker)
  */
 void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
 {
+	const struct worker *current = quiesce_worker_current(quiesce_workers_of(worker));
 	uint64_t patience = PAUSE_PATIENCE, *left = &patience;
 	int32_t state;
 
@@ -182,8 +173,10 @@ void quiesce_worker_resume(struct worker *worker)
 
 /* ---- A callback that waits ---- */
 
-static void change_bits(int32_t bits)
+static void change_bits(const struct workers *all, int32_t bits)
 {
+	struct worker *current = quiesce_worker_current(all);
+
 	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
 		return;
 	if (__atomic_fetch_xor(&current->state, bits, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
@@ -195,19 +188,20 @@ static void change_bits(int32_t bits)
  * fork it waits for may wait for the callback: BUSY is taken away, and the callback waits, after its
  * grace period, until the fork is over.
  */
-void quiesce_worker_begin_wait(void)
+void quiesce_worker_begin_wait(const struct workers *all)
 {
-	change_bits(WORKER_WAITING);
+	change_bits(all, WORKER_WAITING);
 }
 
 /* Whom it waits for may wait for any fork to be over, so it gives BUSY away at once. */
-void quiesce_worker_step_out(void)
+void quiesce_worker_step_out(const struct workers *all)
 {
-	change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
+	change_bits(all, WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
 }
 
-void quiesce_worker_end_wait(void)
+void quiesce_worker_end_wait(const struct workers *all)
 {
+	struct worker *current = quiesce_worker_current(all);
 	int32_t state = current ? quiesce_worker_state(current) : 0;
 
 	while (state & WORKER_WAITING) {
@@ -224,16 +218,20 @@ void quiesce_worker_end_wait(void)
 
 /* ---- In a fork hook, while another thread forks ---- */
 
-void quiesce_worker_step_aside(void)
+void quiesce_worker_step_aside(const struct workers *all)
 {
-	if (quiesce_worker_current())
-		quiesce_worker_become_free(quiesce_worker_current());
+	struct worker *current = quiesce_worker_current(all);
+
+	if (current)
+		quiesce_worker_become_free(current);
 }
 
-void quiesce_worker_step_back(void)
+void quiesce_worker_step_back(const struct workers *all)
 {
-	if (quiesce_worker_current())
-		__atomic_fetch_or(&quiesce_worker_current()->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
+	struct worker *current = quiesce_worker_current(all);
+
+	if (current)
+		__atomic_fetch_or(&current->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
 }
 
 /* ---- A grace period, for anybody ---- */
@@ -251,10 +249,10 @@ void quiesce_workers_synchronize(struct workers *all)
 	if (domain->calls->attend)
 		domain->calls->attend();
 	suspended = quiesce_domain_suspend(domain);
-	quiesce_worker_begin_wait();
+	quiesce_worker_begin_wait(all);
 	quiesce_delay();
 	quiesce_gp_wait(domain);
 	quiesce_delay();
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(all);
 	quiesce_domain_resume(domain, suspended);
 }

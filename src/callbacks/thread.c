@@ -76,7 +76,7 @@ static void give_up(void *arg)
 		       deferred ? "defer_rcu" : "call_rcu", deferred ? "deferred call" : "callback");
 	quiesce_worker_abandon(worker);
 	all->domain->calls->part();
-	quiesce_worker_set_current(NULL);
+	all->calls->own()->current = NULL;
 	pthread_detach(pthread_self());
 	if (make(worker) != 0)
 		renounce(worker);
@@ -103,6 +103,13 @@ static void leave(struct worker *worker)
 		quiesce_worker_start(worker);
 }
 
+/* From here on the calling thread runs what worker serves. */
+static void take_place(struct own_calls *own, struct worker *worker)
+{
+	own->current = worker;
+	own->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
+}
+
 /* A cancel that comes in a callback, or came before, must not end the thread. */
 static void *serve(void *arg)
 {
@@ -110,9 +117,8 @@ static void *serve(void *arg)
 	struct workers *all = quiesce_workers_of(worker);
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	quiesce_worker_set_current(worker);
-	all->calls->own()->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 	all->domain->calls->join();
+	take_place(all->calls->own(), worker);
 	quiesce_domain_suspend(all->domain);
 	pthread_cleanup_push(give_up, worker);
 	quiesce_worker_run(worker);
@@ -170,27 +176,26 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 {
 	struct workers *all = queue->workers;
 	const struct reader_calls *reader = all->domain->calls;
-	struct own_calls *own = all->calls->own();
-	struct call_rcu_data *own_worker = own->worker;
-	struct worker *before = quiesce_worker_current();
+	struct own_calls *own, before;
 	bool stranger = !reader->self();
 	int cancel;
 
 	if (!claim(worker, WORKER_GUEST))
 		return;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	quiesce_worker_set_current(worker);
-	own->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 	if (stranger) {
 		reader->join();
 		quiesce_domain_suspend(all->domain);
 	}
+	own = all->calls->own();
+	before = *own;
+	take_place(own, worker);
 	quiesce_worker_run_once(worker);
 	quiesce_delay();
+	own->current = before.current;
+	own->worker = before.worker;
 	if (stranger)
 		reader->part();
-	quiesce_worker_set_current(before);
-	own->worker = own_worker;
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP),
 			   __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);

@@ -27,9 +27,9 @@ void quiesce_flavor_barrier(struct flavor *flavor)
 			       "without waiting", flavor->engine.domain.name, obstacle);
 		return;
 	}
-	quiesce_worker_step_out();
+	quiesce_worker_step_out(&flavor->engine.workers);
 	quiesce_barrier_until(&flavor->engine.workers, NULL);
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(&flavor->engine.workers);
 }
 
 /* Between the hooks of the calling thread the list of workers stands still, for the child. */
@@ -57,7 +57,7 @@ void quiesce_flavor_free(struct flavor *flavor, struct call_rcu_data *queue)
 	if (!queue || queue == &flavor->engine.workers.standard ||
 	    refuse_between_hooks(flavor, "call_rcu_data_free"))
 		return;
-	if (in_section || quiesce_worker_current() == &queue->own)
+	if (in_section || quiesce_worker_current(&flavor->engine.workers) == &queue->own)
 		quiesce_report("urcu_%s_call_rcu_data_free: called in %s: it would wait for itself; "
 			       "the worker stays", flavor->engine.domain.name, in_section ?
 			       "a read-side critical section" : "a callback of that worker");

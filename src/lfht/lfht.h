@@ -381,6 +381,11 @@ unsigned int quiesce_count_order(void);
 
 /* ---- Resizing (resize.c) ---- */
 
+/*
+ * Queue the first request of a new table, which starts the thread that all will run on: later a
+ * sandbox may forbid it. False if there is no memory.
+ */
+bool quiesce_resize_begin(struct cds_lfht *ht);
 /* In a read-side section, after the number of nodes changed: see to it that the size follows. */
 void quiesce_resize_check(struct cds_lfht *ht);
 void quiesce_resize_to(struct cds_lfht *ht, unsigned int order);

@@ -123,6 +123,22 @@ static bool request_start(struct cds_lfht *ht, uintptr_t *old)
 	return true;
 }
 
+/*
+ * The first, of a table that nobody else sees: whatever forks meanwhile leaves a child without the
+ * table, so it counts as queued at once, and needs no section.
+ */
+bool quiesce_resize_begin(struct cds_lfht *ht)
+{
+	struct request *request = request_new(ht);
+
+	if (!request)
+		return false;
+	request->queued = true;
+	ht->request = (uintptr_t)request | REQUEST_QUEUED;
+	ht->flavor->update_call_rcu(&request->head, request_run);
+	return true;
+}
+
 /* In a read-side section: have the callback look at the table. Without memory the next one tries. */
 static void request(struct cds_lfht *ht)
 {

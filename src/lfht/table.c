@@ -83,6 +83,10 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 	ht->shape = first;
 	ht->made = 1UL << first;
 	quiesce_count_split(ht);
+	if (flags & CDS_LFHT_AUTO_RESIZE && !quiesce_resize_begin(ht)) {
+		quiesce_table_free(ht);
+		return fail(ENOMEM);
+	}
 	return ht;
 }
 

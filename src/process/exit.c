@@ -86,7 +86,8 @@ static bool ask_to_stop(struct worker *worker, uint64_t *left)
 /* A callback that exits would wait for itself. */
 static bool await_halt(struct worker *worker, uint64_t *left)
 {
-	return worker == quiesce_worker_current() || quiesce_worker_await_halt(worker, left);
+	return worker == quiesce_worker_current(quiesce_workers_of(worker)) ||
+	       quiesce_worker_await_halt(worker, left);
 }
 
 static bool is_empty(struct worker *worker, uint64_t *left)
@@ -129,7 +130,7 @@ static void free_queues(struct engine *engine, bool owned)
  */
 static bool close_workers(struct engine *engine, uint64_t *left)
 {
-	bool own = quiesce_worker_current() || quiesce_domain_in_section(&engine->domain);
+	bool own = quiesce_worker_current(&engine->workers) || quiesce_domain_in_section(&engine->domain);
 
 	__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
 	quiesce_delay();
@@ -141,7 +142,7 @@ static bool close_workers(struct engine *engine, uint64_t *left)
 /* A section, or a callback, that exits holds up what it would wait for. */
 static void drain(struct engine *engine, uint64_t *left)
 {
-	if (!quiesce_domain_in_section(&engine->domain) && !quiesce_worker_current() &&
+	if (!quiesce_domain_in_section(&engine->domain) && !quiesce_worker_current(&engine->workers) &&
 	    quiesce_barrier_until(&engine->workers, left))
 		quiesce_queue_await(&engine->workers.deferred, left);
 }

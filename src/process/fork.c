@@ -82,9 +82,9 @@ static void enter(struct engine *engine)
 		bool suspended = quiesce_domain_suspend(&engine->domain);
 
 		if (pthread_mutex_trylock(&fork->lock) != 0) {
-			quiesce_worker_step_aside();
+			quiesce_worker_step_aside(&engine->workers);
 			await_turn(engine);
-			quiesce_worker_step_back();
+			quiesce_worker_step_back(&engine->workers);
 		}
 		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
@@ -151,11 +151,11 @@ static void resume_workers(struct engine *engine)
 /* ---- Workers in the child ---- */
 
 /* The threads are gone. The forking thread itself may be a worker, in a callback: it goes on. */
-static void reset_worker(struct worker *worker)
+static void reset_worker(const struct workers *all, struct worker *worker)
 {
 	const int32_t own = WORKER_THREAD | WORKER_BUSY | WORKER_GUEST;
 
-	if (worker == quiesce_worker_current()) {
+	if (worker == quiesce_worker_current(all)) {
 		worker->state &= own;
 	} else {
 		worker->state &= WORKER_FRESH | WORKER_GONE;
@@ -169,11 +169,11 @@ static void reset_worker(struct worker *worker)
  * done may lag behind in a queue whose last callback had just run; not in the one whose callback
  * forks.
  */
-static void reset_queue(struct call_rcu_data *queue)
+static void reset_queue(const struct workers *all, struct call_rcu_data *queue)
 {
-	const struct worker *current = quiesce_worker_current();
+	const struct worker *current = quiesce_worker_current(all);
 
-	reset_worker(&queue->own);
+	reset_worker(all, &queue->own);
 	queue->pins = quiesce_queue_own_pins(queue);
 	/* Whoever was to free it is gone: now the foster is. */
 	queue->drained = false;
@@ -197,10 +197,10 @@ static void reset_workers(struct engine *engine)
 	pthread_mutex_init(&all->lock, NULL);
 	all->closing = all->pausing = false;
 	all->orphans = NULL;
-	reset_queue(&all->standard);
-	reset_queue(&all->deferred);
+	reset_queue(all, &all->standard);
+	reset_queue(all, &all->deferred);
 	quiesce_for_each_made(queue, all)
-		reset_queue(queue);
+		reset_queue(all, queue);
 	quiesce_defer_restart(&engine->workers);
 }
 
@@ -208,7 +208,7 @@ static void reset_workers(struct engine *engine)
 static void restart_workers(struct engine *engine)
 {
 	struct workers *all = &engine->workers;
-	struct worker *current = quiesce_worker_current();
+	struct worker *current = quiesce_worker_current(all);
 	struct call_rcu_data *queue;
 
 	__atomic_store_n(&engine->generation, quiesce_generation(), __ATOMIC_RELEASE);

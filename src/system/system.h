@@ -9,7 +9,6 @@
  *	membarrier.c	a barrier on every thread
  *	cpu.c		the machine's CPUs
  *	generation.c	which process this is, after a fork
- *	self.c		which thread this is
  *	report.c	what there is to say to the program
  *	delay.c		disorder on purpose, for the torture test
  *	compat-futex.c	urcu/futex.h, for old binaries
@@ -18,6 +17,7 @@
  * One header for the room; sanitize.h is apart because src/cds needs nothing else.
  */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,7 +31,10 @@
 #define QUIESCE_APART 128
 
 /* A token that is the calling thread's alone and stays its own in a fork's child. */
-const void *quiesce_self(void);
+static inline const void *quiesce_self(void)
+{
+	return (const void *)pthread_self();
+}
 
 /* ---- Waiting ---- */
 

@@ -36,9 +36,8 @@ call-bound,call-all mb,memb,bp,qsbr sched_setaffinity | the CPU is asked for by 
 exit-queued,fork-hooks-exit mb,memb,bp,qsbr rseq,set_robust_list | a thread made just before may begin only now
 exit-called,exit-queued,exit-all,fork-hooks-exit,dlclose-called memb,bp membarrier | the grace period of those callbacks
 register mb,memb,bp,qsbr mmap,munmap | room for more than 512 readers, whatever state malloc is in
-get-default,create,create-bound,create-all,first-call,polls,table-grow,defer mb,memb,bp,qsbr madvise | once, with the first thread: a page that forks empty tells processes apart
-table-grow mb,memb,bp,qsbr clone3,mprotect,rseq,rt_sigaction,rt_sigprocmask,set_robust_list | the worker's thread, which liburcu makes with the table
-table-grow memb,bp membarrier | a resize is a callback, after a grace period
+get-default,create,create-bound,create-all,first-call,polls,table-new,defer mb,memb,bp,qsbr madvise | once, with the first thread: a page that forks empty tells processes apart
+table-new,table-grow memb,bp membarrier | a resize is a callback, after a grace period
 TXT
 }
 

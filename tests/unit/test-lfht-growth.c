@@ -501,7 +501,11 @@ START_TEST(a_request_that_a_fork_left_behind_is_made_anew)
 
 	was_queued = _i;
 	flavor.update_call_rcu = fork_here;
+	left_behind = true;	/* of the first request, which is queued while nobody else has the table */
 	fill_init(&forked, 0, AUTO, &flavor);
+	want(pending);
+	step_to_rest();
+	left_behind = false;
 	add_from(&forked, 0, 100);
 	want(left_behind && pending);
 	step_to_rest();

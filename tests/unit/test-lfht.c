@@ -238,6 +238,85 @@ START_TEST(destroy_may_be_called_in_a_callback_and_by_an_unregistered_thread)
 }
 END_TEST
 
+/* A sandbox that closes later may forbid to make one; that of call_rcu is there once. */
+START_TEST(a_table_that_resizes_itself_has_a_thread_from_the_start_and_others_have_none)
+{
+	unsigned int threads = thread_count();
+	struct cds_lfht *fixed = table_new(0, CDS_LFHT_ACCOUNTING);
+	struct cds_lfht *ht[SCHEMES];
+
+	want(thread_count() == threads);
+	for (unsigned int i = 0; i < SCHEMES; i++) {
+		ht[i] = table_new(i, CDS_LFHT_AUTO_RESIZE);
+		want(thread_count() > threads);
+	}
+	for (unsigned int i = 0; i < SCHEMES; i++)
+		want(cds_lfht_destroy(ht[i], NULL) == 0);
+	want(cds_lfht_destroy(fixed, NULL) == 0);
+	await_requests();
+}
+END_TEST
+
+static struct cds_lfht *made;
+
+static void make_here(void *alloc)
+{
+	made = _cds_lfht_new_with_alloc(1, 1, 64, ALL_FLAGS, NULL, &rcu_flavor, alloc, NULL);
+	want(made);
+}
+
+/* The request that new queues frees the table, whether it ran before destroy or not. */
+START_TEST(new_may_be_called_anywhere_and_destroy_right_after_it)
+{
+	struct ledger ledger = { 0 };
+	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
+
+	for (unsigned int i = 0; i < 400; i++) {
+		if (i % 4 == 0)
+			rcu_unregister_thread();
+		if (i % 4 == 1)
+			rcu_read_lock();
+		if (i % 4 == 2) {
+			rcu_thread_offline();
+			in_callback(make_here, &alloc);
+			rcu_thread_online();
+		} else {
+			make_here(&alloc);
+		}
+		if (i % 8 < 4 && i % 4 != 1)
+			rcu_barrier();
+		destroy_here(made);
+		if (i % 4 == 1)
+			rcu_read_unlock();
+		if (i % 4 == 0)
+			rcu_register_thread();
+		rcu_barrier();
+		want(ledger.live == 0);
+	}
+}
+END_TEST
+
+START_TEST(without_memory_for_any_piece_new_fails_and_leaves_nothing)
+{
+	struct ledger ledger = { 0 };
+	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
+	struct cds_lfht *ht = NULL;
+	unsigned long failing;
+
+	for (failing = 1; !ht; failing++) {
+		ledger.calls = 0;
+		ledger.fail_from = ledger.fail_to = failing;
+		errno = 0;
+		ht = _cds_lfht_new_with_alloc(4, 1, 64, ALL_FLAGS, NULL, &rcu_flavor, &alloc, NULL);
+		want(ht ? ledger.calls < failing : errno == ENOMEM && ledger.live == 0);
+	}
+	want(failing > 4);
+	destroy_here(ht);
+	rcu_barrier();
+	want(ledger.live == 0);
+}
+END_TEST
+
 /* ---- Lookups ---- */
 
 START_TEST(hashes_that_differ_in_any_bits_are_told_apart)
@@ -453,6 +532,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase, destroy_refuses_a_table_with_nodes_and_leaves_it_alone);
 	tcase_add_test(tcase,
 		destroy_may_be_called_in_a_callback_and_by_an_unregistered_thread);
+	tcase_add_test(tcase,
+		a_table_that_resizes_itself_has_a_thread_from_the_start_and_others_have_none);
+	tcase_add_test(tcase, new_may_be_called_anywhere_and_destroy_right_after_it);
+	tcase_add_test(tcase, without_memory_for_any_piece_new_fails_and_leaves_nothing);
 	tcase = add_case(suite, "lookups", 30);
 	tcase_add_checked_fixture(tcase, rcu_register_thread, NULL);
 	tcase_add_test(tcase, hashes_that_differ_in_any_bits_are_told_apart);
