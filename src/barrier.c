@@ -158,7 +158,7 @@ void quiesce_barrier(struct flavor *flavor)
 			       "without waiting", flavor->name, obstacle);
 		return;
 	}
-	quiesce_worker_step_out();
+	quiesce_worker_step_out(flavor);
 	quiesce_barrier_until(flavor, NULL);
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(flavor);
 }

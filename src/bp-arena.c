@@ -36,9 +36,9 @@ static bool add_chunk(struct bp_arena *arena)
 	if (chunk == MAP_FAILED)
 		return false;
 	chunk->size = size;
-	chunk->count = (unsigned int)((size - sizeof(*chunk)) / sizeof(chunk->readers[0]));
+	chunk->count = (unsigned int)((size - sizeof(*chunk)) / sizeof(chunk->slots[0]));
 	for (unsigned int i = chunk->count; i--;)
-		add_unused(arena, &chunk->readers[i]);
+		add_unused(arena, &chunk->slots[i].reader);
 	chunk->next = arena->chunks;
 	__atomic_store_n(&arena->chunks, chunk, __ATOMIC_RELEASE);
 	return true;
@@ -95,7 +95,7 @@ static struct urcu_bp_reader *take(struct bp_arena *arena)
 	struct urcu_bp_reader *reader;
 
 	if (!arena->unused && arena->used_static < BP_ARENA_STATIC)
-		return &arena->first[arena->used_static++];
+		return &arena->first[arena->used_static++].reader;
 	if (!arena->unused && !add_chunk(arena))
 		return NULL;
 	reader = reader_of(arena->unused);
@@ -117,6 +117,8 @@ static struct urcu_bp_reader *try_get(struct bp_arena *arena, bool watched)
 		if (!watched)
 			add_name(arena, reader);
 	}
+	if (reader)
+		memset(quiesce_bp_state(reader), 0, sizeof(struct thread_state));
 	pthread_mutex_unlock(&arena->lock);
 	return reader;
 }
@@ -146,12 +148,12 @@ void quiesce_bp_arena_put(struct bp_arena *arena, struct urcu_bp_reader *reader)
 	pthread_mutex_unlock(&arena->lock);
 }
 
-static void reset_slots(struct bp_arena *arena, struct urcu_bp_reader *slots, unsigned int count,
+static void reset_slots(struct bp_arena *arena, struct bp_slot *slots, unsigned int count,
 		const struct urcu_bp_reader *keep)
 {
 	for (unsigned int i = count; i--;)
-		if (&slots[i] != keep)
-			add_unused(arena, &slots[i]);
+		if (&slots[i].reader != keep)
+			add_unused(arena, &slots[i].reader);
 }
 
 /* The dead threads may have held the lock; a chunk they had not linked yet is lost to the child. */
@@ -165,14 +167,14 @@ void quiesce_bp_arena_reset(struct bp_arena *arena, struct urcu_bp_reader *keep)
 	if (keep && keep->alloc == BP_UNWATCHED)
 		add_name(arena, keep);
 	for (chunk = arena->chunks; chunk; chunk = chunk->next)
-		reset_slots(arena, chunk->readers, chunk->count, keep);
+		reset_slots(arena, chunk->slots, chunk->count, keep);
 	reset_slots(arena, arena->first, arena->used_static, keep);
 }
 
 static bool chunk_in_use(const struct bp_chunk *chunk)
 {
 	for (unsigned int i = 0; i < chunk->count; i++)
-		if (chunk->readers[i].alloc)
+		if (chunk->slots[i].reader.alloc)
 			return true;
 	return false;
 }
@@ -192,8 +194,8 @@ void quiesce_bp_arena_trim(struct bp_arena *arena)
 			munmap(chunk, chunk->size);
 		}
 		for (unsigned int i = arena->used_static; i--;)
-			if (!arena->first[i].alloc)
-				add_unused(arena, &arena->first[i]);
+			if (!arena->first[i].reader.alloc)
+				add_unused(arena, &arena->first[i].reader);
 	}
 	pthread_mutex_unlock(&arena->lock);
 }

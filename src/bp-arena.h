@@ -6,6 +6,8 @@
 
 #include <urcu/static/urcu-bp.h>
 
+#include "gp.h"
+
 /*
  * Memory for readers that come unannounced. Slots never move. The first few are static, so that a
  * small program maps nothing; more are mapped in growing chunks, and none is unmapped before exit.
@@ -17,11 +19,22 @@
 /* A slot's alloc. An unwatched thread's slot stays its own after its end, until its namesake comes. */
 enum { BP_UNUSED, BP_WATCHED, BP_UNWATCHED };
 
+/* Of a thread from its registration to its end. Any other thread-local word takes room of glibc's. */
+struct bp_slot {
+	struct urcu_bp_reader reader;
+	struct thread_state own;
+};
+
+static inline struct thread_state *quiesce_bp_state(struct urcu_bp_reader *reader)
+{
+	return &caa_container_of(reader, struct bp_slot, reader)->own;
+}
+
 struct bp_chunk {
 	struct bp_chunk *next;
 	size_t size;			/* in bytes, this header included */
 	unsigned int count;
-	struct urcu_bp_reader readers[];
+	struct bp_slot slots[];
 };
 
 /* All fields are written under lock. */
@@ -32,13 +45,13 @@ struct bp_arena {
 	/* Slots of unwatched threads, by a hash of tid; chained by their unused[0]. */
 	struct urcu_bp_reader *names[BP_ARENA_NAMES];
 	unsigned int used_static;	/* of first, from its start, were ever handed out */
-	struct urcu_bp_reader first[BP_ARENA_STATIC];
+	struct bp_slot first[BP_ARENA_STATIC];
 };
 
 #define BP_ARENA_INIT { .lock = PTHREAD_MUTEX_INITIALIZER }
 
 /*
- * A slot for the calling thread, not registered and out of any section. A watched thread gives it back
+ * A slot for the calling thread, not registered and out of any section, with a state of zeroes. A watched thread gives it back
  * before it ends. One that is not gets the slot of a dead thread that had the same pthread_self, if
  * there is one: that may be registered and in a section. Two live threads never have the same, so the
  * slots of unwatched threads are never more than threads were alive at a time, nearly.

@@ -180,7 +180,7 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 	if (!queue || queue == &flavor->workers.standard ||
 	    refuse_between_hooks(flavor, "call_rcu_data_free"))
 		return;
-	if (quiesce_in_section(flavor) || quiesce_worker_current() == &queue->own) {
+	if (quiesce_in_section(flavor) || quiesce_worker_current(flavor) == &queue->own) {
 		quiesce_report("urcu_%s_call_rcu_data_free: called in %s: it would wait for itself; "
 			       "the worker stays", flavor->name, quiesce_in_section(flavor) ?
 			       "a read-side critical section" : "a callback of that worker");
@@ -188,10 +188,10 @@ void quiesce_free_worker(struct flavor *flavor, struct call_rcu_data *queue)
 	}
 	quiesce_claim_process(flavor);
 	suspended = quiesce_suspend(flavor);
-	quiesce_worker_step_out();
+	quiesce_worker_step_out(flavor);
 	quiesce_worker_ask_to_stop(&queue->own, WORKER_GONE);
 	quiesce_worker_await_stop(&queue->own, NULL);
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(flavor);
 	quiesce_delay();
 	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
 	if (quiesce_queue_has_work(queue))

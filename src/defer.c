@@ -169,13 +169,13 @@ static bool run_locked(struct defer_queue *queue, unsigned long limit)
  * Lock what somebody may hold while he waits: turn, or a queue's lock, in a call that waits. In a
  * callback no fork waits for us meanwhile, so it must not find us with the lock.
  */
-static void lock_patiently(pthread_mutex_t *mutex)
+static void lock_patiently(const struct flavor *flavor, pthread_mutex_t *mutex)
 {
 	while (pthread_mutex_trylock(mutex) != 0) {
-		quiesce_worker_step_out();
+		quiesce_worker_step_out(flavor);
 		pthread_mutex_lock(mutex);
 		pthread_mutex_unlock(mutex);
-		quiesce_worker_end_wait();
+		quiesce_worker_end_wait(flavor);
 	}
 }
 
@@ -183,7 +183,7 @@ static void lock_offline(struct flavor *flavor, pthread_mutex_t *mutex)
 {
 	bool suspended = quiesce_suspend(flavor);
 
-	lock_patiently(mutex);
+	lock_patiently(flavor, mutex);
 	quiesce_resume(flavor, suspended);
 }
 
@@ -289,7 +289,7 @@ static void go_around(struct rcu_head *head)
 	unsigned long taken;
 	bool ran;
 
-	queue->runner = quiesce_worker_current();
+	queue->runner = quiesce_worker_current(queue->flavor);
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	pthread_cleanup_push(go_on_after, queue);
@@ -398,6 +398,8 @@ int quiesce_defer_register(struct flavor *flavor)
 	struct defer_queue *queue;
 	void *memory;
 
+	if (flavor->attend)
+		flavor->attend();
 	if (flavor->thread()->defer) {
 		quiesce_report("urcu_%s_defer_register_thread: the thread is registered already",
 			       flavor->name);
@@ -567,7 +569,7 @@ void quiesce_defer_child(struct flavor *flavor)
 void quiesce_defer_restart(struct flavor *flavor)
 {
 	struct call_rcu_data *deferred = &flavor->workers.deferred;
-	const struct worker *current = quiesce_worker_current();
+	const struct worker *current = quiesce_worker_current(flavor);
 	struct defer_queue *queue;
 
 	deferred->newest = deferred->taken = deferred->turned = NULL;

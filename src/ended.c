@@ -39,6 +39,8 @@ void quiesce_watch_ends(struct flavor *flavor)
 /* Without memory for it nobody watches this thread: nothing that it does is any different. */
 void quiesce_watch_thread(struct flavor *flavor)
 {
+	if (flavor->attend)
+		return;
 	flavor->thread()->destructors = 0;
 	/* Acquire: the key is there. */
 	if (__atomic_load_n(&flavor->has_thread_end, __ATOMIC_ACQUIRE))

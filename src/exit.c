@@ -85,7 +85,9 @@ static bool ask_to_stop(struct worker *worker, uint64_t *left)
 /* A callback that exits would wait for itself. */
 static bool await_halt(struct worker *worker, uint64_t *left)
 {
-	return worker == quiesce_worker_current() || quiesce_worker_await_halt(worker, left);
+	const struct flavor *flavor = quiesce_worker_home(worker)->flavor;
+
+	return worker == quiesce_worker_current(flavor) || quiesce_worker_await_halt(worker, left);
 }
 
 static bool is_empty(struct worker *worker, uint64_t *left)
@@ -128,7 +130,7 @@ static void free_queues(struct flavor *flavor, bool owned)
  */
 static bool close_workers(struct flavor *flavor, uint64_t *left)
 {
-	bool own = quiesce_worker_current() || quiesce_in_section(flavor);
+	bool own = quiesce_worker_current(flavor) || quiesce_in_section(flavor);
 
 	__atomic_store_n(&flavor->workers.closing, true, __ATOMIC_SEQ_CST);
 	quiesce_delay();
@@ -140,7 +142,7 @@ static bool close_workers(struct flavor *flavor, uint64_t *left)
 /* A section, or a callback, that exits holds up what it would wait for. */
 static void drain(struct flavor *flavor, uint64_t *left)
 {
-	if (!quiesce_in_section(flavor) && !quiesce_worker_current() &&
+	if (!quiesce_in_section(flavor) && !quiesce_worker_current(flavor) &&
 	    quiesce_barrier_until(flavor, left))
 		quiesce_queue_await(&flavor->workers.deferred, left);
 }

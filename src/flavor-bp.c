@@ -17,10 +17,14 @@ struct urcu_bp_gp urcu_bp_gp = { .ctr = GP_FIRST };
 _Static_assert(offsetof(struct urcu_bp_gp, ctr) == offsetof(struct urcu_gp, ctr) &&
 	       offsetof(struct urcu_bp_gp, futex) == offsetof(struct urcu_gp, futex) &&
 	       sizeof(struct urcu_bp_gp) == sizeof(struct urcu_gp), "one layout, two names");
+
+/*
+ * The only thread-local word: in each dlmopen namespace glibc gives it 8 bytes of a reserve of which its
+ * own C library takes 144, and with more fewer namespaces would fit in than without bp.
+ */
 QUIESCE_TLS struct urcu_bp_reader *urcu_bp_reader;
 int urcu_bp_has_sys_membarrier;
 
-static QUIESCE_TLS struct thread_state own;
 static struct bp_arena arena = BP_ARENA_INIT;
 
 /* Unregisters threads as they end. Made by init, deleted at exit. */
@@ -34,7 +38,10 @@ static struct reader *self(void)
 
 static struct thread_state *thread(void)
 {
-	return &own;
+	/* Constant: only those who are registered write. */
+	static const struct thread_state stranger;
+
+	return urcu_bp_reader ? quiesce_bp_state(urcu_bp_reader) : (struct thread_state *)&stranger;
 }
 
 static void child(void)
@@ -116,10 +123,8 @@ void urcu_bp_register(void)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* A later destructor of the thread may enter a section again, and then this one runs again. */
-static void end_thread(void *arg)
+static void leave(struct urcu_bp_reader *reader)
 {
-	struct urcu_bp_reader *reader = arg;
 	sigset_t all, before;
 
 	sigfillset(&all);
@@ -130,6 +135,21 @@ static void end_thread(void *arg)
 	quiesce_delay();
 	quiesce_bp_arena_put(&arena, reader);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/*
+ * A later destructor of the thread may enter a section again, and then this one runs again. What the
+ * thread set, a worker or a queue of deferred calls, is there for the program's destructors until the
+ * last round of them.
+ */
+static void end_thread(void *arg)
+{
+	struct thread_state *own = quiesce_bp_state(arg);
+
+	if ((own->worker || own->defer) && ++own->destructors < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	    pthread_setspecific(thread_end, arg) == 0)
+		return;
+	leave(arg);
 }
 
 void urcu_bp_read_lock(void)
@@ -216,7 +236,7 @@ static void end(void)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (urcu_bp_reader && !_urcu_bp_read_ongoing())
-		end_thread(urcu_bp_reader);
+		leave(urcu_bp_reader);
 	quiesce_bp_arena_trim(&arena);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -81,9 +81,9 @@ static void enter(struct flavor *flavor)
 		bool suspended = quiesce_suspend(flavor);
 
 		if (pthread_mutex_trylock(&fork->lock) != 0) {
-			quiesce_worker_step_aside();
+			quiesce_worker_step_aside(flavor);
 			await_turn(flavor);
-			quiesce_worker_step_back();
+			quiesce_worker_step_back(flavor);
 		}
 		quiesce_resume(flavor, suspended);
 		quiesce_delay();
@@ -150,11 +150,11 @@ static void resume_workers(struct flavor *flavor)
 /* ---- Workers in the child ---- */
 
 /* The threads are gone. The forking thread itself may be a worker, in a callback: it goes on. */
-static void reset_worker(struct worker *worker)
+static void reset_worker(const struct flavor *flavor, struct worker *worker)
 {
 	const int32_t own = WORKER_THREAD | WORKER_BUSY | WORKER_GUEST;
 
-	if (worker == quiesce_worker_current()) {
+	if (worker == quiesce_worker_current(flavor)) {
 		worker->state &= own;
 	} else {
 		worker->state &= WORKER_FRESH | WORKER_GONE;
@@ -168,11 +168,11 @@ static void reset_worker(struct worker *worker)
  * done may lag behind in a queue whose last callback had just run; not in the one whose callback
  * forks.
  */
-static void reset_queue(struct call_rcu_data *queue)
+static void reset_queue(const struct flavor *flavor, struct call_rcu_data *queue)
 {
-	const struct worker *current = quiesce_worker_current();
+	const struct worker *current = quiesce_worker_current(flavor);
 
-	reset_worker(&queue->own);
+	reset_worker(flavor, &queue->own);
 	queue->pins = quiesce_queue_own_pins(queue);
 	/* Whoever was to free it is gone: now the foster is. */
 	queue->drained = false;
@@ -196,10 +196,10 @@ static void reset_workers(struct flavor *flavor)
 	pthread_mutex_init(&all->lock, NULL);
 	all->closing = all->pausing = false;
 	all->orphans = NULL;
-	reset_queue(&all->standard);
-	reset_queue(&all->deferred);
+	reset_queue(flavor, &all->standard);
+	reset_queue(flavor, &all->deferred);
 	quiesce_for_each_made(queue, all)
-		reset_queue(queue);
+		reset_queue(flavor, queue);
 	quiesce_defer_restart(flavor);
 }
 
@@ -207,8 +207,8 @@ static void reset_workers(struct flavor *flavor)
 static void restart_workers(struct flavor *flavor)
 {
 	struct worker_state *all = &flavor->workers;
-	struct worker *current = quiesce_worker_current();
-	struct call_rcu_data *queue;
+	struct worker *current = quiesce_worker_current(flavor);
+	struct call_rcu_data *queue, *own;
 
 	__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
 	flavor->inherited = false;
@@ -218,7 +218,9 @@ static void restart_workers(struct flavor *flavor)
 			foster(all, queue);
 	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
 		all->per_cpu[cpu] = NULL;
-	flavor->thread()->worker = quiesce_in_callback(flavor) ? quiesce_worker_home(current) : NULL;
+	own = quiesce_in_callback(flavor) ? quiesce_worker_home(current) : NULL;
+	if (flavor->thread()->worker != own)
+		flavor->thread()->worker = own;
 }
 
 /*

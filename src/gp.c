@@ -85,9 +85,7 @@
 
 const void *quiesce_self(void)
 {
-	static QUIESCE_TLS char token;
-
-	return &token;
+	return (const void *)pthread_self();
 }
 
 void quiesce_init(struct flavor *flavor)
@@ -461,11 +459,11 @@ void quiesce_synchronize(struct flavor *flavor)
 	if (flavor->attend)
 		flavor->attend();
 	suspended = quiesce_suspend(flavor);
-	quiesce_worker_begin_wait();
+	quiesce_worker_begin_wait(flavor);
 	quiesce_delay();
 	await_grace_period(flavor);
 	quiesce_delay();
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(flavor);
 	quiesce_resume(flavor, suspended);
 }
 

@@ -91,9 +91,17 @@ struct fork_state {
 	int32_t atfork;
 };
 
+/*
+ * A thread holds a pin or two while it walks, and two or three if it stands in for a worker from
+ * there and a callback forks.
+ */
+#define OWN_PINS 4
+
 /* A thread's own, for one flavor. Written by the thread alone. */
 struct thread_state {
 	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
+	struct worker *current;		/* whose callbacks it runs; NULL: none */
+	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 	int destructors;		/* how often ended.c was called as it ends */
@@ -119,7 +127,7 @@ struct flavor {
 	int passes;			/* of a grace period: 1, or 2 where the number is short */
 	/* The calling thread's reader, NULL if it is not registered. */
 	struct reader *(*self)(void);
-	/* What the calling thread keeps of its own. */
+	/* What the calling thread keeps of its own. Of bp nothing, and not to be written, before attend. */
 	struct thread_state *(*thread)(void);
 	/* Register a thread that does so by itself (bp); NULL in the other flavors. */
 	void (*attend)(void);

@@ -33,30 +33,26 @@ struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)
 	return queue;
 }
 
-/*
- * A thread holds a pin or two while it walks, and two or three if it stands in for a worker from
- * there and a callback forks.
- */
-#define OWN_PINS 4
-static QUIESCE_TLS const struct call_rcu_data *own_pins[OWN_PINS];
-
-/* Put "to" in the place of "from" in own_pins. */
-static void note_pin(const struct call_rcu_data *from, const struct call_rcu_data *to)
+/* Put "to" in the place of "from" in the calling thread's pins. */
+static void note_pin(struct flavor *flavor, const struct call_rcu_data *from,
+		const struct call_rcu_data *to)
 {
+	struct thread_state *own = flavor->thread();
 	int i = 0;
 
-	while (i < OWN_PINS && own_pins[i] != from)
+	while (i < OWN_PINS && own->pins[i] != from)
 		i++;
 	if (i < OWN_PINS)
-		own_pins[i] = to;
+		own->pins[i] = to;
 }
 
 unsigned int quiesce_queue_own_pins(const struct call_rcu_data *queue)
 {
+	const struct thread_state *own = queue->flavor->thread();
 	unsigned int count = 0;
 
 	for (int i = 0; i < OWN_PINS; i++)
-		count += own_pins[i] == queue;
+		count += own->pins[i] == queue;
 	return count;
 }
 
@@ -75,7 +71,9 @@ struct call_rcu_data *quiesce_queue_next(struct flavor *flavor, struct call_rcu_
 	queue = quiesce_queue_behind(all, before == &all->standard ? &all->list : &before->node);
 	if (queue) {
 		queue->pins++;
-		note_pin(NULL, queue);
+		if (flavor->attend)
+			flavor->attend();
+		note_pin(flavor, NULL, queue);
 	}
 	pthread_mutex_unlock(&all->lock);
 	quiesce_delay();
@@ -91,7 +89,7 @@ void quiesce_queue_unpin(struct call_rcu_data *queue)
 	if (queue == &all->standard)
 		return;
 	pthread_mutex_lock(&all->lock);
-	note_pin(queue, NULL);
+	note_pin(queue->flavor, queue, NULL);
 	/* exit may have interrupted this very thread in malloc: then it stays, as all does. */
 	if (--queue->pins == 0 && queue->drained &&
 	    !__atomic_load_n(&all->closing, __ATOMIC_RELAXED))

@@ -13,11 +13,9 @@
 #include "report.h"
 #include "wait.h"
 
-static QUIESCE_TLS struct worker *current;
-
-struct worker *quiesce_worker_current(void)
+struct worker *quiesce_worker_current(const struct flavor *flavor)
 {
-	return current;
+	return flavor->thread()->current;
 }
 
 static struct flavor *flavor_of(const struct worker *worker)
@@ -33,7 +31,9 @@ static bool is_deferred(const struct worker *worker)
 
 bool quiesce_in_callback(const struct flavor *flavor)
 {
-	return current && flavor_of(current) == flavor && !is_deferred(current);
+	const struct worker *current = quiesce_worker_current(flavor);
+
+	return current && !is_deferred(current);
 }
 
 static void *serve(void *arg);
@@ -104,7 +104,7 @@ static void give_up(void *arg)
 		       deferred ? "defer_rcu" : "call_rcu", deferred ? "deferred call" : "callback");
 	quiesce_worker_abandon(worker);
 	flavor->api->unregister_thread();
-	current = NULL;
+	flavor->thread()->current = NULL;
 	pthread_detach(pthread_self());
 	if (make(worker) != 0)
 		renounce(worker);
@@ -131,6 +131,13 @@ static void leave(struct worker *worker)
 		quiesce_worker_start(worker);
 }
 
+/* From here on the calling thread runs what worker serves. */
+static void take_place(struct thread_state *own, struct worker *worker)
+{
+	own->current = worker;
+	own->worker = is_deferred(worker) ? NULL : quiesce_worker_home(worker);
+}
+
 /* A cancel that comes in a callback, or came before, must not end the thread. */
 static void *serve(void *arg)
 {
@@ -138,9 +145,8 @@ static void *serve(void *arg)
 	struct flavor *flavor = flavor_of(worker);
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	current = worker;
-	flavor->thread()->worker = is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 	flavor->api->register_thread();
+	take_place(flavor->thread(), worker);
 	quiesce_suspend(flavor);
 	pthread_cleanup_push(give_up, worker);
 	quiesce_worker_run(worker);
@@ -197,26 +203,26 @@ int quiesce_worker_urge(struct worker *worker)
 void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 {
 	struct flavor *flavor = queue->flavor;
-	struct thread_state *thread = flavor->thread(), own = *thread;
-	struct worker *before = current;
+	struct thread_state *own, before;
 	bool stranger = !flavor->self();
 	int cancel;
 
 	if (!claim(worker, WORKER_GUEST))
 		return;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	current = worker;
-	thread->worker = is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 	if (stranger) {
 		flavor->api->register_thread();
 		quiesce_suspend(flavor);
 	}
+	own = flavor->thread();
+	before = *own;
+	take_place(own, worker);
 	quiesce_worker_run_once(worker);
 	quiesce_delay();
+	own->current = before.current;
+	own->worker = before.worker;
 	if (stranger)
 		flavor->api->unregister_thread();
-	current = before;
-	thread->worker = own.worker;
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP),
 			   __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
@@ -296,7 +302,7 @@ bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left)
 
 void quiesce_worker_pause(struct worker *worker)
 {
-	if (worker != current)
+	if (worker != quiesce_worker_current(flavor_of(worker)))
 		__atomic_fetch_or(&worker->state, WORKER_PAUSE, __ATOMIC_SEQ_CST);
 }
 
@@ -333,6 +339,7 @@ static void report_stuck_callback(const struct worker *worker)
  */
 void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
 {
+	const struct worker *current = quiesce_worker_current(flavor_of(worker));
 	uint64_t patience = PAUSE_PATIENCE, *left = &patience;
 	int32_t state;
 
@@ -356,8 +363,10 @@ void quiesce_worker_resume(struct worker *worker)
 
 /* ---- A callback that waits ---- */
 
-static void change_bits(int32_t bits)
+static void change_bits(const struct flavor *flavor, int32_t bits)
 {
+	struct worker *current = quiesce_worker_current(flavor);
+
 	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
 		return;
 	if (__atomic_fetch_xor(&current->state, bits, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
@@ -369,19 +378,20 @@ static void change_bits(int32_t bits)
  * fork it waits for may wait for the callback: BUSY is taken away, and the callback waits, after its
  * grace period, until the fork is over.
  */
-void quiesce_worker_begin_wait(void)
+void quiesce_worker_begin_wait(const struct flavor *flavor)
 {
-	change_bits(WORKER_WAITING);
+	change_bits(flavor, WORKER_WAITING);
 }
 
 /* Whom it waits for may wait for any fork to be over, so it gives BUSY away at once. */
-void quiesce_worker_step_out(void)
+void quiesce_worker_step_out(const struct flavor *flavor)
 {
-	change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
+	change_bits(flavor, WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
 }
 
-void quiesce_worker_end_wait(void)
+void quiesce_worker_end_wait(const struct flavor *flavor)
 {
+	struct worker *current = quiesce_worker_current(flavor);
 	int32_t state = current ? quiesce_worker_state(current) : 0;
 
 	while (state & WORKER_WAITING) {

@@ -478,14 +478,18 @@ void quiesce_worker_abandon(struct worker *worker)
 
 /* ---- In a fork hook, while another thread forks ---- */
 
-void quiesce_worker_step_aside(void)
+void quiesce_worker_step_aside(const struct flavor *flavor)
 {
-	if (quiesce_worker_current())
-		become_free(quiesce_worker_current());
+	struct worker *current = quiesce_worker_current(flavor);
+
+	if (current)
+		become_free(current);
 }
 
-void quiesce_worker_step_back(void)
+void quiesce_worker_step_back(const struct flavor *flavor)
 {
-	if (quiesce_worker_current())
-		__atomic_fetch_or(&quiesce_worker_current()->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
+	struct worker *current = quiesce_worker_current(flavor);
+
+	if (current)
+		__atomic_fetch_or(&current->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
 }

@@ -231,8 +231,8 @@ void quiesce_worker_abandon(struct worker *worker);
 void quiesce_worker_ask(struct worker *worker, int32_t bits);
 
 /* While the current worker waits in a hook for another thread's fork, it counts as paused. */
-void quiesce_worker_step_aside(void);
-void quiesce_worker_step_back(void);
+void quiesce_worker_step_aside(const struct flavor *flavor);
+void quiesce_worker_step_back(const struct flavor *flavor);
 
 /* ---- Its thread: thread.c ---- */
 
@@ -260,8 +260,8 @@ void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits);
 bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left);
 bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left);
 
-/* The worker whose callbacks the calling thread runs, of any flavor linked to this copy, or NULL. */
-struct worker *quiesce_worker_current(void);
+/* The worker of this flavor whose callbacks the calling thread runs, or NULL. */
+struct worker *quiesce_worker_current(const struct flavor *flavor);
 
 /* Whether the calling thread runs callbacks of this flavor: deferred calls are none. */
 bool quiesce_in_callback(const struct flavor *flavor);
@@ -279,6 +279,6 @@ void quiesce_worker_resume(struct worker *worker);
  * Around a callback's wait: for a grace period (begin_wait), or for another thread, which may be in a
  * callback of its own (step_out). Not nested. Nothing in a thread that runs none.
  */
-void quiesce_worker_begin_wait(void);
-void quiesce_worker_step_out(void);
-void quiesce_worker_end_wait(void);
+void quiesce_worker_begin_wait(const struct flavor *flavor);
+void quiesce_worker_step_out(const struct flavor *flavor);
+void quiesce_worker_end_wait(const struct flavor *flavor);

@@ -249,12 +249,12 @@ END_TEST
 static void stay_until_stopped(struct rcu_head *head)
 {
 	sem_post(&caa_container_of(head, struct plug, head)->in);
-	await_that(get(quiesce_worker_current()->state) & WORKER_STOP);
+	await_that(get(quiesce_worker_current(flavor)->state) & WORKER_STOP);
 }
 
 static void run_elsewhere(struct rcu_head *head)
 {
-	want(!(get(quiesce_worker_current()->state) & WORKER_STOP));
+	want(!(get(quiesce_worker_current(flavor)->state) & WORKER_STOP));
 	sem_post(&caa_container_of(head, struct plug, head)->in);
 }
 

@@ -165,7 +165,7 @@ END_TEST
 static void leave_for_fork(struct rcu_head *head)
 {
 	sem_post(&caa_container_of(head, struct plug, head)->in);
-	await_that(get(quiesce_worker_current()->state) & WORKER_PAUSE);
+	await_that(get(quiesce_worker_current(flavor)->state) & WORKER_PAUSE);
 }
 
 static bool barrier_has_nothing_to_do(struct call_rcu_data *queue)
