@@ -2,7 +2,8 @@
 /* Inside the library: registry, both forms of the engine, the number's wrap, sleeping, sharing. */
 #include "inside.h"
 
-#include <dlfcn.h>
+#include "../few-cpus.h"
+
 #include <sys/time.h>
 
 #include "cpu.h"
@@ -415,20 +416,6 @@ END_TEST
 #endif
 
 /* ---- cpu.c ---- */
-
-static bool counts_own;
-
-/* As musl's: CPUs that the thread may run on. */
-long sysconf(int name)
-{
-	static long (*real)(int name);
-
-	if (counts_own && name == _SC_NPROCESSORS_CONF)
-		return 1;
-	if (!real)
-		*(void **)&real = dlsym(RTLD_NEXT, "sysconf");
-	return real(name);
-}
 
 START_TEST(all_possible_cpus_count)
 {
