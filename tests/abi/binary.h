@@ -6,20 +6,7 @@
 #ifndef TESTS_ABI_BINARY_H
 #define TESTS_ABI_BINARY_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#define get(x)		__atomic_load_n(&(x), __ATOMIC_ACQUIRE)
-#define put(x, value)	__atomic_store_n(&(x), (value), __ATOMIC_RELEASE)
-#define raise_by(x, n)	__atomic_add_fetch(&(x), (n), __ATOMIC_ACQ_REL)
-
-#define want(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-			abort();						\
-		}								\
-	} while (0)
+#include "../want.h"
 
 /* The loads. They return when done and abort on the first thing that is wrong. */
 void load_mb(void);

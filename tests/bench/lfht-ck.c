@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <ck_ht.h>
 #include <ck_malloc.h>
+
+#include "keys.h"
 
 struct item {
 	unsigned long room[2], key, head[2];
@@ -34,26 +35,6 @@ static void ck_release(void *p, size_t size, bool later)
 
 static struct ck_malloc memory = { .malloc = ck_allocate, .free = ck_release };
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static unsigned long scattered(unsigned long i)
-{
-	unsigned long range = 1;
-
-	while (range < nodes)
-		range *= 2;
-	do
-		i = (i * 0x9e3779b97f4a7c15UL + 0x7f4a7c15UL) & (range - 1);
-	while (i >= nodes);
-	return i;
-}
-
 static void insert(void)
 {
 	for (unsigned long i = 0; i < nodes; i++) {
@@ -70,7 +51,7 @@ static void insert(void)
 static void lookup(unsigned long add)
 {
 	for (unsigned long i = 0; i < nodes; i++) {
-		unsigned long key = scattered(i) + 1 + add;
+		unsigned long key = scattered(i, nodes) + 1 + add;
 		ck_ht_entry_t entry;
 		ck_ht_hash_t hash;
 
@@ -95,7 +76,7 @@ static void miss(void)
 static void delete(void)
 {
 	for (unsigned long i = 0; i < nodes; i++) {
-		unsigned long key = scattered(i) + 1;
+		unsigned long key = scattered(i, nodes) + 1;
 		ck_ht_entry_t entry;
 		ck_ht_hash_t hash;
 

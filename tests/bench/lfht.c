@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <urcu.h>
 #include <urcu/rculfhash.h>
+
+#include "keys.h"
 
 struct item {
 	struct cds_lfht_node node;
@@ -36,27 +37,6 @@ static unsigned long hash_of(unsigned long key)
 static int match(struct cds_lfht_node *node, const void *key)
 {
 	return caa_container_of(node, struct item, node)->key == *(const unsigned long *)key;
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-/* Keys in an order that no cache foresees: i times an odd constant, modulo a power of two. */
-static unsigned long scattered(unsigned long i)
-{
-	unsigned long range = 1;
-
-	while (range < nodes)
-		range *= 2;
-	do
-		i = (i * 0x9e3779b97f4a7c15UL + 0x7f4a7c15UL) & (range - 1);
-	while (i >= nodes);
-	return i;
 }
 
 /* ---- What one thread does with operations first to end ---- */
@@ -88,7 +68,7 @@ static void lookup(unsigned long first, unsigned long end, unsigned long add)
 	unsigned long hits = 0;
 
 	for (unsigned long i = first; i < end; i++) {
-		unsigned long key = scattered(i) + add;
+		unsigned long key = scattered(i, nodes) + add;
 		struct cds_lfht_iter iter;
 
 		rcu_read_lock();
@@ -113,7 +93,7 @@ static void delete(unsigned long first, unsigned long end)
 {
 	for (unsigned long i = first; i < end; i++) {
 		rcu_read_lock();
-		cds_lfht_del(table, &items[scattered(i)].node);
+		cds_lfht_del(table, &items[scattered(i, nodes)].node);
 		rcu_read_unlock();
 	}
 }
@@ -140,7 +120,7 @@ static void mixed(unsigned long first, unsigned long end)
 		if (i % 10) {
 			hit(i, i + 1);
 		} else {
-			struct item *item = &items[scattered(i)];
+			struct item *item = &items[scattered(i, nodes)];
 
 			rcu_read_lock();
 			if (cds_lfht_del(table, &item->node) == 0) {

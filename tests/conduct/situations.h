@@ -21,16 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define want(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-			abort();						\
-		}								\
-	} while (0)
-
-#define get(x)		__atomic_load_n(&(x), __ATOMIC_ACQUIRE)
-#define put(x, value)	__atomic_store_n(&(x), (value), __ATOMIC_RELEASE)
+#include "../want.h"
 
 /* Wait without a system call. */
 #define spin_until(cond)							\

@@ -5,6 +5,8 @@
  */
 #include "../unit/harness.h"
 
+#include <sys/resource.h>
+
 /* ---- System calls of one thread ---- */
 
 static unsigned int trapped;		/* atomic */
@@ -403,6 +405,88 @@ START_TEST(call_rcu_neither_sleeps_nor_yields_under_a_spinlock)
 }
 END_TEST
 
+/* ---- A producer with a deadline ---- */
+
+#define DEADLINE_POLICY	6	/* SCHED_DEADLINE */
+#define MS		1000000ull
+
+static struct {
+	int refused;			/* errno; 0: the producer has a deadline */
+	long slept;			/* voluntary switches, which the kernel counts */
+} producer;
+
+/* The C library has no call for it. For so many ms of each 100; its threads are as any other. */
+static int become_deadline(void)
+{
+	const struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = {
+		.size = sizeof(attr), .policy = DEADLINE_POLICY, .flags = 1,
+		.runtime = 40 * MS, .deadline = 100 * MS, .period = 100 * MS,
+	};
+
+	return syscall(SYS_sched_setattr, 0, &attr, 0) == 0 ? 0 : errno;
+}
+
+static long times_slept(void)
+{
+	struct rusage usage;
+
+	want(getrusage(RUSAGE_THREAD, &usage) == 0);
+	return usage.ru_nvcsw;
+}
+
+/* A yield is no sleep to the kernel, which counts it with what took the CPU away. */
+static void count_my_yields(void)
+{
+	struct sock_filter code[] = {
+		LOAD_NUMBER, TRAP(SYS_sched_yield), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	install(code, sizeof(code) / sizeof(code[0]), 0);
+}
+
+static void *flood_with_deadline(void *arg)
+{
+	rcu_register_thread();
+	set_thread_call_rcu_data(worker);
+	call_rcu(&many[0], run);
+	memset(&many[1], 0, sizeof(many) - sizeof(many[0]));	/* no page is missing later */
+	count_my_yields();
+	producer.refused = become_deadline();
+	producer.slept = times_slept();
+	for (unsigned int i = 1; !producer.refused && i < MANY; i++)
+		call_rcu(&many[i], run);
+	producer.slept = times_slept() - producer.slept;
+	end_of_count();
+	rcu_unregister_thread();
+	return arg;
+}
+
+START_TEST(call_rcu_neither_sleeps_nor_yields_before_a_deadline)
+{
+	static struct team team;
+
+	choose_worker(_i);
+	use_worker();
+	team_add(&team, 1, flood_with_deadline, NULL);
+	team_join(&team);
+	if (producer.refused) {
+		printf("# SKIP deadline, kind %d: sched_setattr: %s\n", _i, strerror(producer.refused));
+		fflush(stdout);
+		return;
+	}
+	rcu_barrier();
+	ck_assert_int_eq(producer.slept, 0);
+	must_have_trapped_nothing();
+	want(get(ran) == MANY + 1);	/* use_worker's, too */
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("caller/" FLAVOR);
@@ -413,6 +497,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, call_rcu_makes_no_system_call_for_a_worker_that_polls, RT, KINDS);
 #endif
 	tcase_add_loop_test(tcase, call_rcu_neither_sleeps_nor_yields_under_a_spinlock, 0, KINDS);
+	tcase_add_loop_test(tcase, call_rcu_neither_sleeps_nor_yields_before_a_deadline, 0, KINDS);
 	tcase = add_case(suite, "cpus", 30);
 	tcase_add_loop_test(tcase, no_threads_cpus_change_in_a_flood, 0, KINDS);
 	tcase_add_loop_test(tcase, a_workers_thread_stays_where_the_program_binds_it, 0, KINDS);

@@ -5,6 +5,8 @@
  */
 #include "../unit/harness.h"
 
+#include "../few-cpus.h"
+
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -125,12 +127,13 @@ END_TEST
 
 /* ---- A process that may use one CPU ---- */
 
-/* sysconf and sched_getaffinity see it; numbers of CPUs do not depend on it. */
+/* sched_getaffinity sees it, and the C library may; numbers of CPUs do not depend on it. */
 START_TEST(each_cpu_has_its_worker_in_a_process_of_one_cpu)
 {
-	int cpu = usable_cpu((unsigned int)_i);
-	int count = (int)sysconf(_SC_NPROCESSORS_CONF);
+	int cpu = usable_cpu((unsigned int)_i), other = usable_cpu((unsigned int)_i + 1);
+	int count = possible_cpus();
 
+	counts_own = true;
 	pin_to(cpu);
 	rcu_register_thread();
 	want(create_all_cpu_call_rcu_data(0) == 0);
@@ -141,6 +144,14 @@ START_TEST(each_cpu_has_its_worker_in_a_process_of_one_cpu)
 	want(get_call_rcu_data() == get_cpu_call_rcu_data(cpu));
 	run_one_by_one(10);
 	want(get(ran) == 10);
+	/* It may use another later on, whose worker is there, unless nobody could know of it. */
+	if (count) {
+		pin_to(other);
+		want(sched_getcpu() == other);
+		want(get_call_rcu_data() == get_cpu_call_rcu_data(other));
+		run_one_by_one(10);
+		want(get(ran) == 20);
+	}
 	free_all_cpu_call_rcu_data();
 	rcu_unregister_thread();
 }

@@ -15,22 +15,7 @@
 #define rcu_exit()	((void)0)
 #endif
 
-/* ---- Which worker ---- */
-
-enum { DEFAULT, MADE, RT, OF_CPUS, KINDS };
-
-static void choose_worker(int kind)
-{
-	struct call_rcu_data *worker;
-
-	if (kind == OF_CPUS)
-		MUST(create_all_cpu_call_rcu_data(0) == 0);
-	if (kind != MADE && kind != RT)
-		return;
-	worker = create_call_rcu_data(kind == RT ? URCU_CALL_RCU_RT : 0, -1);
-	MUST(worker);
-	set_thread_call_rcu_data(worker);
-}
+/* ---- Callbacks ---- */
 
 static void note_run(struct rcu_head *head)
 {

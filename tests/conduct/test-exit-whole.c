@@ -57,22 +57,7 @@ static void give_callbacks_a_chance(void)
 	}
 }
 
-/* ---- Which worker ---- */
-
-enum { DEFAULT, MADE, RT, OF_CPUS, KINDS };
-
-static void choose_worker(int kind)
-{
-	struct call_rcu_data *worker;
-
-	if (kind == OF_CPUS)
-		MUST(create_all_cpu_call_rcu_data(0) == 0);
-	if (kind != MADE && kind != RT)
-		return;
-	worker = create_call_rcu_data(kind == RT ? URCU_CALL_RCU_RT : 0, -1);
-	MUST(worker);
-	set_thread_call_rcu_data(worker);
-}
+/* ---- Callbacks ---- */
 
 static struct rcu_head *heads(int number)
 {

@@ -440,6 +440,78 @@ START_TEST(what_moves_to_the_default_worker_keeps_its_order)
 }
 END_TEST
 
+/* A callback that holds its worker up, but no grace period, until it is told, or until main sleeps. */
+struct stay {
+	struct rcu_head head;
+	bool inside, leave, till_main_sleeps;
+};
+
+static void stay(struct rcu_head *head)
+{
+	struct stay *me = caa_container_of(head, struct stay, head);
+	int looks = 0;
+
+	rcu_thread_offline();
+	put(me->inside, true);
+	await_that(get(me->leave));
+	/* In a short contention it would be seen asleep once. */
+	if (me->till_main_sleeps)
+		await_that((looks = sleeps(getpid()) ? looks + 1 : 0) == 8);
+	rcu_thread_online();
+}
+
+static void let_stay(struct stay *me, struct call_rcu_data *on, bool till_main_sleeps)
+{
+	*me = (struct stay) { .till_main_sleeps = till_main_sleeps };
+	set_thread_call_rcu_data(on);
+	call_rcu(&me->head, stay);
+	set_thread_call_rcu_data(NULL);
+}
+
+/* Its worker stops with callbacks left, some of its batch and some that came later. */
+START_TEST(what_a_freed_worker_leaves_runs_before_what_is_queued_then)
+{
+	static struct stay on_default, on_mine;
+
+	for (int i = 0; i < 20; i++) {
+		let_stay(&on_default, NULL, false);
+		want(worker = create_call_rcu_data(i % 2 ? URCU_CALL_RCU_RT : 0, -1));
+		let_stay(&on_mine, worker, true);
+		queue_some(NULL);
+		await_that(get(on_mine.inside) && get(on_default.inside));
+		queue_some(NULL);
+		put(on_mine.leave, true);
+		call_rcu_data_free(worker);
+		worker = NULL;
+		queue_some(NULL);
+		put(on_default.leave, true);
+		must_have_run_in_order(1);
+	}
+}
+END_TEST
+
+/* The worker may be anywhere: not there yet, turning its chain around, in the middle of the batch. */
+START_TEST(what_a_worker_has_in_hand_when_it_is_freed_keeps_its_order)
+{
+	static struct stay on_mine;
+	unsigned int random = 4711;
+
+	for (int i = 0; i < (SLOW_BUILD ? 5 : 60); i++) {
+		want(worker = create_call_rcu_data(0, -1));
+		let_stay(&on_mine, worker, false);
+		await_that(get(on_mine.inside));
+		for (int j = 0; j < 500; j++)
+			queue_some(NULL);
+		put(on_mine.leave, true);
+		hold_for(pick(&random, 20000));
+		call_rcu_data_free(worker);
+		worker = NULL;
+		queue_some(NULL);
+		must_have_run_in_order(1);
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("order/" FLAVOR);
@@ -461,6 +533,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, callbacks_that_queue_come_in_order_with_threads_that_queue, 0,
 			    2 * WORKERS);
 	tcase_add_test(tcase, what_moves_to_the_default_worker_keeps_its_order);
+	tcase_add_test(tcase, what_a_freed_worker_leaves_runs_before_what_is_queued_then);
+	tcase_add_test(tcase, what_a_worker_has_in_hand_when_it_is_freed_keeps_its_order);
 	return suite;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "exit-cases.h"
-#include "fork-harness.h"
+#include "started-again.h"
 
 static struct results *results;
 
@@ -576,31 +576,10 @@ static const struct exit_case {
 	{ "clean-child", clean_child, NULL, 0 },
 };
 
-static void *map_shared(size_t size, int fd)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
-
-	if (memory == MAP_FAILED)
-		_exit(125);
-	return memory;
-}
-
-/* MUST fails by status 1 here, and tells why on stderr. */
-static void tell_failure(void)
-{
-	if (shared->failure[0])
-		dprintf(STDERR_FILENO, "%s\n", shared->failure);
-}
-
 int run_exit_case(const char *name)
 {
-	const char *fd = getenv(RESULTS_FD_VARIABLE);
-
-	results = map_shared(sizeof(*results), fd ? atoi(fd) : -1);
-	shared = map_shared(sizeof(*shared), -1);
+	results = take_results(sizeof(*results));
 	STAGE(name);
-	alarm(child_limit());
 	atexit(tell_failure);
 	for (const struct exit_case *c = cases; c < cases + sizeof(cases) / sizeof(cases[0]); c++)
 		if (strcmp(c->name, name) == 0)

@@ -18,8 +18,6 @@ struct results {
 	int late_operations;		/* those after the library's part of the exit */
 };
 
-#define RESULTS_FD_VARIABLE "QUIESCE_TEST_RESULTS"
-
 /* Do what the case of that name does; the return value is the program's status. */
 int run_exit_case(const char *name);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "exit-ways-cases.h"
 #include "exit-cases.h"
-#include "fork-harness.h"
+#include "started-again.h"
 
 #include <urcu/rculfhash.h>
 
@@ -199,15 +199,7 @@ static int leave(const char *way, void (*prepare)(void))
 
 int run_exit_way(const char *name, const char *way)
 {
-	const char *fd = getenv(RESULTS_FD_VARIABLE);
-
-	results = mmap(NULL, sizeof(*results), PROT_READ | PROT_WRITE,
-		       fd ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, fd ? atoi(fd) : -1, 0);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
-	if (results == MAP_FAILED || shared == MAP_FAILED)
-		return 125;
-	alarm(child_limit());
+	results = take_results(sizeof(*results));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (strcmp(cases[i].name, name) == 0)
 			return leave(way, cases[i].prepare);

@@ -5,23 +5,13 @@
  */
 #include "exit-cases.h"
 #include "exit-ways-cases.h"
-#include "fork-harness.h"
+#include "started-again.h"
 
 static struct results *results;
 
 static void start_results(void)
 {
-	char number[16];
-	int fd;
-
-	set_up();
-	fd = memfd_create("results", 0);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, sizeof(*results)), 0);
-	results = mmap(NULL, sizeof(*results), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ck_assert(results != MAP_FAILED);
-	snprintf(number, sizeof(number), "%d", fd);
-	setenv(RESULTS_FD_VARIABLE, number, 1);
+	results = share_results(sizeof(*results));
 }
 
 static const char *const ways[] = { "return", "thread", "quick" };
@@ -32,19 +22,9 @@ static const char *const ways[] = { "return", "thread", "quick" };
 /* limit: in milliseconds, for the library's part. */
 static void run_case(const char *name, int way, const char *limit)
 {
-	int status;
-	pid_t pid;
-
 	memset(results, 0, sizeof(*results));
-	setenv("URCU_EXIT_TIMEOUT", limit, 1);
-	pid = fork();
-	if (pid == 0) {
-		execl("/proc/self/exe", "exit-ways", name, ways[way], (char *)NULL);
-		_exit(127);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
-		ck_abort_msg("%s by %s: status %#x", name, ways[way], (unsigned int)status);
+	set_limit(limit);
+	start_again(name, ways[way]);
 }
 
 START_TEST(a_chain_of_ten_runs_in_ten_barriers_of_which_the_exit_is_one)
@@ -97,11 +77,8 @@ END_TEST
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("exit-ways/" FLAVOR);
-	TCase *tcase = tcase_create("ways");
+	TCase *tcase = add_results_case(suite, "ways", start_results);
 
-	tcase_set_timeout(tcase, TEST_LIMIT);
-	tcase_add_checked_fixture(tcase, start_results, tear_down);
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase,
 		a_chain_of_ten_runs_in_ten_barriers_of_which_the_exit_is_one, 0, WAYS);
 	tcase_add_loop_test(tcase, a_chain_without_end_does_not_hang_it, 0, WAYS);

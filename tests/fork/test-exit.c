@@ -4,60 +4,20 @@
  * case (exit-cases.c) and looks at how it ends and at what its callbacks did. That it ends is for
  * its alarm and the test's timeout to see; no other time is measured, but for the limit itself.
  */
-#include <time.h>
-
 #include "exit-cases.h"
-#include "fork-harness.h"
+#include "started-again.h"
 
 static struct results *results;
-static const char *program;
 
 static void start_results(void)
 {
-	char number[16];
-	int fd;
-
-	set_up();
-	fd = memfd_create("results", 0);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, sizeof(*results)), 0);
-	results = mmap(NULL, sizeof(*results), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ck_assert(results != MAP_FAILED);
-	snprintf(number, sizeof(number), "%d", fd);
-	setenv(RESULTS_FD_VARIABLE, number, 1);
-	unsetenv("URCU_EXIT_TIMEOUT");
+	results = share_results(sizeof(*results));
 }
 
-static int status_of(const char *name)
-{
-	int status;
-	pid_t pid;
-
-	memset(results, 0, sizeof(*results));
-	pid = fork();
-	if (pid == 0) {
-		execl(program, program, name, (char *)NULL);
-		_exit(127);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
-/* Every case ends by status 7: its own, which the library's part of the exit must not change. */
 static void run_case(const char *name)
 {
-	int status = status_of(name);
-	char line[256] = "";
-
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 7)
-		return;
-	if (reports) {
-		rewind(reports);
-		if (!fgets(line, sizeof(line), reports))
-			line[0] = 0;
-	}
-	ck_abort_msg("%s: %s %d: %s", name, WIFEXITED(status) ? "status" : "signal",
-		     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), line);
+	memset(results, 0, sizeof(*results));
+	start_again(name, NULL);
 }
 
 static void must_be_marked(int from, int to, int times)
@@ -71,12 +31,11 @@ static void must_be_marked(int from, int to, int times)
 /* In milliseconds. */
 static long run_timed(const char *name)
 {
-	struct timespec begin, end;
+	struct timespec begin;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	run_case(name);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
+	return ms_since(&begin);
 }
 
 #define DEFAULT_LIMIT 1000
@@ -88,11 +47,6 @@ static void must_end_within_default_limit(const char *name)
 		if (run_timed(name) < DEFAULT_LIMIT)
 			return;
 	ck_abort_msg("%s: always took the default limit or longer", name);
-}
-
-static void set_limit(const char *limit)
-{
-	setenv("URCU_EXIT_TIMEOUT", limit, 1);
 }
 
 /* ---- What is queued runs ---- */
@@ -329,12 +283,7 @@ END_TEST
 
 static TCase *add_exit_case(Suite *suite, const char *name)
 {
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, TEST_LIMIT);
-	tcase_add_checked_fixture(tcase, start_results, tear_down);
-	suite_add_tcase(suite, tcase);
-	return tcase;
+	return add_results_case(suite, name, start_results);
 }
 
 static Suite *suite(void)
@@ -377,7 +326,6 @@ static Suite *suite(void)
 
 int main(int argc, char **argv)
 {
-	program = "/proc/self/exe";
 	if (argc > 1)
 		return run_exit_case(argv[1]);
 	return run_suite(suite());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * defer_rcu and polls across a fork: what is queued runs once in the parent and once in the child,
- * whoever queued it; a poll that was asked about goes on in both.
+ * defer_rcu across a fork: what is queued runs once in the parent and once in the child, whoever
+ * queued it.
  */
 #include <malloc.h>
 
@@ -158,6 +158,86 @@ START_TEST(queues_of_other_threads_run_on_both_sides)
 	sem_post(&go_on);
 	join(thread);
 	finish_others_by_barrier(NULL);
+}
+END_TEST
+
+/* ---- When dead threads' calls run ---- */
+
+#define LEFT 100
+
+static int *ran_here;		/* by process: those of one child are counted after its end */
+
+static void count_in_shared_memory(void *p)
+{
+	(void)p;
+	__atomic_fetch_add(ran_here, 1, __ATOMIC_RELAXED);
+}
+
+static void *leave_calls(void *arg)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	for (int i = 0; i < LEFT; i++)
+		defer_rcu(count_in_shared_memory, NULL);
+	sem_post(&filled);
+	await(&go_on);
+	rcu_defer_unregister_thread();
+	return arg;
+}
+
+static void exit_at_once(void *arg)
+{
+	STAGE("exit");
+	exit(arg != NULL);
+}
+
+static void await_dead_threads_calls(void)
+{
+	STAGE("deferred calls of dead threads");
+	await_that(get(ran_here) == LEFT);
+}
+
+static void register_alone(void *arg)
+{
+	(void)arg;
+	rcu_defer_unregister_thread();
+	MUST(rcu_defer_register_thread() == 0);
+	await_dead_threads_calls();
+}
+
+/* Registered since before the fork. */
+static void defer_one(void *arg)
+{
+	(void)arg;
+	MUST(get(ran_here) == 0);
+	defer_rcu(run_number, NULL);
+	await_dead_threads_calls();
+}
+
+/* Their owner is gone, and nobody calls rcu_defer_barrier. The reader is gone, too. */
+START_TEST(calls_of_dead_threads_run_when_the_child_registers_defers_or_exits)
+{
+	void (*const ways[])(void *) = { exit_at_once, register_alone, defer_one };
+	struct reader_thread reader;
+	pthread_t thread;
+
+	sem_init(&filled, 0, 0);
+	sem_init(&go_on, 0, 0);
+	ran_here = mmap(NULL, sizeof(*ran_here), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	MUST(ran_here != MAP_FAILED);
+	setenv("URCU_EXIT_TIMEOUT", "20000", 1);
+	MUST(rcu_defer_register_thread() == 0);
+	hold(&reader);
+	thread = start_thread(leave_calls, NULL);
+	await(&filled);
+	run_child(ways[_i], NULL);
+	MUST(get(ran_here) == LEFT);
+	put(ran_here, 0);
+	release(&reader);
+	sem_post(&go_on);
+	join(thread);
+	MUST(get(ran_here) == LEFT);
+	rcu_defer_unregister_thread();
 }
 END_TEST
 
@@ -338,132 +418,6 @@ START_TEST(behind_a_call_that_forks_the_order_is_kept_on_both_sides)
 }
 END_TEST
 
-/* ---- Polls ---- */
-
-static struct urcu_gp_poll_state asked;
-
-static void poll_until_over(void)
-{
-	while (!poll_state_synchronize_rcu(asked))
-		sched_yield();
-}
-
-/* The child waits for no reader, since they are gone. */
-static void finish_poll(void *arg)
-{
-	(void)arg;
-	STAGE("a poll of the parent's");
-	poll_until_over();
-	STAGE("a poll of its own");
-	asked = start_poll_synchronize_rcu();
-	poll_until_over();
-	use_everything();
-}
-
-START_TEST(a_poll_is_over_in_the_child_and_goes_on_in_the_parent)
-{
-	struct reader_thread reader;
-	unsigned long number;
-
-	hold(&reader);
-	number = gp_number();
-	asked = start_poll_synchronize_rcu();
-	if (_i)
-		await_grace_period_after(number);
-	run_child(finish_poll, NULL);
-	run_child(finish_poll, NULL);
-	MUST(!poll_state_synchronize_rcu(asked));
-	release(&reader);
-	finish_poll(NULL);
-}
-END_TEST
-
-static void go_on_polling(void *arg)
-{
-	(void)arg;
-	for (int i = 0; i < 100; i++) {
-		MUST(!poll_state_synchronize_rcu(asked));
-		relax();
-	}
-	rcu_read_unlock();
-	poll_until_over();
-}
-
-static void poll_in_section(void *arg)
-{
-	asked = start_poll_synchronize_rcu();
-	go_on_polling(arg);
-}
-
-START_TEST(a_poll_waits_for_the_forkers_section_in_the_child)
-{
-	rcu_register_thread();
-	rcu_read_lock();
-	run_child(poll_in_section, NULL);
-	poll_in_section(NULL);
-	rcu_unregister_thread();
-}
-END_TEST
-
-#ifndef TEST_QSBR	/* there the hooks are a quiescent state */
-static void poll_in_older_section(void *arg)
-{
-	struct urcu_gp_poll_state before = asked;
-
-	poll_in_section(arg);
-	MUST(poll_state_synchronize_rcu(before));
-}
-
-/* At the fork a grace period waits for the forking thread, and goes on to do so in the child. */
-START_TEST(a_poll_that_waits_for_the_forkers_section_does_so_in_the_child)
-{
-	unsigned long number;
-
-	rcu_register_thread();
-	rcu_read_lock();
-	number = gp_number();
-	asked = start_poll_synchronize_rcu();
-	await_grace_period_after(number);
-	if (_i)
-		run_child(poll_in_older_section, NULL);
-	else
-		run_child(go_on_polling, NULL);
-	MUST(!poll_state_synchronize_rcu(asked));
-	rcu_read_unlock();
-	poll_until_over();
-	rcu_unregister_thread();
-}
-END_TEST
-#endif
-
-static void *start_polls(void *arg)
-{
-	while (!get(&stop)) {
-		struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
-
-		while (!poll_state_synchronize_rcu(state))
-			sched_yield();
-	}
-	return arg;
-}
-
-START_TEST(forks_among_threads_that_poll_leave_polls_that_end)
-{
-	pthread_t threads[PRODUCERS];
-
-	put(&stop, 0);
-	for (int i = 0; i < PRODUCERS; i++)
-		threads[i] = start_thread(start_polls, NULL);
-	for (int i = 0; i < 200; i++) {
-		asked = start_poll_synchronize_rcu();
-		run_child(finish_poll, NULL);
-	}
-	put(&stop, 1);
-	for (int i = 0; i < PRODUCERS; i++)
-		join(threads[i]);
-}
-END_TEST
-
 /* ---- A clean program, for leaks.sh ---- */
 
 static void *defer_and_end(void *arg)
@@ -529,15 +483,9 @@ int main(int argc, char **argv)
 	tcase = add_case(suite, "defer");
 	tcase_add_loop_test(tcase, the_forking_threads_queue_goes_on_on_both_sides, 0, 4);
 	tcase_add_test(tcase, queues_of_other_threads_run_on_both_sides);
+	tcase_add_loop_test(tcase,
+		calls_of_dead_threads_run_when_the_child_registers_defers_or_exits, 0, 3);
 	tcase_add_test(tcase, forks_among_producers_lose_nothing);
 	tcase_add_loop_test(tcase, behind_a_call_that_forks_the_order_is_kept_on_both_sides, 0, 3);
-	tcase = add_case(suite, "polls");
-	tcase_add_loop_test(tcase, a_poll_is_over_in_the_child_and_goes_on_in_the_parent, 0, 2);
-	tcase_add_test(tcase, a_poll_waits_for_the_forkers_section_in_the_child);
-#ifndef TEST_QSBR
-	tcase_add_loop_test(tcase, a_poll_that_waits_for_the_forkers_section_does_so_in_the_child,
-			    0, 2);
-#endif
-	tcase_add_test(tcase, forks_among_threads_that_poll_leave_polls_that_end);
 	return run_suite(suite);
 }

@@ -19,14 +19,7 @@
 #include <urcu/urcu-qsbr.h>
 
 #include "../limits.h"
-
-#define want(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-			abort();						\
-		}								\
-	} while (0)
+#include "../want.h"
 
 struct functions {
 	const char *name;

@@ -15,17 +15,10 @@
 #include <unistd.h>
 
 #include "../limits.h"
+#include "../want.h"
 
 #define THREADS	3
 #define WARM_UP	20
-
-#define want(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-			abort();						\
-		}								\
-	} while (0)
 
 static const char *path;
 static void *handle;

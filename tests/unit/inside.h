@@ -18,6 +18,7 @@
 #endif
 
 extern struct flavor INSIDE;
+static struct engine *const engine __attribute__((unused)) = &INSIDE.engine;
 static struct domain *const domain __attribute__((unused)) = &INSIDE.engine.domain;
 static struct workers *const workers __attribute__((unused)) = &INSIDE.engine.workers;
 

@@ -2,9 +2,6 @@
 /* Inside the library: registry, both forms of the engine, the number's wrap, sleeping, sharing. */
 #include "inside.h"
 
-#include <dlfcn.h>
-#include <sys/time.h>
-
 #include "system/system.h"
 
 /* ---- The registry, with readers that are no threads ---- */
@@ -371,153 +368,6 @@ START_TEST(nobody_waits_for_itself_alone)
 }
 END_TEST
 
-/* ---- membarrier.c ---- */
-
-#if defined(RCU_MB) || defined(TEST_QSBR)
-static int trapped;
-
-static void note_trap(int number)
-{
-	(void)number;
-	trapped++;
-}
-
-/* Readers have barriers of their own: a sandbox that kills for membarrier shall not notice us. */
-START_TEST(membarrier_is_never_called)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
-	struct tally tally = { 0, 0 };
-	static struct stress s;
-
-	want(!domain->has_membarrier && !domain->membarrier_granted);
-	signal(SIGSYS, note_trap);
-	want(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	want(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
-	domain->grace.short_spins = UINT_MAX;
-	stress_begin(&s, 2, 2);
-	stress_go_on(100);
-	stress_end(&s);
-	queue_jobs(&tally, 1000);
-	rcu_barrier();
-	want(rcu_defer_register_thread() == 0);
-	rcu_defer_barrier();
-	rcu_defer_unregister_thread();
-	want(trapped == 0);
-}
-END_TEST
-#endif
-
-/* ---- cpu.c ---- */
-
-static bool counts_own;
-
-/* As musl's: CPUs that the thread may run on. */
-long sysconf(int name)
-{
-	static long (*real)(int name);
-
-	if (counts_own && name == _SC_NPROCESSORS_CONF)
-		return 1;
-	if (!real)
-		*(void **)&real = dlsym(RTLD_NEXT, "sysconf");
-	return real(name);
-}
-
-START_TEST(all_possible_cpus_count)
-{
-	int last = usable_cpu((unsigned int)sysconf(_SC_NPROCESSORS_ONLN) - 1);
-
-	counts_own = true;
-	pin_to(last);
-	if (_i)
-		refuse(SYS_openat, -1, 0, ENOENT, 0);
-	want(quiesce_cpu_count() > (unsigned int)last);
-}
-END_TEST
-
-/* ---- wait.c ---- */
-
-START_TEST(waiting_ends_by_value_by_wake_or_by_its_limit)
-{
-	bool (*const wait[])(int32_t *, int32_t, uint64_t *) = { quiesce_wait, quiesce_wait_shared };
-	uint64_t forever = QUIESCE_FOREVER, left = 5 * QUIESCE_NS_PER_MS, began = quiesce_now();
-	int32_t word = 1;
-
-	errno = 4711;
-	want(wait[_i](&word, 0, NULL) && wait[_i](&word, 0, &forever) && forever == QUIESCE_FOREVER);
-	want(wait[_i](&word, 0, &left) && left < 5 * QUIESCE_NS_PER_MS);
-	left = 5 * QUIESCE_NS_PER_MS;
-	while (wait[_i](&word, 1, &left))
-		continue;
-	want(left == 0 && quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
-	want(!wait[_i](&word, 1, &left) && !wait[_i](&word, 0, &left));
-	began = quiesce_now();
-	quiesce_sleep(5 * QUIESCE_NS_PER_MS);
-	want(quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
-	quiesce_sleep(0);
-	quiesce_wake(&word, INT_MAX);
-	quiesce_wake_shared(&word, 1);
-	want(errno == 4711);
-}
-END_TEST
-
-static int32_t woken_word;
-
-static void *sleep_on_word(void *arg)
-{
-	int32_t turn = 0;
-
-	(void)arg;
-	for (; turn < 1000; turn++) {
-		while (get(woken_word) == 2 * turn)
-			quiesce_wait(&woken_word, 2 * turn, NULL);
-		put(woken_word, 2 * turn + 2);
-		quiesce_wake(&woken_word, 1);
-	}
-	return NULL;
-}
-
-START_TEST(wakers_and_sleepers_never_miss_each_other)
-{
-	pthread_t sleeper = start(sleep_on_word, NULL);
-
-	for (int32_t turn = 0; turn < 1000; turn++) {
-		put(woken_word, 2 * turn + 1);
-		quiesce_wake(&woken_word, 1);
-		while (get(woken_word) == 2 * turn + 1)
-			quiesce_wait(&woken_word, 2 * turn + 1, NULL);
-	}
-	pthread_join(sleeper, NULL);
-}
-END_TEST
-
-static void do_nothing(int number)
-{
-	(void)number;
-}
-
-START_TEST(signals_do_not_stretch_a_wait)
-{
-	struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
-	uint64_t left = 100 * QUIESCE_NS_PER_MS, began = quiesce_now();
-	int32_t word = 0;
-
-	signal(SIGALRM, do_nothing);
-	setitimer(ITIMER_REAL, &timer, NULL);
-	while (quiesce_wait(&word, 0, &left))
-		want(quiesce_now() < began + 2 * QUIESCE_NS_PER_S);
-	want(quiesce_now() >= began + 90 * QUIESCE_NS_PER_MS);
-	quiesce_sleep(50 * QUIESCE_NS_PER_MS);
-	want(quiesce_now() < began + 2 * QUIESCE_NS_PER_S);
-}
-END_TEST
-
 /* ---- Workers ---- */
 
 static void *barrier(void *arg)
@@ -635,13 +485,6 @@ int main(void)
 	tcase_add_loop_test(tc, however_it_sleeps_readers_are_protected, 0, 4);
 	tcase_add_loop_test(tc, those_who_wait_share_one_grace_period, 0, 2);
 	tcase_add_test(tc, nobody_waits_for_itself_alone);
-#if defined(RCU_MB) || defined(TEST_QSBR)
-	tcase_add_test(tc, membarrier_is_never_called);
-#endif
-	tcase_add_loop_test(tc, all_possible_cpus_count, 0, 2);
-	tcase_add_loop_test(tc, waiting_ends_by_value_by_wake_or_by_its_limit, 0, 2);
-	tcase_add_test(tc, wakers_and_sleepers_never_miss_each_other);
-	tcase_add_test(tc, signals_do_not_stretch_a_wait);
 	tcase_add_test(tc, barrier_that_meets_a_take_half_done_returns);
 	tcase_add_test(tc, callbacks_left_in_a_freed_worker_run_once);
 	return run_suite(suite);

@@ -112,38 +112,23 @@ START_TEST(all_at_once)
 }
 END_TEST
 
-/* Stress: what the threads share. Items are freed as soon as they may be. */
-struct stress {
-	struct cds_lfs_stack s;
-	struct tally tally;
-	unsigned int under_lock;	/* guarded by the stack's mutex */
-	bool locked;
-};
+/* ---- Producers and consumers at once ---- */
 
-static void produce(void *arg, unsigned int number)
+#define STACK(name)		cds_lfs_##name
+#define stack_for_each_safe	cds_lfs_for_each_safe
+
+static struct cds_lfs_node *take_with_mutex(struct cds_lfs_stack *s, unsigned int number)
 {
-	struct stress *s = (struct stress *) arg;
-
-	for (unsigned int i = 0; i < ITEMS; i++) {
-		struct item *item = (struct item *) malloc(sizeof(*item));
-
-		item->stamp.producer = number;
-		item->stamp.number = i;
-		put(&s->s, &item->node);
-	}
+	(void) number;
+	return take(1, s);
 }
 
-/* All that three producers make, by one: with one consumer, they meet most often. */
-static void produce_all(void *arg, unsigned int number)
+static struct cds_lfs_node *take_under_lock(struct cds_lfs_stack *s)
 {
-	for (number = 0; number < PRODUCERS; number++)
-		produce(arg, number);
+	return take(0, s);
 }
 
-static void enter(struct stress *s, struct cds_lfs_node *node)
-{
-	tally_enter(&s->tally, &container(node, struct item, node)->stamp);
-}
+#include "stacks.h"
 
 static void consume_alone(void *arg, unsigned int number)
 {
@@ -160,61 +145,6 @@ static void consume_alone(void *arg, unsigned int number)
 		enter(s, node);
 		free(container(node, struct item, node));
 	}
-}
-
-static void consume_locked(void *arg, unsigned int number)
-{
-	struct stress *s = (struct stress *) arg;
-	struct cds_lfs_node *node;
-
-	while (!tally_full(&s->tally)) {
-		if (number) {
-			node = take(1, &s->s);
-		} else {
-			cds_lfs_pop_lock(&s->s);
-			s->under_lock++;
-			node = take(0, &s->s);
-			cds_lfs_pop_unlock(&s->s);
-		}
-		if (!node) {
-			sched_yield();
-			continue;
-		}
-		enter(s, node);
-		free(container(node, struct item, node));
-	}
-	cds_lfs_pop_lock(&s->s);
-	s->under_lock++;
-	cds_lfs_pop_unlock(&s->s);
-}
-
-/* Consumers that take all there is, without the mutex too. */
-static void consume_all(void *arg, unsigned int number)
-{
-	struct stress *s = (struct stress *) arg;
-	struct cds_lfs_node *node, *next;
-
-	(void) number;
-	while (!tally_full(&s->tally)) {
-		unsigned int last[PRODUCERS] = { ITEMS, ITEMS, ITEMS };
-		struct cds_lfs_head *all = take_all(s->locked, &s->s);
-
-		if (!all)
-			sched_yield();
-		cds_lfs_for_each_safe(all, node, next) {
-			struct item *item = container(node, struct item, node);
-
-			want(item->stamp.number < last[item->stamp.producer]);
-			last[item->stamp.producer] = item->stamp.number;
-			enter(s, node);
-			free(item);
-		}
-	}
-}
-
-static void free_item(struct rcu_head *head)
-{
-	free(container(head, struct item, rcu));
 }
 
 static void retire(struct stress *s, struct cds_lfs_node *node)

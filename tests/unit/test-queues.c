@@ -110,6 +110,83 @@ START_TEST(barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can)
 }
 END_TEST
 
+/* ---- Who is freed between the default worker's two looks ---- */
+
+#define TAKEN 1000	/* so many that it looks for a pause while it turns them around */
+
+static pid_t default_thread;
+static struct tally left;
+
+static void note_thread(void *arg)
+{
+	(void)arg;
+	default_thread = (pid_t)syscall(SYS_gettid);
+}
+
+static void come_after_what_was_left(struct rcu_head *head)
+{
+	(void)head;
+	want(get(left.ran) == 1);
+}
+
+static void free_with_work_left(struct call_rcu_data *queue, struct plug *plug)
+{
+	pthread_t freer = start(free_worker, queue);
+
+	await_that(get(queue->own.state) & WORKER_STOP);
+	sem_post(&plug->out);
+	pthread_join(freer, NULL);
+}
+
+static void pause_worker(struct worker *worker)
+{
+	quiesce_worker_pause(worker);
+	quiesce_worker_await_pause(worker, &engine->fork.readers);
+}
+
+/* As a server that stopped leaves its queue; the worker is paused. */
+static void leave_taken(struct call_rcu_data *queue, struct tally *tally)
+{
+	queue_jobs(tally, TAKEN);
+	put(queue->takes, queue->takes + 1);
+	queue->taken = __atomic_exchange_n(&queue->newest, NULL, __ATOMIC_SEQ_CST);
+}
+
+/* It has adopted one queue when another is given up, and then something is queued on its own. */
+START_TEST(what_is_given_up_after_the_adoption_runs_before_what_is_queued_then)
+{
+	struct call_rcu_data *queue = &workers->standard, *first, *second;
+	struct worker *worker = &queue->own;
+	struct plug first_plug, second_plug;
+	static struct rcu_head after;
+	static struct tally others;
+	unsigned int looks = 0;
+
+	in_callback(note_thread, NULL);
+	want(first = create_call_rcu_data(0, -1));
+	want(second = create_call_rcu_data(0, -1));
+	occupy(first, &first_plug, &others);
+	occupy(second, &second_plug, &left);
+	pause_worker(worker);
+	leave_taken(queue, &others);
+	free_with_work_left(first, &first_plug);
+	/* It comes to adopt, and gets the lock when it has been asked to pause. */
+	pthread_mutex_lock(&workers->lock);
+	quiesce_worker_resume(worker);
+	await_that((looks = get(worker->state) & WORKER_BUSY && sleeps(default_thread) ?
+			    looks + 1 : 0) == 8);
+	quiesce_worker_pause(worker);
+	pthread_mutex_unlock(&workers->lock);
+	quiesce_worker_await_pause(worker, &engine->fork.readers);
+	free_with_work_left(second, &second_plug);
+	call_rcu(&after, come_after_what_was_left);
+	quiesce_worker_resume(worker);
+	rcu_barrier();
+	all_ran_once(&left);
+	all_ran_once(&others);
+}
+END_TEST
+
 /* ---- Who forks ---- */
 
 static void must_hold_in_child(bool (*holds)(struct call_rcu_data *queue),
@@ -223,6 +300,7 @@ int main(void)
 	tcase_add_test(tc, worker_of_a_cpu_is_chosen_in_a_section);
 #endif
 	tcase_add_test(tc, barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can);
+	tcase_add_test(tc, what_is_given_up_after_the_adoption_runs_before_what_is_queued_then);
 	tcase_add_test(tc, in_the_child_the_forking_thread_alone_looks_at_queues);
 	tcase_add_test(tc, in_the_child_what_has_run_is_done);
 	tcase_add_test(tc, worker_made_after_the_others_were_paused_is_paused);

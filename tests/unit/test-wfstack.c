@@ -239,38 +239,24 @@ START_TEST(gap_blocks)
 }
 END_TEST
 
-/* Stress: what the threads share. Items are freed as soon as they may be. */
-struct stress {
-	struct cds_wfs_stack s;
-	struct tally tally;
-	unsigned int under_lock;	/* guarded by the stack's mutex */
-	bool locked;
-};
+/* ---- Producers and consumers at once ---- */
 
-static void produce(void *arg, unsigned int number)
+#define STACK(name)		cds_wfs_##name
+#define stack_for_each_safe	cds_wfs_for_each_blocking_safe
+
+static struct cds_wfs_node *take_with_mutex(struct cds_wfs_stack *s, unsigned int number)
 {
-	struct stress *s = (struct stress *) arg;
+	int state;
 
-	for (unsigned int i = 0; i < ITEMS; i++) {
-		struct item *item = (struct item *) malloc(sizeof(*item));
-
-		item->stamp.producer = number;
-		item->stamp.number = i;
-		put(&s->s, &item->node);
-	}
+	return take(number % 2 ? LOCKED : LOCKED_STATE, s, &state);
 }
 
-/* All that three producers make, by one: with one consumer, they meet most often. */
-static void produce_all(void *arg, unsigned int number)
+static struct cds_wfs_node *take_under_lock(struct cds_wfs_stack *s)
 {
-	for (number = 0; number < PRODUCERS; number++)
-		produce(arg, number);
+	return take(PLAIN, s, NULL);
 }
 
-static void enter(struct stress *s, struct cds_wfs_node *node)
-{
-	tally_enter(&s->tally, &container(node, struct item, node)->stamp);
-}
+#include "stacks.h"
 
 START_TEST(one_consumer)
 {
@@ -296,63 +282,6 @@ START_TEST(one_consumer)
 	free(s);
 }
 END_TEST
-
-/* Consumers that the forms with a mutex of their own keep apart, or cds_wfs_pop_lock(). */
-static void consume_locked(void *arg, unsigned int number)
-{
-	struct stress *s = (struct stress *) arg;
-	struct cds_wfs_node *node;
-	int state;
-
-	while (!tally_full(&s->tally)) {
-		if (number) {
-			node = take(number % 2 ? LOCKED : LOCKED_STATE, &s->s, &state);
-		} else {
-			cds_wfs_pop_lock(&s->s);
-			s->under_lock++;
-			node = take(PLAIN, &s->s, NULL);
-			cds_wfs_pop_unlock(&s->s);
-		}
-		if (!node) {
-			sched_yield();
-			continue;
-		}
-		enter(s, node);
-		free(container(node, struct item, node));
-	}
-	cds_wfs_pop_lock(&s->s);
-	s->under_lock++;
-	cds_wfs_pop_unlock(&s->s);
-}
-
-/* Consumers that take all there is, without the mutex too. */
-static void consume_all(void *arg, unsigned int number)
-{
-	struct stress *s = (struct stress *) arg;
-	struct cds_wfs_node *node, *next;
-
-	(void) number;
-	while (!tally_full(&s->tally)) {
-		unsigned int last[PRODUCERS] = { ITEMS, ITEMS, ITEMS };
-		struct cds_wfs_head *all = take_all(s->locked, &s->s);
-
-		if (!all)
-			sched_yield();
-		cds_wfs_for_each_blocking_safe(all, node, next) {
-			struct item *item = container(node, struct item, node);
-
-			want(item->stamp.number < last[item->stamp.producer]);
-			last[item->stamp.producer] = item->stamp.number;
-			enter(s, node);
-			free(item);
-		}
-	}
-}
-
-static void free_item(struct rcu_head *head)
-{
-	free(container(head, struct item, rcu));
-}
 
 /* Consumers that only RCU keeps out of each other's way. */
 static void consume_rcu(void *arg, unsigned int number)
