@@ -55,6 +55,12 @@ bool quiesce_between_hooks(const struct flavor *flavor);
 bool quiesce_holds_workers(const struct flavor *flavor);
 
 /*
+ * The calling thread is between the hooks and will call none any more, for it does what "how" says: do
+ * what the hooks that it forgot would, with a report.
+ */
+void quiesce_end_fork(struct flavor *flavor, const char *how);
+
+/*
  * In a child that was forked without the hooks: make the state this process's own, as far as that is
  * possible, and return false; true: it was.
  */

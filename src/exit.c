@@ -238,6 +238,9 @@ bool quiesce_end(struct flavor *flavor)
 	bool unloaded = is_unloaded(flavor), gone;
 	uint64_t left = 0;
 
+	/* Its threads must not outlive its code. */
+	if (unloaded && quiesce_between_hooks(flavor))
+		quiesce_end_fork(flavor, "closes the library");
 	if (!is_closed(flavor))
 		gone = drain_and_close(flavor);
 	else

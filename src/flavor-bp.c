@@ -64,16 +64,6 @@ static void at_exit(void)
 }
 
 /*
- * glibc has room for the values of this many keys in each thread, and allocates for more; other C
- * libraries have room for all.
- */
-#ifdef __GLIBC__
-#define KEYS_WITH_ROOM 32
-#else
-#define KEYS_WITH_ROOM PTHREAD_KEYS_MAX
-#endif
-
-/*
  * Whether the thread's end can be seen. Acquire: the key is there. It must not allocate, for the
  * handler's sake, and because an allocator may have a section in it.
  */
@@ -122,6 +112,8 @@ static void end_thread(void *arg)
 	struct urcu_bp_reader *reader = arg;
 	sigset_t all, before;
 
+	if (quiesce_between_hooks(&quiesce_bp))
+		quiesce_end_fork(&quiesce_bp, "ended");
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	urcu_bp_reader = NULL;

@@ -18,6 +18,7 @@
 #include "cpu.h"
 #include "delay.h"
 #include "process.h"
+#include "report.h"
 #include "wait.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
@@ -67,6 +68,9 @@ bool quiesce_holds_workers(const struct flavor *flavor)
 	return quiesce_between_hooks(flavor) && (flavor->fork.pauses || !quiesce_is_ours(flavor));
 }
 
+/* Hooks nest as deep as there are bits for them. */
+#define NESTED_MAX (8 * sizeof(unsigned long))
+
 /*
  * A worker that forks from a callback may find another thread forking, which waits until no
  * callback runs: so it does not count as running while it waits for its turn.
@@ -77,6 +81,8 @@ static void enter(struct flavor *flavor)
 
 	if (flavor->attend)
 		flavor->attend();
+	if (quiesce_between_hooks(flavor) && fork->depth == NESTED_MAX)
+		quiesce_end_fork(flavor, "called it so often that it cannot be nested");
 	if (!quiesce_between_hooks(flavor)) {
 		bool suspended = quiesce_suspend(flavor);
 
@@ -88,9 +94,20 @@ static void enter(struct flavor *flavor)
 		quiesce_resume(flavor, suspended);
 		quiesce_delay();
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
+		quiesce_watch_fork(flavor);
 	}
 	fork->depth++;
 	fork->restarts <<= 1;
+}
+
+/* One that is of no fork; what it would give back is nobody's, or not ours. */
+static bool is_stray(const struct flavor *flavor, const char *function)
+{
+	if (__atomic_load_n(&flavor->fork.owner, __ATOMIC_RELAXED))
+		return false;
+	quiesce_report("urcu_%s_%s: no thread has called the hook for before the fork: it does nothing",
+		       flavor->name, function);
+	return true;
 }
 
 /* In the child the lock is as the parent's thread left it: taken, by us, and perhaps waited for. */
@@ -263,11 +280,14 @@ void quiesce_registry_before_fork(struct flavor *flavor)
 
 void quiesce_registry_after_fork_parent(struct flavor *flavor)
 {
-	leave(&flavor->fork, false);
+	if (!is_stray(flavor, "after_fork_parent"))
+		leave(&flavor->fork, false);
 }
 
 void quiesce_registry_after_fork_child(struct flavor *flavor)
 {
+	if (is_stray(flavor, "after_fork_child"))
+		return;
 	restart_registry(flavor);
 	if (!flavor->fork.pauses)
 		__atomic_store_n(&flavor->process, quiesce_process(), __ATOMIC_RELEASE);
@@ -276,31 +296,47 @@ void quiesce_registry_after_fork_child(struct flavor *flavor)
 
 /* ---- The hash table's part ---- */
 
+/* The thread between the hooks has the lock already. Returns whether it is to be unlocked. */
+static bool lock_hooks(struct flavor *flavor)
+{
+	if (quiesce_holds_workers(flavor))
+		return false;
+	pthread_mutex_lock(&flavor->workers.lock);
+	return true;
+}
+
+static void unlock_hooks(struct flavor *flavor, bool locked)
+{
+	if (locked)
+		pthread_mutex_unlock(&flavor->workers.lock);
+}
+
 static struct urcu_atfork *table_hooks(struct flavor *flavor)
 {
-	struct urcu_atfork *hooks;
+	bool locked = lock_hooks(flavor);
+	struct urcu_atfork *hooks = flavor->fork.table_hooks;
 
-	pthread_mutex_lock(&flavor->workers.lock);
-	hooks = flavor->fork.table_hooks;
-	pthread_mutex_unlock(&flavor->workers.lock);
+	unlock_hooks(flavor, locked);
 	return hooks;
 }
 
 void quiesce_set_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
 {
-	pthread_mutex_lock(&flavor->workers.lock);
+	bool locked = lock_hooks(flavor);
+
 	if (flavor->fork.table_users++ == 0)
 		flavor->fork.table_hooks = hooks;
-	pthread_mutex_unlock(&flavor->workers.lock);
+	unlock_hooks(flavor, locked);
 }
 
 void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
 {
+	bool locked = lock_hooks(flavor);
+
 	(void)hooks;
-	pthread_mutex_lock(&flavor->workers.lock);
-	if (--flavor->fork.table_users == 0)
+	if (flavor->fork.table_users && --flavor->fork.table_users == 0)
 		flavor->fork.table_hooks = NULL;
-	pthread_mutex_unlock(&flavor->workers.lock);
+	unlock_hooks(flavor, locked);
 }
 
 /* ---- The call_rcu hooks ---- */
@@ -308,18 +344,17 @@ void quiesce_unset_table_hooks(struct flavor *flavor, struct urcu_atfork *hooks)
 void quiesce_before_fork(struct flavor *flavor)
 {
 	struct fork_state *fork = &flavor->fork;
-	bool paused;
 
 	enter(flavor);
-	paused = fork->pauses != 0;
-	fork->pauses = fork->pauses << 1 | !paused;
-	if (paused)
+	fork->pauses <<= 1;
+	if (fork->pauses)
 		return;
 	fork->called_hooks = table_hooks(flavor);
 	if (fork->called_hooks)
 		fork->called_hooks->before_fork(fork->called_hooks->priv);
 	quiesce_delay();
 	pause_workers(flavor);
+	fork->pauses = 1;
 }
 
 void quiesce_after_fork_parent(struct flavor *flavor)
@@ -327,6 +362,8 @@ void quiesce_after_fork_parent(struct flavor *flavor)
 	struct fork_state *fork = &flavor->fork;
 	bool paused = fork->pauses & 1;
 
+	if (is_stray(flavor, "call_rcu_after_fork_parent"))
+		return;
 	fork->pauses >>= 1;
 	if (paused) {
 		resume_workers(flavor);
@@ -341,6 +378,8 @@ void quiesce_after_fork_child(struct flavor *flavor)
 {
 	struct fork_state *fork = &flavor->fork;
 
+	if (is_stray(flavor, "call_rcu_after_fork_child"))
+		return;
 	restart_registry(flavor);
 	if (fork->pauses) {
 		fork->pauses = 0;
@@ -349,6 +388,25 @@ void quiesce_after_fork_child(struct flavor *flavor)
 			fork->called_hooks->after_fork_child(fork->called_hooks->priv);
 	}
 	leave(fork, true);
+}
+
+/* ---- Hooks that are forgotten ---- */
+
+void quiesce_end_fork(struct flavor *flavor, const char *how)
+{
+	struct fork_state *fork = &flavor->fork;
+	bool child = !quiesce_is_ours(flavor);
+
+	quiesce_report("urcu_%s_%safter_fork_%s: not called by a thread that %s: the hooks are over",
+		       flavor->name, fork->pauses ? "call_rcu_" : "", child ? "child" : "parent", how);
+	while (quiesce_between_hooks(flavor)) {
+		if (!child)
+			quiesce_after_fork_parent(flavor);
+		else if (fork->pauses)
+			quiesce_after_fork_child(flavor);
+		else
+			quiesce_registry_after_fork_child(flavor);
+	}
 }
 
 /* ---- Without hooks ---- */

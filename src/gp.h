@@ -184,6 +184,19 @@ void quiesce_watch_ends(struct flavor *flavor);
 void quiesce_watch_thread(struct flavor *flavor);
 void quiesce_ignore_ends(struct flavor *flavor);
 
+/* ...of the calling thread, which is between the fork hooks, too. Allocates nothing. */
+void quiesce_watch_fork(struct flavor *flavor);
+
+/*
+ * glibc has room for the values of this many keys in each thread, and allocates for more; other C
+ * libraries have room for all.
+ */
+#ifdef __GLIBC__
+#define KEYS_WITH_ROOM 32
+#else
+#define KEYS_WITH_ROOM PTHREAD_KEYS_MAX
+#endif
+
 /* synchronize_rcu. */
 void quiesce_synchronize(struct flavor *flavor);
 

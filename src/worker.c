@@ -5,9 +5,9 @@
 #include <urcu/compiler.h>
 #include <urcu/flavor.h>
 
+#include "call-rcu.h"
 #include "cpu.h"
 #include "delay.h"
-#include "gp.h"
 #include "sanitize.h"
 #include "wait.h"
 
@@ -361,6 +361,9 @@ static void do_round(struct worker *worker)
 	quiesce_resume(flavor, flavor->announces && worker != &flavor->workers.deferred.own);
 	busy = run_ripe(worker);
 	quiesce_suspend(flavor);
+	/* It would wait for itself, for workers.lock. */
+	if (caa_unlikely(quiesce_holds_workers(flavor)))
+		quiesce_end_fork(flavor, "returned from a callback");
 	if (busy)
 		become_free(worker);
 	worker->round_ended = quiesce_now();

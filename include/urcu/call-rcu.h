@@ -48,10 +48,12 @@
  * Statically linked programs and plug-ins (dlopen) get the same. dlclose, when it unloads the library, does
  * what exit does.
  *
- * FORK. Between its fork hooks a thread may use sections, synchronize_rcu, call_rcu, polls and
- * get_default_call_rcu_data. rcu_barrier, create_call_rcu_data, create_all_cpu_call_rcu_data,
- * call_rcu_data_free and free_all_cpu_call_rcu_data would wait for themselves: they report that, and what
- * they say below. urcu_register_rculfhash_atfork must not be called there.
+ * FORK. Between its fork hooks a thread may use sections, synchronize_rcu, call_rcu, polls,
+ * get_default_call_rcu_data, those that set and get workers, the functions of urcu/defer.h, and
+ * urcu_register_rculfhash_atfork and its companion. But what waits for readers or for deferred calls never
+ * returns there if these wait for the fork (in call_rcu_before_fork, rcu_barrier, create_call_rcu_data).
+ * rcu_barrier, create_call_rcu_data, create_all_cpu_call_rcu_data, call_rcu_data_free and
+ * free_all_cpu_call_rcu_data would wait for themselves: they report that, and what they say below.
  *
  * All functions keep errno unless they say that they set it. None is async-signal-safe. None is a
  * cancellation point.
@@ -220,7 +222,14 @@ extern void free_all_cpu_call_rcu_data(void);
  * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child.
  * May be called in a section and in a callback. If a callback has not returned after 10 s, that is
  * reported. In the child nothing may be called before
- * after_fork_child but rcu_read_lock and rcu_read_unlock.
+ * after_fork_child but rcu_read_lock and rcu_read_unlock. They nest up to as many deep as long has bits.
+ *
+ * Who forgets the hook after the fork stays between them: no callback runs, and other threads that call
+ * before_fork, rcu_barrier, create_call_rcu_data or call_rcu_data_free wait for it. That looks like a slow
+ * fork, and is reported where it no longer does: when the thread ends, or returns from the callback that
+ * called before_fork, or calls that once more than they nest, or closes the library. The library then does
+ * what the hooks would have done. A thread that keeps 32 other keys of thread-specific data (glibc) may end
+ * unnoticed. A hook for after the fork while no thread is between them is reported and does nothing.
  *
  * A child of fork without the hooks may use all of RCU, too, and keeps its workers, which get threads when
  * they are next used: nothing that is called there hangs for the parent's threads. But nothing stood still
