@@ -113,18 +113,21 @@ static void wake_leader(const struct flavor *flavor)
 		urcu_common_wake_leader(flavor->gp);
 }
 
+static void report_unlock(const struct flavor *flavor)
+{
+	quiesce_report("urcu_%s_read_unlock: was called more often than urcu_%s_read_lock by a thread: "
+		       "from here on it counts as in no section", flavor->name, flavor->name);
+}
+
 /*
  * After more unlocks than locks the depth is below zero, which looks like a very deep section that
  * nobody ever leaves. There is none: release, as [R3], for those that were.
  */
 static bool is_in_section(const struct flavor *flavor, struct reader *self)
 {
-	unsigned long depth = self->ctr & URCU_GP_NEST_MASK;
-
-	if (depth <= URCU_GP_NEST_MASK / 2)
-		return depth;
-	quiesce_report("urcu_%s_read_unlock: was called more often than urcu_%s_read_lock by a thread: "
-		       "from here on it counts as in no section", flavor->name, flavor->name);
+	if (!quiesce_is_below_zero(self->ctr))
+		return self->ctr & URCU_GP_NEST_MASK;
+	report_unlock(flavor);
 	__atomic_store_n(&self->ctr, 0, __ATOMIC_RELEASE);
 	wake_leader(flavor);
 	return false;
@@ -317,6 +320,15 @@ static void learn(struct gp_state *grace, const struct vigil *vigil)
 	}
 }
 
+/* Of other threads: once, as it stays so until they mend it, and every grace period meets it. */
+static void tell_below_zero(struct flavor *flavor)
+{
+	if (caa_unlikely(flavor->registry.below_zero) && !flavor->grace.told_below_zero) {
+		flavor->grace.told_below_zero = true;
+		report_unlock(flavor);
+	}
+}
+
 /* Lead a grace period. One thread at a time (sequence). */
 static void lead(struct flavor *flavor)
 {
@@ -344,8 +356,10 @@ static void lead(struct flavor *flavor)
 		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
 		quiesce_delay();
 		vigil.older = quiesce_registry_scan(&flavor->registry, vigil.gp_ctr);
-		while (vigil.older)
+		while (vigil.older) {
 			keep_vigil(flavor, &vigil);
+			tell_below_zero(flavor);
+		}
 		learn(&flavor->grace, &vigil);
 	}
 	quiesce_delay();

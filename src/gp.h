@@ -51,7 +51,7 @@
 struct rcu_flavor_struct;
 struct urcu_atfork;
 
-/* Grace periods of a flavor. All fields are written atomically. */
+/* Grace periods of a flavor. Fields are written atomically, but for what is the leader's own. */
 struct gp_state {
 	/*
 	 * Twice the number of grace periods that are over, plus one while the next is under way. Who
@@ -66,6 +66,7 @@ struct gp_state {
 	unsigned int sleepers[2];
 	/* The leader's. How many times more to spin for a short while only; how many the next time. */
 	unsigned int short_spins, caution;
+	bool told_below_zero;		/* the leader's: that a thread unlocked once too often */
 };
 
 /* Fork hooks of a flavor. Written by the thread that holds lock; owner is read by anybody. */

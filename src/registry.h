@@ -18,6 +18,7 @@
 
 #include <urcu/arch.h>
 #include <urcu/list.h>
+#include <urcu/static/urcu-common.h>
 
 /* As many readers as fit before anything is allocated. */
 #define REGISTRY_INLINE 32
@@ -50,6 +51,7 @@ struct registry {
 	 * scan simply looks at all of them.
 	 */
 	struct cds_list_head beyond;
+	bool below_zero;		/* a rescan has met such a reader; read by the leader, whose it is */
 	struct reader *room[REGISTRY_INLINE];
 };
 
@@ -59,6 +61,12 @@ struct registry {
 	.readers = (name).room,						\
 	.capacity = REGISTRY_INLINE,					\
 	.beyond = CDS_LIST_HEAD_INIT((name).beyond),			\
+}
+
+/* Whether a reader's word shows more unlocks than locks: no section is half as deep as there are bits. */
+static inline bool quiesce_is_below_zero(unsigned long ctr)
+{
+	return (ctr & URCU_GP_NEST_MASK) > URCU_GP_NEST_MASK / 2;
 }
 
 /* Returns false if the reader is registered already. */
@@ -79,7 +87,10 @@ bool quiesce_registry_alone(const struct registry *registry, const struct reader
  */
 unsigned long quiesce_registry_scan(struct registry *registry, unsigned long gp_ctr);
 
-/* Look again at those only. Returns how many are left. Takes the lock. */
+/*
+ * Look again at those only. Returns how many are left. Takes the lock. A reader of more unlocks than
+ * locks is none of them, and is noted in below_zero.
+ */
 unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long gp_ctr);
 
 /* Call ask for each of those. Takes the lock. */

@@ -156,6 +156,48 @@ START_TEST(one_unlock_too_many_is_reported_as_such)
 }
 END_TEST
 
+static sem_t unlocked, over;
+
+static void *unlock_too_often(void *extra)
+{
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_read_unlock();
+	for (const char *times = extra; *times; times++)
+		rcu_read_unlock();
+	sem_post(&unlocked);
+	await(&over);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/* By whoever would wait for it for ever; once, and again only when that thread itself finds out. */
+START_TEST(one_unlock_too_many_of_another_thread_holds_nobody_up)
+{
+	static char extra[][3] = { "1", "12" };
+	pthread_t thread;
+
+	output = capture_stderr();
+	sem_init(&unlocked, 0, 0);
+	sem_init(&over, 0, 0);
+	thread = start(unlock_too_often, extra[_i]);
+	await(&unlocked);
+	want(*captured(output) == '\0');
+	synchronize_rcu();
+	want(said("_read_unlock: was called more often than urcu_" FLAVOR "_read_lock"));
+	rcu_register_thread();
+	check_that_all_is_well();
+	rcu_barrier();
+	want(lines_of(captured(output)) == 1);
+	rcu_unregister_thread();
+	sem_post(&over);
+	pthread_join(thread, NULL);
+	want(lines_of(captured(output)) == 2);
+	synchronize_rcu();
+	want(lines_of(captured(output)) == 2);
+}
+END_TEST
+
 static void synchronize_in_section(struct rcu_head *head)
 {
 	(void)head;
@@ -230,6 +272,7 @@ int main(void)
 #endif
 #ifndef TEST_QSBR
 	tcase_add_loop_test(tc, one_unlock_too_many_is_reported_as_such, 0, 2);
+	tcase_add_loop_test(tc, one_unlock_too_many_of_another_thread_holds_nobody_up, 0, 2);
 	tcase_add_loop_test_raise_signal(tc, synchronizing_in_a_section_is_reported_and_aborts,
 					 SIGABRT, 0, 3);
 	tcase_add_test_raise_signal(tc, synchronizing_in_a_section_of_a_callback_is_too, SIGABRT);
