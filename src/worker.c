@@ -194,7 +194,10 @@ static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 		if (i % TURN_STRIDE == 0 && !take_breath(worker))
 			return false;
 	}
-	return true;
+	/* Who turns a circle around comes back to where he began. */
+	if (caa_likely(queue->turned != queue->turned_last || !queue->turned || !queue->turned->next))
+		return true;
+	return !quiesce_queue_break_circle(queue) || turn_around(worker, queue);
 }
 
 static void append(struct call_rcu_data *queue)

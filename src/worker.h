@@ -161,6 +161,12 @@ void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
 void quiesce_push(struct call_rcu_data *queue, struct rcu_head *head);
 
 /*
+ * For the server, which has turned a chain around that comes back to a head in it: that was queued twice.
+ * Have the chain be taken again, as it was pushed, up to there. False: it does not, or no more.
+ */
+bool quiesce_queue_break_circle(struct call_rcu_data *queue);
+
+/*
  * See to it that queue has a thread, for a producer: where there are none to be had, not every call
  * pays for a try.
  */

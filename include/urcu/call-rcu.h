@@ -102,6 +102,11 @@ _URCU_EXTERN_C_BEGIN
  * else its CPU's (set_cpu_call_rcu_data), else the default one. Order, thread, time and exit: above.
  * What the caller did before happens before func.
  *
+ * A head that is queued again before its func was called: reported, and it runs once, as long as the worker
+ * has not taken it yet; but what was queued before it since the worker last took any may be lost. Once the
+ * worker has taken it, that goes unnoticed, since nothing in a head tells it from memory that was never
+ * set: others are lost, or run too early, or again and again.
+ *
  * Does not sleep, yield, or touch any thread's CPU or priority. It may wake the worker. The first one to
  * a worker may make its thread, and registers with atexit: a lock of the C library's, and memory. If no
  * thread can be made, that is reported once, the callback stays queued, and later calls try again: one in

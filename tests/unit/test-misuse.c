@@ -254,6 +254,32 @@ START_TEST(queueing_a_head_twice_in_a_row_is_reported)
 }
 END_TEST
 
+/* The chain would be a circle. What came in between and behind runs, in its order. */
+START_TEST(queueing_a_head_again_before_it_ran_is_reported)
+{
+	static struct rcu_head first, heads[1000];
+	const int twice[] = { 0, 300, 998 }, behind[] = { 0, 1, 500 };
+	int until = twice[_i % 3] + 1 + behind[_i / 3];
+
+	output = capture_stderr();
+	sem_init(&holds, 0, 0);
+	sem_init(&may_go_on, 0, 0);
+	call_rcu(&first, hold);
+	await(&holds);
+	for (int i = 0; i <= twice[_i % 3]; i++)
+		call_rcu(&heads[i], run);
+	call_rcu(&heads[0], run);
+	for (int i = twice[_i % 3] + 1; i < until && i < 1000; i++)
+		call_rcu(&heads[i], run);
+	sem_post(&may_go_on);
+	rcu_barrier();
+	want(said(_i % 3 ? "_call_rcu: called twice for " : "_call_rcu: called twice in a row for "));
+	want(get(runs) == (until < 1000 ? until : 1000));
+	rcu_barrier();
+	want(get(runs) == (until < 1000 ? until : 1000));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("misuse-" FLAVOR);
@@ -266,6 +292,7 @@ int main(void)
 	tcase_add_test(tc, registering_by_hand_is_no_misuse);
 #endif
 	tcase_add_test(tc, queueing_a_head_twice_in_a_row_is_reported);
+	tcase_add_loop_test(tc, queueing_a_head_again_before_it_ran_is_reported, 0, 9);
 #if !defined(TEST_BP) && !defined(TEST_QSBR)
 	tcase_add_test(tc, unregistering_in_a_section_is_reported);
 	tcase_add_test(tc, unregistering_in_a_section_lets_waiters_go);
