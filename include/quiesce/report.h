@@ -33,7 +33,8 @@ _URCU_EXTERN_C_BEGIN
  * program; one that was loaded by dlopen with RTLD_LOCAL may have its own. Callable at any time, from
  * any thread and from signal handlers; another thread may be in the handler that was set before.
  *
- * The handler runs in the thread that is concerned, at the call that the report is about: in a signal
+ * The handler runs in the thread that is concerned (a thread that unlocks once too often is found out by
+ * whoever waits for it), at the call that the report is about: in a signal
  * handler, if that is where the call is, or with all signals blocked. It may not call back into the
  * library, nor wait for what another thread does in it, nor leave by longjmp or an exception.
  */

@@ -48,10 +48,12 @@
  * Statically linked programs and plug-ins (dlopen) get the same. dlclose, when it unloads the library, does
  * what exit does.
  *
- * FORK. Between its fork hooks a thread may use sections, synchronize_rcu, call_rcu, polls and
- * get_default_call_rcu_data. rcu_barrier, create_call_rcu_data, create_all_cpu_call_rcu_data,
- * call_rcu_data_free and free_all_cpu_call_rcu_data would wait for themselves: they report that, and what
- * they say below. urcu_register_rculfhash_atfork must not be called there.
+ * FORK. Between its fork hooks a thread may use sections, synchronize_rcu, call_rcu, polls,
+ * get_default_call_rcu_data, those that set and get workers, the functions of urcu/defer.h, and
+ * urcu_register_rculfhash_atfork and its companion. But what waits for readers or for deferred calls never
+ * returns there if these wait for the fork (in call_rcu_before_fork, rcu_barrier, create_call_rcu_data).
+ * rcu_barrier, create_call_rcu_data, create_all_cpu_call_rcu_data, call_rcu_data_free and
+ * free_all_cpu_call_rcu_data would wait for themselves: they report that, and what they say below.
  *
  * All functions keep errno unless they say that they set it. None is async-signal-safe. None is a
  * cancellation point.
@@ -99,6 +101,11 @@ _URCU_EXTERN_C_BEGIN
  * allocated and nothing fails. The worker is the calling thread's own (set_thread_call_rcu_data),
  * else its CPU's (set_cpu_call_rcu_data), else the default one. Order, thread, time and exit: above.
  * What the caller did before happens before func.
+ *
+ * A head that is queued again before its func was called: reported, and it runs once, as long as the worker
+ * has not taken it yet; but what was queued before it since the worker last took any may be lost. Once the
+ * worker has taken it, that goes unnoticed, since nothing in a head tells it from memory that was never
+ * set: others are lost, or run too early, or again and again.
  *
  * Does not sleep, yield, or touch any thread's CPU or priority. It may wake the worker. The first one to
  * a worker may make its thread, and registers with atexit: a lock of the C library's, and memory. If no
@@ -163,8 +170,10 @@ extern struct call_rcu_data *get_call_rcu_data(void);
 
 /*
  * The thread that runs crdp's callbacks, for pthread_kill or scheduling; not to be joined. Starts it if it
- * is not there (in a fork's child, after rcu_exit). Where none can be made, and after exit, what it returns
- * names no thread and is not to be used. May wait for another thread that is making it.
+ * is not there (in a fork's child, after rcu_exit). Returns 0 (null, where pthread_t is a pointer) where there
+ * is none and none can be made, which is reported once, and when exit has stopped it: then callers of
+ * rcu_barrier run the callbacks. It names the thread as long as there is no exit, rcu_exit, fork or call_rcu_data_free, and no
+ * callback calls pthread_exit. May wait for another thread that is making it.
  */
 extern pthread_t get_call_rcu_thread(struct call_rcu_data *crdp);
 
@@ -220,7 +229,14 @@ extern void free_all_cpu_call_rcu_data(void);
  * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child.
  * May be called in a section and in a callback. If a callback has not returned after 10 s, that is
  * reported. In the child nothing may be called before
- * after_fork_child but rcu_read_lock and rcu_read_unlock.
+ * after_fork_child but rcu_read_lock and rcu_read_unlock. They nest up to as many deep as long has bits.
+ *
+ * Who forgets the hook after the fork stays between them: no callback runs, and other threads that call
+ * before_fork, rcu_barrier, create_call_rcu_data or call_rcu_data_free wait for it. That looks like a slow
+ * fork, and is reported where it no longer does: when the thread ends, or returns from the callback that
+ * called before_fork, or calls that once more than they nest, or closes the library. The library then does
+ * what the hooks would have done. A thread that keeps 32 other keys of thread-specific data (glibc) may end
+ * unnoticed. A hook for after the fork while no thread is between them is reported and does nothing.
  *
  * A child of fork without the hooks may use all of RCU, too, and keeps its workers, which get threads when
  * they are next used: nothing that is called there hangs for the parent's threads. But nothing stood still

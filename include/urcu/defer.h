@@ -27,13 +27,13 @@ _URCU_EXTERN_C_BEGIN
  * waits for a grace period and runs what is queued. So it must not be made in a section. The thread must
  * have called rcu_defer_register_thread; if not, that is reported, and fct(p) is run at once, after a grace
  * period. May be called in a callback of call_rcu with that; not in a deferred call. If the library's
- * thread cannot be made, later calls try again.
+ * thread cannot be made, of the later calls one in 2 tries again, then one in 4, down to one in 256.
  */
 extern void defer_rcu(void (*fct)(void *p), void *p);
 
 /*
  * Give the calling thread a queue (32 KB), and make the library's thread: before a sandbox closes. Returns 0
- * or -ENOMEM. A thread that cannot be made is no error: it is reported once, and later calls try again.
+ * or -ENOMEM. A thread that cannot be made is no error: it is reported once, and defer_rcu tries again.
  * Once until the thread unregisters: a second call is reported and returns 0. Anywhere but in a deferred
  * call. In the child of a fork the forking thread still has its queue.
  */

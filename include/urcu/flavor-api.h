@@ -29,9 +29,9 @@ _URCU_EXTERN_C_BEGIN
  * Compilers inline these and rcu_read_ongoing (urcu/inline.h) unless URCU_NO_INLINE is defined.
  * In a program that is compiled with DEBUG_RCU they check by assert(): lock, that the thread is
  * registered; unlock, that there is a section to leave; in qsbr both, that the thread is online.
- * Without it nothing is checked: an unlock too many looks like a section that goes on, until the thread
- * calls synchronize_rcu, rcu_barrier or another function that waits, or unregisters; then it is reported and
- * set right.
+ * Without it nothing is checked: after an unlock too many the thread's next section protects nothing. It is
+ * set right, with a report, when the thread calls synchronize_rcu, rcu_barrier or another function that waits,
+ * or unregisters. Grace periods of other threads do not wait for it; the first to meet one reports it.
  */
 extern void rcu_read_lock(void);
 extern void rcu_read_unlock(void);

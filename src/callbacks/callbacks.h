@@ -158,6 +158,8 @@ struct workers_calls {
 	 * is possible, and return false; true: it was.
 	 */
 	bool (*claim)(struct workers *all);
+	/* Callbacks have run, in the calling thread: one may have left it between the fork hooks. */
+	void (*after_batch)(struct workers *all);
 	/* The standard worker's errand: whether a grace period is wanted though nothing is queued. */
 	bool (*errand)(struct workers *all);
 };
@@ -236,6 +238,12 @@ static inline struct call_rcu_data *quiesce_worker_home(const struct worker *wor
 
 /* Have barriers that sleep for the queue's progress look again. */
 void quiesce_queue_wake_barriers(struct call_rcu_data *queue);
+
+/*
+ * For the server, which has turned a chain around that comes back to a head in it: that was queued twice.
+ * Have the chain be taken again, as it was pushed, up to there. False: it does not, or no more.
+ */
+bool quiesce_queue_break_circle(struct call_rcu_data *queue);
 
 /*
  * Unlink a drained queue, with workers.lock held. The caller frees what it returns (NULL: somebody

@@ -13,6 +13,34 @@ void quiesce_queue_wake_barriers(struct call_rcu_data *queue)
 		quiesce_wake(&queue->progress, INT_MAX);
 }
 
+/*
+ * Turned around, a chain that ends in a circle is as it was before. What was queued before the first call
+ * is out of reach: the second has overwritten the link to it.
+ */
+bool quiesce_queue_break_circle(struct call_rcu_data *queue)
+{
+	struct cds_wfcq_node *slow = queue->turned, *fast = queue->turned, *last;
+
+	do {
+		/* Whoever queues it once more at this moment writes to it, too. */
+		if (!fast || !fast->next)
+			return false;
+		slow = slow->next;
+		fast = fast->next->next;
+	} while (slow != fast);
+	for (slow = queue->turned; slow != fast; slow = slow->next)
+		fast = fast->next;
+	for (last = slow; last->next != slow; last = last->next)
+		continue;
+	last->next = NULL;
+	queue->taken = queue->turned;
+	queue->turned = NULL;
+	quiesce_report("urcu_%s_call_rcu: called twice for %p before it ran: it runs once, and what was "
+		       "queued before it may be lost", queue->workers->domain->name,
+		       (const void *)caa_container_of(slow, struct rcu_head, next));
+	return true;
+}
+
 /* ---- Who walks them ---- */
 
 struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)

@@ -49,8 +49,9 @@ static int make(struct worker *worker)
 		quiesce_wake(&worker->state, INT_MAX);
 	} else if (error != ECANCELED &&
 		   !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED)) {
-		quiesce_report("cannot make a thread for call_rcu (%s): callbacks stay queued and "
-			       "later calls try again", strerror(error));
+		quiesce_report("cannot make a thread for call_rcu or defer_rcu (%s): what they queue "
+			       "stays queued; one in up to 256 later calls tries again, and so does "
+			       "rcu_barrier", strerror(error));
 	}
 	return error;
 }

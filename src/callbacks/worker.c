@@ -120,7 +120,10 @@ static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 		if (i % TURN_STRIDE == 0 && !take_breath(worker))
 			return false;
 	}
-	return true;
+	/* Who turns a circle around comes back to where he began. */
+	if (caa_likely(queue->turned != queue->turned_last || !queue->turned || !queue->turned->next))
+		return true;
+	return !quiesce_queue_break_circle(queue) || turn_around(worker, queue);
 }
 
 static void append(struct call_rcu_data *queue)
@@ -269,7 +272,8 @@ static bool take(struct worker *worker)
  */
 static void do_round(struct worker *worker)
 {
-	struct domain *domain = quiesce_workers_of(worker)->domain;
+	struct workers *all = quiesce_workers_of(worker);
+	struct domain *domain = all->domain;
 	bool busy;
 
 	if (!quiesce_worker_become_busy(worker))
@@ -287,6 +291,7 @@ static void do_round(struct worker *worker)
 	quiesce_domain_resume(domain, domain->announces && !quiesce_worker_is_deferred(worker));
 	busy = run_ripe(worker);
 	quiesce_domain_suspend(domain);
+	all->calls->after_batch(all);
 	if (busy)
 		quiesce_worker_become_free(worker);
 	worker->round_ended = quiesce_now();

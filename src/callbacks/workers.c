@@ -174,7 +174,10 @@ void quiesce_workers_free(struct workers *all, struct call_rcu_data *queue)
 	errno = saved_errno;
 }
 
-/* The thread may be in the making by somebody else: its name is known when that is over. */
+/*
+ * The thread may be in the making by somebody else: its name is known when that is over. Without one the
+ * name is that of the last, which may be another's by now. A guest is no thread of the worker's.
+ */
 pthread_t quiesce_workers_thread(struct call_rcu_data *queue)
 {
 	struct worker *worker = &queue->own;
@@ -183,7 +186,7 @@ pthread_t quiesce_workers_thread(struct call_rcu_data *queue)
 	quiesce_worker_start(worker);
 	while ((state = quiesce_worker_state(worker)) & WORKER_STARTING)
 		quiesce_wait(&worker->state, state, NULL);
-	return worker->thread;
+	return (state & (WORKER_THREAD | WORKER_GUEST)) == WORKER_THREAD ? worker->thread : (pthread_t)0;
 }
 
 /*

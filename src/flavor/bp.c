@@ -71,16 +71,6 @@ static void at_exit(void)
 }
 
 /*
- * glibc has room for the values of this many keys in each thread, and allocates for more; other C
- * libraries have room for all.
- */
-#ifdef __GLIBC__
-#define KEYS_WITH_ROOM 32
-#else
-#define KEYS_WITH_ROOM PTHREAD_KEYS_MAX
-#endif
-
-/*
  * Whether the thread's end can be seen. Acquire: the key is there. It must not allocate, for the
  * handler's sake, and because an allocator may have a section in it.
  */
@@ -127,6 +117,8 @@ static void leave(struct urcu_bp_reader *reader)
 {
 	sigset_t all, before;
 
+	if (quiesce_fork_is_between(&quiesce_bp.engine))
+		quiesce_fork_forgotten(&quiesce_bp.engine, "ended");
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	urcu_bp_reader = NULL;

@@ -17,6 +17,7 @@
  * Each library holds one of the first four and the same rest.
  */
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -26,6 +27,16 @@
 #include "grace/grace.h"
 #include "process/process.h"
 #include "system/system.h"
+
+/*
+ * glibc has room for the values of this many keys in each thread, and allocates for more; other C
+ * libraries have room for all.
+ */
+#ifdef __GLIBC__
+#define KEYS_WITH_ROOM 32
+#else
+#define KEYS_WITH_ROOM PTHREAD_KEYS_MAX
+#endif
 
 struct flavor {
 	struct engine engine;
@@ -63,6 +74,7 @@ struct flavor {
 	.own = own_calls,							\
 	.first = quiesce_exit_await,						\
 	.claim = quiesce_fork_claim,						\
+	.after_batch = quiesce_fork_after_batch,				\
 	.errand = quiesce_poll_errand
 
 /* The constructor's part. Done once, however often it is called. */
@@ -71,6 +83,9 @@ void quiesce_flavor_init(struct flavor *flavor);
 /* rcu_register_thread and rcu_unregister_thread for a reader that the caller owns: registration.c. */
 void quiesce_flavor_register(struct flavor *flavor, struct reader *reader);
 void quiesce_flavor_unregister(struct flavor *flavor, struct reader *reader);
+
+/* engine.watch. One that is registered is watched anyway. */
+void quiesce_flavor_watch_fork(struct flavor *flavor);
 
 /* At exit: threads that end registered are not seen any more. */
 void quiesce_flavor_ignore_ends(struct flavor *flavor);

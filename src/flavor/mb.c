@@ -24,6 +24,7 @@ static struct own_calls *own_calls(void)
 }
 
 static void at_exit(void);
+static void watch(void);
 
 static const struct reader_calls reader_calls = {
 	FLAVOR_READER_CALLS(mb),
@@ -33,6 +34,7 @@ static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
 
 struct flavor quiesce_mb = {
 	FLAVOR_INIT(mb, quiesce_mb),
+	.engine.watch = watch,
 	.engine.domain.gp = &urcu_mb_gp,
 	.engine.domain.readers_wake = true,
 };
@@ -40,6 +42,11 @@ struct flavor quiesce_mb = {
 static void at_exit(void)
 {
 	quiesce_exit(&quiesce_mb.engine);
+}
+
+static void watch(void)
+{
+	quiesce_flavor_watch_fork(&quiesce_mb);
 }
 
 void urcu_mb_read_lock(void)

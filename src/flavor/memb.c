@@ -25,6 +25,7 @@ static struct own_calls *own_calls(void)
 }
 
 static void at_exit(void);
+static void watch(void);
 
 static const struct reader_calls reader_calls = {
 	FLAVOR_READER_CALLS(memb),
@@ -34,6 +35,7 @@ static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
 
 struct flavor quiesce_memb = {
 	FLAVOR_INIT(memb, quiesce_memb),
+	.engine.watch = watch,
 	.engine.domain.gp = &urcu_memb_gp,
 	.engine.domain.has_membarrier = &urcu_memb_has_sys_membarrier,
 	.engine.domain.readers_wake = true,
@@ -42,6 +44,11 @@ struct flavor quiesce_memb = {
 static void at_exit(void)
 {
 	quiesce_exit(&quiesce_memb.engine);
+}
+
+static void watch(void)
+{
+	quiesce_flavor_watch_fork(&quiesce_memb);
 }
 
 void urcu_memb_read_lock(void)

@@ -47,6 +47,7 @@ static bool suspend(void)
 }
 
 static void at_exit(void);
+static void watch(void);
 
 static const struct reader_calls reader_calls = {
 	FLAVOR_READER_CALLS(qsbr),
@@ -59,6 +60,7 @@ static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
 
 struct flavor quiesce_qsbr = {
 	FLAVOR_INIT(qsbr, quiesce_qsbr),
+	.engine.watch = watch,
 	.engine.domain.gp = &urcu_qsbr_gp,
 	.engine.domain.readers_wake = true,
 	.engine.domain.announces = true,
@@ -68,6 +70,11 @@ struct flavor quiesce_qsbr = {
 static void at_exit(void)
 {
 	quiesce_exit(&quiesce_qsbr.engine);
+}
+
+static void watch(void)
+{
+	quiesce_flavor_watch_fork(&quiesce_qsbr);
 }
 
 void urcu_qsbr_read_lock(void)

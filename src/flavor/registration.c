@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registration, and threads that end registered. Their readers lie in memory of the thread, which goes
- * away, so each is reported and taken out of the registry. bp's threads never unregister; bp.c has its
- * own way.
+ * Registration, and threads that end registered, or between the fork hooks. The reader lies in memory of
+ * the thread, which goes away, and nobody else can call the hooks that it owes: so each is reported, and
+ * made up for. bp's threads never unregister; bp.c has its own way.
  */
 #include <limits.h>
 
@@ -10,7 +10,7 @@
 
 /*
  * The last round of destructors: in the ones before it the program may unregister the thread in a
- * destructor of its own (pthread_key_create(3)). The key's value is the flavor's address plus the number
+ * destructor of its own (pthread_key_create(3)), or call the hook. The key's value is the flavor's address plus the number
  * of rounds.
  */
 static void end_thread(void *arg)
@@ -19,10 +19,14 @@ static void end_thread(void *arg)
 	struct flavor *flavor = (struct flavor *)((char *)arg - (round - 1));
 	struct domain *domain = &flavor->engine.domain;
 
-	if (!domain->calls->self())
+	if (!domain->calls->self() && !quiesce_fork_is_between(&flavor->engine))
 		return;
 	if (round < PTHREAD_DESTRUCTOR_ITERATIONS &&
 	    pthread_setspecific(flavor->thread_end, (char *)flavor + round) == 0)
+		return;
+	if (quiesce_fork_is_between(&flavor->engine))
+		quiesce_fork_forgotten(&flavor->engine, "ended");
+	if (!domain->calls->self())
 		return;
 	quiesce_report("urcu_%s_unregister_thread: not called by a thread that ended registered",
 		       domain->name);
@@ -52,6 +56,12 @@ static void watch_thread(struct flavor *flavor)
 	/* Acquire: the key is there. */
 	if (__atomic_load_n(&flavor->has_thread_end, __ATOMIC_ACQUIRE))
 		pthread_setspecific(flavor->thread_end, flavor);
+}
+
+void quiesce_flavor_watch_fork(struct flavor *flavor)
+{
+	if (!flavor->engine.domain.calls->self() && flavor->thread_end < KEYS_WITH_ROOM)
+		watch_thread(flavor);
 }
 
 /* Another thread may register meanwhile, and find the key deleted: that one is not watched. */

@@ -19,18 +19,21 @@ static void wake_leader(const struct domain *domain)
 		urcu_common_wake_leader(domain->gp);
 }
 
+void quiesce_domain_report_unlock(const struct domain *domain)
+{
+	quiesce_report("urcu_%s_read_unlock: was called more often than urcu_%s_read_lock by a thread: "
+		       "from here on it counts as in no section", domain->name, domain->name);
+}
+
 /*
  * After more unlocks than locks the depth is below zero, which looks like a very deep section that
  * nobody ever leaves. There is none: release, as [R3], for those that were.
  */
 static bool is_in_section(const struct domain *domain, struct reader *self)
 {
-	unsigned long depth = self->ctr & URCU_GP_NEST_MASK;
-
-	if (depth <= URCU_GP_NEST_MASK / 2)
-		return depth;
-	quiesce_report("urcu_%s_read_unlock: was called more often than urcu_%s_read_lock by a thread: "
-		       "from here on it counts as in no section", domain->name, domain->name);
+	if (!quiesce_is_below_zero(self->ctr))
+		return self->ctr & URCU_GP_NEST_MASK;
+	quiesce_domain_report_unlock(domain);
 	__atomic_store_n(&self->ctr, 0, __ATOMIC_RELEASE);
 	wake_leader(domain);
 	return false;

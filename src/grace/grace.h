@@ -71,6 +71,7 @@ struct registry {
 	 * scan simply looks at all of them.
 	 */
 	struct cds_list_head beyond;
+	bool below_zero;		/* a rescan has met such a reader; read by the leader, whose it is */
 	struct reader *room[REGISTRY_INLINE];
 };
 
@@ -80,6 +81,12 @@ struct registry {
 	.readers = (name).room,						\
 	.capacity = REGISTRY_INLINE,					\
 	.beyond = CDS_LIST_HEAD_INIT((name).beyond),			\
+}
+
+/* Whether a reader's word shows more unlocks than locks: no section is half as deep as there are bits. */
+static inline bool quiesce_is_below_zero(unsigned long ctr)
+{
+	return (ctr & URCU_GP_NEST_MASK) > URCU_GP_NEST_MASK / 2;
 }
 
 /* Returns false if the reader is registered already. */
@@ -100,7 +107,10 @@ bool quiesce_registry_alone(const struct registry *registry, const struct reader
  */
 unsigned long quiesce_registry_scan(struct registry *registry, unsigned long gp_ctr);
 
-/* Look again at those only. Returns how many are left. Takes the lock. */
+/*
+ * Look again at those only. Returns how many are left. Takes the lock. A reader of more unlocks than
+ * locks is none of them, and is noted in below_zero.
+ */
 unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long gp_ctr);
 
 /* Call ask for each of those. Takes the lock. */
@@ -114,7 +124,7 @@ void quiesce_registry_trim(struct registry *registry);
 
 /* ---- Domain ---- */
 
-/* Grace periods of a domain. All fields are written atomically. */
+/* Grace periods of a domain. Fields are written atomically, but for what is the leader's own. */
 struct gp_state {
 	/*
 	 * Twice the number of grace periods that are over, plus one while the next is under way. Who
@@ -129,6 +139,7 @@ struct gp_state {
 	unsigned int sleepers[2];
 	/* The leader's. How many times more to spin for a short while only; how many the next time. */
 	unsigned int short_spins, caution;
+	bool told_below_zero;		/* the leader's: that a thread unlocked once too often */
 	/*
 	 * The youngest ticket, plus one, of those who want a grace period and do not wait; 0: none. Data
 	 * and no callback, so that a fork's child finds it whole.
@@ -209,6 +220,9 @@ bool quiesce_domain_in_section(const struct domain *domain);
  */
 bool quiesce_domain_suspend(const struct domain *domain);
 void quiesce_domain_resume(const struct domain *domain, bool suspended);
+
+/* That a thread has unlocked more often than it locked. */
+void quiesce_domain_report_unlock(const struct domain *domain);
 
 /* ---- Grace periods ---- */
 

@@ -220,6 +220,15 @@ static void learn(struct gp_state *grace, const struct vigil *vigil)
 	}
 }
 
+/* Of other threads: once, as it stays so until they mend it, and every grace period meets it. */
+static void tell_below_zero(struct domain *domain)
+{
+	if (caa_unlikely(domain->registry.below_zero) && !domain->grace.told_below_zero) {
+		domain->grace.told_below_zero = true;
+		quiesce_domain_report_unlock(domain);
+	}
+}
+
 void quiesce_lead(struct domain *domain)
 {
 	struct urcu_gp *gp = domain->gp;
@@ -246,8 +255,10 @@ void quiesce_lead(struct domain *domain)
 		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
 		quiesce_delay();
 		vigil.older = quiesce_registry_scan(&domain->registry, vigil.gp_ctr);
-		while (vigil.older)
+		while (vigil.older) {
 			keep_vigil(domain, &vigil);
+			tell_below_zero(domain);
+		}
 		learn(&domain->grace, &vigil);
 	}
 	quiesce_delay();

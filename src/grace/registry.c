@@ -135,6 +135,26 @@ static bool in_older_section(const struct reader *reader, unsigned long gp_ctr)
 	return (ctr & URCU_GP_NEST_MASK) && ((ctr ^ gp_ctr) & ~URCU_GP_NEST_MASK);
 }
 
+/*
+ * A look again at a reader that seemed to be in an older section. After more unlocks than locks its depth
+ * is below zero, which looks like a very deep section that nobody ever leaves. It counts as out of any.
+ * What it unlocked is over: acquire, as in [S1]. After one unlock too many the next section has the depth
+ * zero, which no leader ever took for one; after several that is so for an inner one, while in the outer
+ * ones a leader that believed the depth would wait for ever, as it would have before them. So the thread
+ * loses nothing that it could rely on, and the others do not wait for ever. The word is the reader's own:
+ * it alone mends it (src/grace/domain.c).
+ */
+static bool in_older_section_still(struct registry *registry, const struct reader *reader,
+		unsigned long gp_ctr)
+{
+	if (!in_older_section(reader, gp_ctr))
+		return false;
+	if (!quiesce_is_below_zero(__atomic_load_n(&reader->ctr, __ATOMIC_ACQUIRE)))
+		return true;
+	registry->below_zero = true;
+	return false;
+}
+
 static unsigned long count_beyond(const struct registry *registry, unsigned long gp_ctr)
 {
 	const struct cds_list_head *node;
@@ -165,17 +185,21 @@ unsigned long quiesce_registry_scan(struct registry *registry, unsigned long gp_
 
 unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long gp_ctr)
 {
+	struct cds_list_head *node;
 	unsigned long i = 0, older;
 
 	pthread_mutex_lock(&registry->lock);
 	while (i < registry->awaited) {
 		quiesce_delay();
-		if (in_older_section(registry->readers[i], gp_ctr))
+		if (in_older_section_still(registry, registry->readers[i], gp_ctr))
 			i++;
 		else
 			swap(registry, i, --registry->awaited);
 	}
-	older = registry->awaited + count_beyond(registry, gp_ctr);
+	older = registry->awaited;
+	for (node = registry->beyond.next; node != &registry->beyond; node = node->next)
+		older += in_older_section_still(registry, cds_list_entry(node, struct reader, node),
+						gp_ctr);
 	pthread_mutex_unlock(&registry->lock);
 	return older;
 }

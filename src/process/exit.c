@@ -240,6 +240,9 @@ bool quiesce_exit_end(struct engine *engine)
 	bool unloaded = is_unloaded(engine), gone;
 	uint64_t left = 0;
 
+	/* Its threads must not outlive its code. */
+	if (unloaded && quiesce_fork_is_between(engine))
+		quiesce_fork_forgotten(engine, "closes the library");
 	if (!is_closed(engine))
 		gone = drain_and_close(engine);
 	else

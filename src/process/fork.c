@@ -68,6 +68,9 @@ bool quiesce_fork_holds_workers(const struct engine *engine)
 	return quiesce_fork_is_between(engine) && (engine->fork.pauses || !quiesce_fork_is_ours(engine));
 }
 
+/* Hooks nest as deep as there are bits for them. */
+#define NESTED_MAX (8 * sizeof(unsigned long))
+
 /*
  * A worker that forks from a callback may find another thread forking, which waits until no
  * callback runs: so it does not count as running while it waits for its turn.
@@ -78,6 +81,8 @@ static void enter(struct engine *engine)
 
 	if (engine->domain.calls->attend)
 		engine->domain.calls->attend();
+	if (quiesce_fork_is_between(engine) && fork->depth == NESTED_MAX)
+		quiesce_fork_forgotten(engine, "called it so often that it cannot be nested");
 	if (!quiesce_fork_is_between(engine)) {
 		bool suspended = quiesce_domain_suspend(&engine->domain);
 
@@ -89,9 +94,21 @@ static void enter(struct engine *engine)
 		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
+		if (engine->watch)
+			engine->watch();
 	}
 	fork->depth++;
 	fork->restarts <<= 1;
+}
+
+/* One that is of no fork; what it would give back is nobody's, or not ours. */
+static bool is_stray(const struct engine *engine, const char *function)
+{
+	if (__atomic_load_n(&engine->fork.owner, __ATOMIC_RELAXED))
+		return false;
+	quiesce_report("urcu_%s_%s: no thread has called the hook for before the fork: it does nothing",
+		       engine->domain.name, function);
+	return true;
 }
 
 /* In the child the lock is as the parent's thread left it: taken, by us, and perhaps waited for. */
@@ -264,11 +281,14 @@ void quiesce_fork_registry_before(struct engine *engine)
 
 void quiesce_fork_registry_parent(struct engine *engine)
 {
-	leave(&engine->fork, false);
+	if (!is_stray(engine, "after_fork_parent"))
+		leave(&engine->fork, false);
 }
 
 void quiesce_fork_registry_child(struct engine *engine)
 {
+	if (is_stray(engine, "after_fork_child"))
+		return;
 	restart_registry(engine);
 	if (!engine->fork.pauses)
 		__atomic_store_n(&engine->generation, quiesce_generation(), __ATOMIC_RELEASE);
@@ -277,31 +297,47 @@ void quiesce_fork_registry_child(struct engine *engine)
 
 /* ---- The hash table's part ---- */
 
+/* The thread between the hooks has the lock already. Returns whether it is to be unlocked. */
+static bool lock_hooks(struct engine *engine)
+{
+	if (quiesce_fork_holds_workers(engine))
+		return false;
+	pthread_mutex_lock(&engine->workers.lock);
+	return true;
+}
+
+static void unlock_hooks(struct engine *engine, bool locked)
+{
+	if (locked)
+		pthread_mutex_unlock(&engine->workers.lock);
+}
+
 static struct urcu_atfork *table_hooks(struct engine *engine)
 {
-	struct urcu_atfork *hooks;
+	bool locked = lock_hooks(engine);
+	struct urcu_atfork *hooks = engine->fork.table_hooks;
 
-	pthread_mutex_lock(&engine->workers.lock);
-	hooks = engine->fork.table_hooks;
-	pthread_mutex_unlock(&engine->workers.lock);
+	unlock_hooks(engine, locked);
 	return hooks;
 }
 
 void quiesce_fork_set_table(struct engine *engine, struct urcu_atfork *hooks)
 {
-	pthread_mutex_lock(&engine->workers.lock);
+	bool locked = lock_hooks(engine);
+
 	if (engine->fork.table_users++ == 0)
 		engine->fork.table_hooks = hooks;
-	pthread_mutex_unlock(&engine->workers.lock);
+	unlock_hooks(engine, locked);
 }
 
 void quiesce_fork_unset_table(struct engine *engine, struct urcu_atfork *hooks)
 {
+	bool locked = lock_hooks(engine);
+
 	(void)hooks;
-	pthread_mutex_lock(&engine->workers.lock);
-	if (--engine->fork.table_users == 0)
+	if (engine->fork.table_users && --engine->fork.table_users == 0)
 		engine->fork.table_hooks = NULL;
-	pthread_mutex_unlock(&engine->workers.lock);
+	unlock_hooks(engine, locked);
 }
 
 /* ---- The call_rcu hooks ---- */
@@ -309,18 +345,17 @@ void quiesce_fork_unset_table(struct engine *engine, struct urcu_atfork *hooks)
 void quiesce_fork_before(struct engine *engine)
 {
 	struct fork_state *fork = &engine->fork;
-	bool paused;
 
 	enter(engine);
-	paused = fork->pauses != 0;
-	fork->pauses = fork->pauses << 1 | !paused;
-	if (paused)
+	fork->pauses <<= 1;
+	if (fork->pauses)
 		return;
 	fork->called_hooks = table_hooks(engine);
 	if (fork->called_hooks)
 		fork->called_hooks->before_fork(fork->called_hooks->priv);
 	quiesce_delay();
 	pause_workers(engine);
+	fork->pauses = 1;
 }
 
 void quiesce_fork_parent(struct engine *engine)
@@ -328,6 +363,8 @@ void quiesce_fork_parent(struct engine *engine)
 	struct fork_state *fork = &engine->fork;
 	bool paused = fork->pauses & 1;
 
+	if (is_stray(engine, "call_rcu_after_fork_parent"))
+		return;
 	fork->pauses >>= 1;
 	if (paused) {
 		resume_workers(engine);
@@ -342,6 +379,8 @@ void quiesce_fork_child(struct engine *engine)
 {
 	struct fork_state *fork = &engine->fork;
 
+	if (is_stray(engine, "call_rcu_after_fork_child"))
+		return;
 	restart_registry(engine);
 	if (fork->pauses) {
 		fork->pauses = 0;
@@ -350,6 +389,35 @@ void quiesce_fork_child(struct engine *engine)
 			fork->called_hooks->after_fork_child(fork->called_hooks->priv);
 	}
 	leave(fork, true);
+}
+
+/* ---- Hooks that are forgotten ---- */
+
+void quiesce_fork_forgotten(struct engine *engine, const char *how)
+{
+	struct fork_state *fork = &engine->fork;
+	bool child = !quiesce_fork_is_ours(engine);
+
+	quiesce_report("urcu_%s_%safter_fork_%s: not called by a thread that %s: the hooks are over",
+		       engine->domain.name, fork->pauses ? "call_rcu_" : "",
+		       child ? "child" : "parent", how);
+	while (quiesce_fork_is_between(engine)) {
+		if (!child)
+			quiesce_fork_parent(engine);
+		else if (fork->pauses)
+			quiesce_fork_child(engine);
+		else
+			quiesce_fork_registry_child(engine);
+	}
+}
+
+/* It would wait for itself, for workers.lock. */
+void quiesce_fork_after_batch(struct workers *all)
+{
+	struct engine *engine = quiesce_engine_of(all);
+
+	if (caa_unlikely(quiesce_fork_holds_workers(engine)))
+		quiesce_fork_forgotten(engine, "returned from a callback");
 }
 
 /* ---- Without hooks ---- */

@@ -62,6 +62,8 @@ struct engine {
 	struct fork_state fork;
 	void (*child)(void);		/* in a fork's child, after the registry was reset; may be NULL */
 	void (*at_exit)(void);		/* quiesce_exit of this engine */
+	/* The calling thread is between the hooks: see to its end. Allocates nothing; may be NULL. */
+	void (*watch)(void);
 	int32_t generation;		/* that readers and workers are of (system.h); set atomically */
 	struct heir heir;
 	bool exit_awaited;		/* at_exit is registered; set atomically */
@@ -98,6 +100,15 @@ bool quiesce_fork_is_between(const struct engine *engine);
  * the first hook that sees to them, and others may follow.
  */
 bool quiesce_fork_holds_workers(const struct engine *engine);
+
+/*
+ * The calling thread is between the hooks and will call none any more, for it does what "how" says: do
+ * what the hooks that it forgot would, with a report.
+ */
+void quiesce_fork_forgotten(struct engine *engine, const char *how);
+
+/* The workers' calls->after_batch. */
+void quiesce_fork_after_batch(struct workers *all);
 
 /*
  * Whether the state is this process's own. In a child that was forked without the hooks it is not:

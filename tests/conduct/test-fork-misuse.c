@@ -3,55 +3,11 @@
  * Between the fork hooks, after a hook that was forgotten, and in a child without them: what could never
  * return is reported, by the name of the function, and returns.
  */
-#include "../fork/fork-harness.h"
+#include "fork-reports.h"
 
 #include <sched.h>
 
-/* ---- What was reported ---- */
-
-static const char *reported(void)
-{
-	static char text[4096];
-	ssize_t length = pread(fileno(reports), text, sizeof(text) - 1, 0);
-
-	text[length < 0 ? 0 : length] = '\0';
-	return text;
-}
-
-/* One report, by the function's own name; then as if there had been none. */
-static void must_be_reported(const char *function)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "urcu_" FLAVOR "_%s", function);
-	if (!strstr(reported(), name))
-		broken(function, "not reported", 0);
-	MUST(ftruncate(fileno(reports), 0) == 0);
-	MUST(lseek(fileno(reports), 0, SEEK_SET) == 0);
-}
-
-static void forget_reports(void)
-{
-	MUST(ftruncate(fileno(reports), 0) == 0);
-	MUST(lseek(fileno(reports), 0, SEEK_SET) == 0);
-}
-
-/* A test that hangs is ended after so many seconds by the alarm, in a child. */
-static void in_a_process(void (*act)(void))
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		alarm(child_limit());
-		act();
-		_exit(0);
-	}
-	expect_clean(pid);
-}
-
 /* ---- Between the hooks ---- */
-
-static struct counted counted[10];
 
 static void misuse_between_hooks(void)
 {
@@ -109,7 +65,62 @@ START_TEST(freeing_all_workers_between_the_hooks_is_reported)
 }
 END_TEST
 
-/* What does not wait works there. */
+static int table_calls;
+
+static void count_call(void *count)
+{
+	++*(int *)count;
+}
+
+static void use_table_hooks(struct urcu_atfork *hooks, bool set)
+{
+	STAGE(set ? "register_rculfhash_atfork" : "unregister_rculfhash_atfork");
+	(set ? rcu_flavor.register_rculfhash_atfork :
+	       rcu_flavor.unregister_rculfhash_atfork)(hooks);
+	STAGE("between the hooks");
+}
+
+/* They are called from the next fork on. */
+static void set_table_hooks_between_hooks(void)
+{
+	struct urcu_atfork hooks = { count_call, count_call, count_call, &table_calls };
+	pid_t pid;
+
+	call_rcu_before_fork();
+	use_table_hooks(&hooks, true);
+	call_rcu_before_fork();
+	use_table_hooks(&hooks, true);
+	use_table_hooks(&hooks, false);
+	pid = fork();
+	if (pid == 0) {
+		alarm(child_limit());
+		call_rcu_after_fork_child();
+		use_table_hooks(&hooks, true);
+		call_rcu_after_fork_child();
+		use_everything();
+		_exit(table_calls);
+	}
+	call_rcu_after_fork_parent();
+	expect_clean(pid);
+	call_rcu_after_fork_parent();
+	MUST(table_calls == 0);
+	call_rcu_before_fork();
+	MUST(table_calls == 1);
+	use_table_hooks(&hooks, false);
+	call_rcu_after_fork_parent();
+	MUST(table_calls == 2);
+	run_child(use_everything_in_child, NULL);
+	MUST(table_calls == 2);
+	MUST(*reported() == '\0');
+}
+
+START_TEST(hooks_of_a_hash_table_may_be_set_between_the_hooks)
+{
+	in_a_process(set_table_hooks_between_hooks);
+}
+END_TEST
+
+/* What waits for no callback works there. */
 static void use_between_hooks(void)
 {
 	call_rcu_before_fork();
@@ -378,6 +389,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, what_would_hang_between_the_hooks_is_reported);
 	tcase_add_test(tcase, freeing_all_workers_between_the_hooks_is_reported);
 	tcase_add_test(tcase, what_waits_for_no_callback_works_between_the_hooks);
+	tcase_add_test(tcase, hooks_of_a_hash_table_may_be_set_between_the_hooks);
 	tcase_add_test(tcase, a_barrier_of_another_thread_waits_for_the_end_of_a_fork);
 	tcase_add_test(tcase, a_barrier_after_a_forgotten_hook_is_reported);
 	tcase_add_test(tcase, a_child_that_forgets_its_hook_works_or_is_told);

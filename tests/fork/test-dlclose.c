@@ -413,6 +413,19 @@ START_TEST(a_forked_child_may_close_it_as_well)
 }
 END_TEST
 
+/* Nobody can call the hook any more, and no thread may stay behind. */
+START_TEST(dlclose_between_the_hooks_does_what_the_hook_would)
+{
+	setenv("URCU_EXIT_TIMEOUT", "60000", 1);
+	setenv("URCU_REPORT", "none", 1);
+	open_library(flavors[_i]);
+	use_in_threads(NULL);
+	library.call_rcu_before_fork();
+	close_library();
+	ck_assert_int_eq(runs, 20 * THREADS);
+}
+END_TEST
+
 /* The program knows of no hooks; the child's only thread ends after the library is gone. */
 static void *fork_and_close(void *arg)
 {
@@ -547,6 +560,7 @@ static Suite *suite(void)
 	tcase_set_tags(tcase, "forks");
 	tcase_add_loop_test(tcase, a_forked_child_may_close_it_as_well, 0, FLAVORS);
 	tcase_add_loop_test(tcase, a_child_without_hooks_may_close_it_and_end, 0, FLAVORS);
+	tcase_add_loop_test(tcase, dlclose_between_the_hooks_does_what_the_hook_would, 0, FLAVORS);
 	tcase = add_case(suite, "forks beside malloc");
 	tcase_set_tags(tcase, "forks forks-beside-malloc");
 	tcase_add_loop_test(tcase, another_thread_may_be_in_dlclose_at_a_fork, 0, FLAVORS);

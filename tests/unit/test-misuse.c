@@ -156,6 +156,48 @@ START_TEST(one_unlock_too_many_is_reported_as_such)
 }
 END_TEST
 
+static sem_t unlocked, over;
+
+static void *unlock_too_often(void *extra)
+{
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_read_unlock();
+	for (const char *times = extra; *times; times++)
+		rcu_read_unlock();
+	sem_post(&unlocked);
+	await(&over);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/* By whoever would wait for it for ever; once, and again only when that thread itself finds out. */
+START_TEST(one_unlock_too_many_of_another_thread_holds_nobody_up)
+{
+	static char extra[][3] = { "1", "12" };
+	pthread_t thread;
+
+	output = capture_stderr();
+	sem_init(&unlocked, 0, 0);
+	sem_init(&over, 0, 0);
+	thread = start(unlock_too_often, extra[_i]);
+	await(&unlocked);
+	want(*captured(output) == '\0');
+	synchronize_rcu();
+	want(said("_read_unlock: was called more often than urcu_" FLAVOR "_read_lock"));
+	rcu_register_thread();
+	check_that_all_is_well();
+	rcu_barrier();
+	want(lines_of(captured(output)) == 1);
+	rcu_unregister_thread();
+	sem_post(&over);
+	pthread_join(thread, NULL);
+	want(lines_of(captured(output)) == 2);
+	synchronize_rcu();
+	want(lines_of(captured(output)) == 2);
+}
+END_TEST
+
 static void synchronize_in_section(struct rcu_head *head)
 {
 	(void)head;
@@ -212,6 +254,32 @@ START_TEST(queueing_a_head_twice_in_a_row_is_reported)
 }
 END_TEST
 
+/* The chain would be a circle. What came in between and behind runs, in its order. */
+START_TEST(queueing_a_head_again_before_it_ran_is_reported)
+{
+	static struct rcu_head first, heads[1000];
+	const int twice[] = { 0, 300, 998 }, behind[] = { 0, 1, 500 };
+	int until = twice[_i % 3] + 1 + behind[_i / 3];
+
+	output = capture_stderr();
+	sem_init(&holds, 0, 0);
+	sem_init(&may_go_on, 0, 0);
+	call_rcu(&first, hold);
+	await(&holds);
+	for (int i = 0; i <= twice[_i % 3]; i++)
+		call_rcu(&heads[i], run);
+	call_rcu(&heads[0], run);
+	for (int i = twice[_i % 3] + 1; i < until && i < 1000; i++)
+		call_rcu(&heads[i], run);
+	sem_post(&may_go_on);
+	rcu_barrier();
+	want(said(_i % 3 ? "_call_rcu: called twice for " : "_call_rcu: called twice in a row for "));
+	want(get(runs) == (until < 1000 ? until : 1000));
+	rcu_barrier();
+	want(get(runs) == (until < 1000 ? until : 1000));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("misuse-" FLAVOR);
@@ -224,12 +292,14 @@ int main(void)
 	tcase_add_test(tc, registering_by_hand_is_no_misuse);
 #endif
 	tcase_add_test(tc, queueing_a_head_twice_in_a_row_is_reported);
+	tcase_add_loop_test(tc, queueing_a_head_again_before_it_ran_is_reported, 0, 9);
 #if !defined(TEST_BP) && !defined(TEST_QSBR)
 	tcase_add_test(tc, unregistering_in_a_section_is_reported);
 	tcase_add_test(tc, unregistering_in_a_section_lets_waiters_go);
 #endif
 #ifndef TEST_QSBR
 	tcase_add_loop_test(tc, one_unlock_too_many_is_reported_as_such, 0, 2);
+	tcase_add_loop_test(tc, one_unlock_too_many_of_another_thread_holds_nobody_up, 0, 2);
 	tcase_add_loop_test_raise_signal(tc, synchronizing_in_a_section_is_reported_and_aborts,
 					 SIGABRT, 0, 3);
 	tcase_add_test_raise_signal(tc, synchronizing_in_a_section_of_a_callback_is_too, SIGABRT);

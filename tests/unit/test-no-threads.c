@@ -133,6 +133,75 @@ START_TEST(what_is_queued_while_barrier_stands_in_needs_no_other_call)
 }
 END_TEST
 
+static struct call_rcu_data *worker;
+
+static bool has_thread(struct call_rcu_data *worker)
+{
+	pthread_t thread = get_call_rcu_thread(worker);
+
+	return thread != (pthread_t)0 && pthread_kill(thread, 0) == 0;
+}
+
+static void must_have_no_thread(struct rcu_head *head)
+{
+	(void)head;
+	want(!has_thread(get_default_call_rcu_data()));
+}
+
+#ifdef TEST_BP
+#define CASES_WITHOUT 1		/* nothing stops its threads but the exit */
+#else
+#define CASES_WITHOUT 2
+#endif
+
+/* Nor is it the name of one that has gone, or of who stands in for it. */
+START_TEST(without_threads_a_worker_has_none)
+{
+	struct rcu_head head;
+
+	capture_stderr();
+	allow_threads(_i);
+	worker = get_default_call_rcu_data();
+#ifndef TEST_BP
+	if (_i) {
+		want(has_thread(worker));
+		rcu_exit();
+		allow_threads(false);
+	}
+#endif
+	want(get_call_rcu_thread(worker) == (pthread_t)0);
+	call_rcu(&head, must_have_no_thread);
+	rcu_barrier();
+	allow_threads(true);
+	want(has_thread(worker));
+}
+END_TEST
+
+static void look_after_exit(void)
+{
+	if (get_call_rcu_thread(worker) != (pthread_t)0 ||
+	    get_call_rcu_thread(get_default_call_rcu_data()) != (pthread_t)0)
+		_exit(1);
+}
+
+static void do_nothing(struct rcu_head *head)
+{
+	(void)head;
+}
+
+START_TEST(after_exit_a_worker_has_none)
+{
+	static struct rcu_head head;
+
+	atexit(look_after_exit);
+	worker = create_call_rcu_data(0, -1);
+	want(worker && has_thread(worker));
+	call_rcu(&head, do_nothing);
+	want(has_thread(get_default_call_rcu_data()));
+	exit(0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("no-threads-" FLAVOR);
@@ -142,5 +211,7 @@ int main(void)
 	tcase_add_test(tc, without_threads_callbacks_stay_until_a_later_call);
 	tcase_add_loop_test(tc, without_threads_barrier_stands_in, 0, 4);
 	tcase_add_test(tc, what_is_queued_while_barrier_stands_in_needs_no_other_call);
+	tcase_add_loop_test(tc, without_threads_a_worker_has_none, 0, CASES_WITHOUT);
+	tcase_add_exit_test(tc, after_exit_a_worker_has_none, 0);
 	return run_suite(suite);
 }

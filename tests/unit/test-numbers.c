@@ -129,11 +129,31 @@ START_TEST(reader_held_up_until_a_short_number_came_around_is_waited_for)
 }
 END_TEST
 
+/* More unlocks than locks: no section, in the array or beyond. Its word stays as it is. */
+START_TEST(a_reader_below_zero_is_in_no_section)
+{
+	static struct registry registry = REGISTRY_INIT(registry);
+	struct reader in_array = { .ctr = 5 * URCU_GP_STEP - 1 }, beyond = { .ctr = -3UL };
+	unsigned long gp_ctr = 7 * URCU_GP_STEP + URCU_GP_COUNT;
+
+	want(quiesce_registry_add(&registry, &in_array));
+	cds_list_add(&beyond.node, &registry.beyond);
+	beyond.slot = REGISTRY_BEYOND;
+	want(quiesce_registry_scan(&registry, gp_ctr) == 2 && !registry.below_zero);
+	want(quiesce_registry_rescan(&registry, gp_ctr) == 0 && registry.below_zero);
+	want(in_array.ctr == 5 * URCU_GP_STEP - 1 && beyond.ctr == -3UL);
+	in_array.ctr = 4 * URCU_GP_STEP + URCU_GP_NEST_MASK / 2;
+	want(quiesce_registry_scan(&registry, gp_ctr) == 2);
+	want(quiesce_registry_rescan(&registry, gp_ctr) == 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("numbers-" FLAVOR);
 	TCase *tc = add_case(suite, "numbers", 20);
 
+	tcase_add_test(tc, a_reader_below_zero_is_in_no_section);
 	tcase_add_loop_test(tc, polls_are_over_in_time_across_the_edge, 0, 2);
 	tcase_add_test(tc, old_poll_asks_for_nothing_when_the_numbers_have_come_around);
 	tcase_add_loop_test(tc, callers_share_grace_periods_across_the_edge, 0, 2);
