@@ -49,26 +49,19 @@ static void child(void)
 	quiesce_bp_arena_reset(&arena, urcu_bp_reader);
 }
 
-static void at_exit(void);
-
 static const struct reader_calls reader_calls = {
 	FLAVOR_READER_CALLS(bp),
 	.attend = urcu_bp_register,
 };
 
-static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+FLAVOR_CALLS(bp);
 
 struct flavor quiesce_bp = {
-	FLAVOR_INIT(bp, quiesce_bp),
+	FLAVOR_INIT(bp),
 	.engine.domain.gp = (struct urcu_gp *)&urcu_bp_gp,
 	.engine.domain.has_membarrier = &urcu_bp_has_sys_membarrier,
 	.engine.child = child,
 };
-
-static void at_exit(void)
-{
-	quiesce_exit(&quiesce_bp.engine);
-}
 
 /*
  * Whether the thread's end can be seen. Acquire: the key is there. It must not allocate, for the
@@ -233,7 +226,7 @@ static void end(void)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-FLAVOR_EXPORTS(bp, quiesce_bp)
+FLAVOR_EXPORTS(bp)
 
 /* What bp has no use for is inline in urcu/urcu-bp.h, and here for old binaries' sake as well. */
 FLAVOR_TABLE(bp);

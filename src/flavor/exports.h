@@ -3,100 +3,100 @@
 
 /*
  * The exported functions that all flavors have, as one-line forwarders to the engine: F is the
- * flavor's name, f its descriptor. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/flavor.h.
- * What differs between flavors (readers, registration) stands in flavor-F.c.
+ * flavor's name. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/flavor.h.
+ * What differs between flavors (readers, registration) stands in F.c.
  */
 
 #include <urcu/flavor.h>
 
 #include "flavor/flavor.h"
 
-#define FLAVOR_EXPORTS(F, f)									\
-void urcu_##F##_synchronize_rcu(void)								\
-	{ quiesce_workers_synchronize(&(f).engine.workers); }					\
-void urcu_##F##_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))		\
-	{ quiesce_workers_call(&(f).engine.workers, head, func); }				\
-void urcu_##F##_barrier(void)									\
-	{ quiesce_flavor_barrier(&f); }								\
-struct call_rcu_data *urcu_##F##_create_call_rcu_data(unsigned long flags, int cpu)		\
-	{ return quiesce_flavor_create(&f, flags, cpu); }					\
-void urcu_##F##_call_rcu_data_free(struct call_rcu_data *crdp)					\
-	{ quiesce_flavor_free(&f, crdp); }							\
-struct call_rcu_data *urcu_##F##_get_default_call_rcu_data(void)				\
-	{ return quiesce_workers_default(&(f).engine.workers); }				\
-struct call_rcu_data *urcu_##F##_get_call_rcu_data(void)					\
-	{ return quiesce_workers_chosen(&(f).engine.workers); }					\
-pthread_t urcu_##F##_get_call_rcu_thread(struct call_rcu_data *crdp)				\
-	{ return quiesce_workers_thread(crdp); }						\
-struct call_rcu_data *urcu_##F##_get_thread_call_rcu_data(void)					\
-	{ return own_calls()->worker; }								\
-void urcu_##F##_set_thread_call_rcu_data(struct call_rcu_data *crdp)				\
-	{ quiesce_workers_set_own(&(f).engine.workers, crdp); }					\
-struct call_rcu_data *urcu_##F##_get_cpu_call_rcu_data(int cpu)					\
-	{ return quiesce_workers_get_cpu(&(f).engine.workers, cpu); }				\
-int urcu_##F##_set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp)			\
-	{ return quiesce_workers_set_cpu(&(f).engine.workers, cpu, crdp); }			\
-int urcu_##F##_create_all_cpu_call_rcu_data(unsigned long flags)				\
-	{ return quiesce_workers_create_cpus(&(f).engine.workers, flags); }			\
-void urcu_##F##_free_all_cpu_call_rcu_data(void)						\
-	{ quiesce_flavor_free_cpus(&f); }							\
-void urcu_##F##_call_rcu_before_fork(void)							\
-	{ quiesce_fork_before(&(f).engine); }							\
-void urcu_##F##_call_rcu_after_fork_parent(void)						\
-	{ quiesce_fork_parent(&(f).engine); }							\
-void urcu_##F##_call_rcu_after_fork_child(void)							\
-	{ quiesce_fork_child(&(f).engine); }							\
-int urcu_##F##_atfork_enable(void)								\
-{												\
-	return quiesce_fork_atfork(&(f).engine, urcu_##F##_call_rcu_before_fork,		\
-				     urcu_##F##_call_rcu_after_fork_parent,			\
-				     urcu_##F##_call_rcu_after_fork_child);			\
-}												\
-void urcu_##F##_register_rculfhash_atfork(struct urcu_atfork *atfork)				\
-	{ quiesce_fork_set_table(&(f).engine, atfork); }					\
-void urcu_##F##_unregister_rculfhash_atfork(struct urcu_atfork *atfork)				\
-	{ quiesce_fork_unset_table(&(f).engine, atfork); }					\
-void urcu_##F##_defer_rcu(void (*fct)(void *p), void *p)					\
-	{ quiesce_defer(&(f).engine.workers, fct, p); }						\
-int urcu_##F##_defer_register_thread(void)							\
-	{ return quiesce_defer_register(&(f).engine.workers); }					\
-void urcu_##F##_defer_unregister_thread(void)							\
-	{ quiesce_defer_unregister(&(f).engine.workers); }					\
-void urcu_##F##_defer_barrier(void)								\
-	{ quiesce_defer_barrier(&(f).engine.workers); }						\
-void urcu_##F##_defer_barrier_thread(void)							\
-	{ quiesce_defer_barrier_thread(&(f).engine.workers); }					\
-void urcu_##F##_defer_exit(void)								\
-	{ quiesce_defer_exit(&(f).engine.workers); }						\
-struct urcu_gp_poll_state urcu_##F##_start_poll_synchronize_rcu(void)				\
-	{ return quiesce_poll_start(&f); }							\
-bool urcu_##F##_poll_state_synchronize_rcu(struct urcu_gp_poll_state state)			\
-	{ return quiesce_poll(&f, state); }
+#define FLAVOR_EXPORTS(F)										\
+void urcu_##F##_synchronize_rcu(void)									\
+	{ quiesce_workers_synchronize(&quiesce_##F.engine.workers); }					\
+void urcu_##F##_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))			\
+	{ quiesce_workers_call(&quiesce_##F.engine.workers, head, func); }				\
+void urcu_##F##_barrier(void)										\
+	{ quiesce_flavor_barrier(&quiesce_##F); }							\
+struct call_rcu_data *urcu_##F##_create_call_rcu_data(unsigned long flags, int cpu)			\
+	{ return quiesce_flavor_create(&quiesce_##F, flags, cpu); }					\
+void urcu_##F##_call_rcu_data_free(struct call_rcu_data *crdp)						\
+	{ quiesce_flavor_free(&quiesce_##F, crdp); }							\
+struct call_rcu_data *urcu_##F##_get_default_call_rcu_data(void)					\
+	{ return quiesce_workers_default(&quiesce_##F.engine.workers); }				\
+struct call_rcu_data *urcu_##F##_get_call_rcu_data(void)						\
+	{ return quiesce_workers_chosen(&quiesce_##F.engine.workers); }					\
+pthread_t urcu_##F##_get_call_rcu_thread(struct call_rcu_data *crdp)					\
+	{ return quiesce_workers_thread(crdp); }							\
+struct call_rcu_data *urcu_##F##_get_thread_call_rcu_data(void)						\
+	{ return own_calls()->worker; }									\
+void urcu_##F##_set_thread_call_rcu_data(struct call_rcu_data *crdp)					\
+	{ quiesce_workers_set_own(&quiesce_##F.engine.workers, crdp); }					\
+struct call_rcu_data *urcu_##F##_get_cpu_call_rcu_data(int cpu)						\
+	{ return quiesce_workers_get_cpu(&quiesce_##F.engine.workers, cpu); }				\
+int urcu_##F##_set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp)				\
+	{ return quiesce_workers_set_cpu(&quiesce_##F.engine.workers, cpu, crdp); }			\
+int urcu_##F##_create_all_cpu_call_rcu_data(unsigned long flags)					\
+	{ return quiesce_workers_create_cpus(&quiesce_##F.engine.workers, flags); }			\
+void urcu_##F##_free_all_cpu_call_rcu_data(void)							\
+	{ quiesce_flavor_free_cpus(&quiesce_##F); }							\
+void urcu_##F##_call_rcu_before_fork(void)								\
+	{ quiesce_fork_before(&quiesce_##F.engine); }							\
+void urcu_##F##_call_rcu_after_fork_parent(void)							\
+	{ quiesce_fork_parent(&quiesce_##F.engine); }							\
+void urcu_##F##_call_rcu_after_fork_child(void)								\
+	{ quiesce_fork_child(&quiesce_##F.engine); }							\
+int urcu_##F##_atfork_enable(void)									\
+{													\
+	return quiesce_fork_atfork(&quiesce_##F.engine, urcu_##F##_call_rcu_before_fork,		\
+				     urcu_##F##_call_rcu_after_fork_parent,				\
+				     urcu_##F##_call_rcu_after_fork_child);				\
+}													\
+void urcu_##F##_register_rculfhash_atfork(struct urcu_atfork *atfork)					\
+	{ quiesce_fork_set_table(&quiesce_##F.engine, atfork); }					\
+void urcu_##F##_unregister_rculfhash_atfork(struct urcu_atfork *atfork)					\
+	{ quiesce_fork_unset_table(&quiesce_##F.engine, atfork); }					\
+void urcu_##F##_defer_rcu(void (*fct)(void *p), void *p)						\
+	{ quiesce_defer(&quiesce_##F.engine.workers, fct, p); }						\
+int urcu_##F##_defer_register_thread(void)								\
+	{ return quiesce_defer_register(&quiesce_##F.engine.workers); }					\
+void urcu_##F##_defer_unregister_thread(void)								\
+	{ quiesce_defer_unregister(&quiesce_##F.engine.workers); }					\
+void urcu_##F##_defer_barrier(void)									\
+	{ quiesce_defer_barrier(&quiesce_##F.engine.workers); }						\
+void urcu_##F##_defer_barrier_thread(void)								\
+	{ quiesce_defer_barrier_thread(&quiesce_##F.engine.workers); }					\
+void urcu_##F##_defer_exit(void)									\
+	{ quiesce_defer_exit(&quiesce_##F.engine.workers); }						\
+struct urcu_gp_poll_state urcu_##F##_start_poll_synchronize_rcu(void)					\
+	{ return quiesce_poll_start(&quiesce_##F); }							\
+bool urcu_##F##_poll_state_synchronize_rcu(struct urcu_gp_poll_state state)				\
+	{ return quiesce_poll(&quiesce_##F, state); }
 
 /* The same functions as struct rcu_flavor_struct has them. */
-#define FLAVOR_TABLE(F)										\
-const struct rcu_flavor_struct urcu_##F##_flavor = {						\
-	.read_lock = urcu_##F##_read_lock,							\
-	.read_unlock = urcu_##F##_read_unlock,							\
-	.read_ongoing = urcu_##F##_read_ongoing,						\
-	.read_quiescent_state = urcu_##F##_quiescent_state,					\
-	.update_call_rcu = urcu_##F##_call_rcu,							\
-	.update_synchronize_rcu = urcu_##F##_synchronize_rcu,					\
-	.update_defer_rcu = urcu_##F##_defer_rcu,						\
-	.thread_offline = urcu_##F##_thread_offline,						\
-	.thread_online = urcu_##F##_thread_online,						\
-	.register_thread = urcu_##F##_register_thread,						\
-	.unregister_thread = urcu_##F##_unregister_thread,					\
-	.barrier = urcu_##F##_barrier,								\
-	.register_rculfhash_atfork = urcu_##F##_register_rculfhash_atfork,			\
-	.unregister_rculfhash_atfork = urcu_##F##_unregister_rculfhash_atfork,			\
-	.update_start_poll_synchronize_rcu = urcu_##F##_start_poll_synchronize_rcu,		\
-	.update_poll_state_synchronize_rcu = urcu_##F##_poll_state_synchronize_rcu,		\
+#define FLAVOR_TABLE(F)											\
+const struct rcu_flavor_struct urcu_##F##_flavor = {							\
+	.read_lock = urcu_##F##_read_lock,								\
+	.read_unlock = urcu_##F##_read_unlock,								\
+	.read_ongoing = urcu_##F##_read_ongoing,							\
+	.read_quiescent_state = urcu_##F##_quiescent_state,						\
+	.update_call_rcu = urcu_##F##_call_rcu,								\
+	.update_synchronize_rcu = urcu_##F##_synchronize_rcu,						\
+	.update_defer_rcu = urcu_##F##_defer_rcu,							\
+	.thread_offline = urcu_##F##_thread_offline,							\
+	.thread_online = urcu_##F##_thread_online,							\
+	.register_thread = urcu_##F##_register_thread,							\
+	.unregister_thread = urcu_##F##_unregister_thread,						\
+	.barrier = urcu_##F##_barrier,									\
+	.register_rculfhash_atfork = urcu_##F##_register_rculfhash_atfork,				\
+	.unregister_rculfhash_atfork = urcu_##F##_unregister_rculfhash_atfork,				\
+	.update_start_poll_synchronize_rcu = urcu_##F##_start_poll_synchronize_rcu,			\
+	.update_poll_state_synchronize_rcu = urcu_##F##_poll_state_synchronize_rcu,			\
 }
 
 /* The descriptor's view of a public reader structure is its layout. */
-#define FLAVOR_READER_CHECK(type)								\
-	_Static_assert(offsetof(type, ctr) == offsetof(struct reader, ctr) &&			\
-		       offsetof(type, node) == offsetof(struct reader, node) &&			\
-		       offsetof(type, slot) == offsetof(struct reader, slot) &&			\
+#define FLAVOR_READER_CHECK(type)									\
+	_Static_assert(offsetof(type, ctr) == offsetof(struct reader, ctr) &&				\
+		       offsetof(type, node) == offsetof(struct reader, node) &&				\
+		       offsetof(type, slot) == offsetof(struct reader, slot) &&				\
 		       sizeof(type) == 2 * CAA_CACHE_LINE_SIZE, #type)

@@ -46,36 +46,52 @@ struct flavor {
 };
 
 /*
- * A flavor F's descriptor is f: its domain is what the arguments say. Needs functions self (its
- * reader), own and at_exit.
+ * What each flavor F says of itself, before its descriptor quiesce_F: who the calling thread is. These two
+ * for flavors whose threads register by hand, with their reader in urcu_F_reader; bp has its own.
  */
-#define FLAVOR_READER_CALLS(F)							\
-	.self = self,								\
-	.join = urcu_##F##_register_thread,					\
-	.part = urcu_##F##_unregister_thread,					\
-	.enter = urcu_##F##_read_lock,						\
+#define FLAVOR_THREAD(F)									\
+static QUIESCE_TLS struct own_calls own;							\
+static struct own_calls *own_calls(void)							\
+	{ return &own; }									\
+static struct reader *self(void)								\
+	{ return urcu_##F##_reader.registered ? (struct reader *)&urcu_##F##_reader : NULL; }	\
+extern struct flavor quiesce_##F;								\
+static void watch(void)										\
+	{ quiesce_flavor_watch_fork(&quiesce_##F); }
+
+/* What the floors below are given, from own_calls. */
+#define FLAVOR_CALLS(F)										\
+extern struct flavor quiesce_##F;								\
+static void at_exit(void)									\
+	{ quiesce_exit(&quiesce_##F.engine); }							\
+static const struct workers_calls workers_calls = {						\
+	.own = own_calls,									\
+	.first = quiesce_exit_await,								\
+	.claim = quiesce_fork_claim,								\
+	.after_batch = quiesce_fork_after_batch,						\
+	.errand = quiesce_poll_errand,								\
+}
+
+#define FLAVOR_READER_CALLS(F)									\
+	.self = self,										\
+	.join = urcu_##F##_register_thread,							\
+	.part = urcu_##F##_unregister_thread,							\
+	.enter = urcu_##F##_read_lock,								\
 	.leave = urcu_##F##_read_unlock
 
-#define FLAVOR_INIT(F, f)							\
-	.engine.domain.name = #F,						\
-	.engine.domain.calls = &reader_calls,					\
-	.engine.domain.passes = GP_PASSES,					\
-	.engine.domain.registry = REGISTRY_INIT((f).engine.domain.registry),	\
-	.engine.workers = {							\
-		.domain = &(f).engine.domain,					\
-		.calls = &workers_calls,					\
-		WORKERS_STATE_INIT((f).engine.workers),				\
-	},									\
-	.engine.fork.lock = PTHREAD_MUTEX_INITIALIZER,				\
+/* The descriptor's part that all have. What differs comes after it. */
+#define FLAVOR_INIT(F)										\
+	.engine.domain.name = #F,								\
+	.engine.domain.calls = &reader_calls,							\
+	.engine.domain.passes = GP_PASSES,							\
+	.engine.domain.registry = REGISTRY_INIT(quiesce_##F.engine.domain.registry),		\
+	.engine.workers = {									\
+		.domain = &quiesce_##F.engine.domain,						\
+		.calls = &workers_calls,							\
+		WORKERS_STATE_INIT(quiesce_##F.engine.workers),					\
+	},											\
+	.engine.fork.lock = PTHREAD_MUTEX_INITIALIZER,						\
 	.engine.at_exit = at_exit
-
-/* What every flavor's workers ask for, with own. */
-#define FLAVOR_WORKERS_CALLS							\
-	.own = own_calls,							\
-	.first = quiesce_exit_await,						\
-	.claim = quiesce_fork_claim,						\
-	.after_batch = quiesce_fork_after_batch,				\
-	.errand = quiesce_poll_errand
 
 /* The constructor's part. Done once, however often it is called. */
 void quiesce_flavor_init(struct flavor *flavor);

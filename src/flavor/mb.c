@@ -11,43 +11,21 @@ FLAVOR_READER_CHECK(struct urcu_reader);
 
 struct urcu_gp urcu_mb_gp = { .ctr = GP_FIRST };
 QUIESCE_TLS struct urcu_reader urcu_mb_reader;
-static QUIESCE_TLS struct own_calls own;
 
-static struct reader *self(void)
-{
-	return urcu_mb_reader.registered ? (struct reader *)&urcu_mb_reader : NULL;
-}
-
-static struct own_calls *own_calls(void)
-{
-	return &own;
-}
-
-static void at_exit(void);
-static void watch(void);
+FLAVOR_THREAD(mb)
 
 static const struct reader_calls reader_calls = {
 	FLAVOR_READER_CALLS(mb),
 };
 
-static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+FLAVOR_CALLS(mb);
 
 struct flavor quiesce_mb = {
-	FLAVOR_INIT(mb, quiesce_mb),
+	FLAVOR_INIT(mb),
 	.engine.watch = watch,
 	.engine.domain.gp = &urcu_mb_gp,
 	.engine.domain.readers_wake = true,
 };
-
-static void at_exit(void)
-{
-	quiesce_exit(&quiesce_mb.engine);
-}
-
-static void watch(void)
-{
-	quiesce_flavor_watch_fork(&quiesce_mb);
-}
 
 void urcu_mb_read_lock(void)
 {
@@ -96,5 +74,5 @@ static void end(void)
 	quiesce_flavor_ignore_ends(&quiesce_mb);
 }
 
-FLAVOR_EXPORTS(mb, quiesce_mb)
+FLAVOR_EXPORTS(mb)
 FLAVOR_TABLE(mb);

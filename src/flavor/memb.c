@@ -12,44 +12,22 @@ FLAVOR_READER_CHECK(struct urcu_reader);
 struct urcu_gp urcu_memb_gp = { .ctr = GP_FIRST };
 QUIESCE_TLS struct urcu_reader urcu_memb_reader;
 int urcu_memb_has_sys_membarrier;
-static QUIESCE_TLS struct own_calls own;
 
-static struct reader *self(void)
-{
-	return urcu_memb_reader.registered ? (struct reader *)&urcu_memb_reader : NULL;
-}
-
-static struct own_calls *own_calls(void)
-{
-	return &own;
-}
-
-static void at_exit(void);
-static void watch(void);
+FLAVOR_THREAD(memb)
 
 static const struct reader_calls reader_calls = {
 	FLAVOR_READER_CALLS(memb),
 };
 
-static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+FLAVOR_CALLS(memb);
 
 struct flavor quiesce_memb = {
-	FLAVOR_INIT(memb, quiesce_memb),
+	FLAVOR_INIT(memb),
 	.engine.watch = watch,
 	.engine.domain.gp = &urcu_memb_gp,
 	.engine.domain.has_membarrier = &urcu_memb_has_sys_membarrier,
 	.engine.domain.readers_wake = true,
 };
-
-static void at_exit(void)
-{
-	quiesce_exit(&quiesce_memb.engine);
-}
-
-static void watch(void)
-{
-	quiesce_flavor_watch_fork(&quiesce_memb);
-}
 
 void urcu_memb_read_lock(void)
 {
@@ -98,5 +76,5 @@ static void end(void)
 	quiesce_flavor_ignore_ends(&quiesce_memb);
 }
 
-FLAVOR_EXPORTS(memb, quiesce_memb)
+FLAVOR_EXPORTS(memb)
 FLAVOR_TABLE(memb);

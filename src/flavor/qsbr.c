@@ -13,17 +13,7 @@ FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
 struct urcu_gp urcu_qsbr_gp = { .ctr = GP_FIRST };
 QUIESCE_TLS struct urcu_qsbr_reader urcu_qsbr_reader;
 
-static QUIESCE_TLS struct own_calls own;
-
-static struct reader *self(void)
-{
-	return urcu_qsbr_reader.registered ? (struct reader *)&urcu_qsbr_reader : NULL;
-}
-
-static struct own_calls *own_calls(void)
-{
-	return &own;
-}
+FLAVOR_THREAD(qsbr)
 
 /* Relaxed: the leader's barrier before it is [S3] in src/grace/lead.c. */
 static void ask_for_wake(struct reader *reader)
@@ -46,9 +36,6 @@ static bool suspend(void)
 	return online;
 }
 
-static void at_exit(void);
-static void watch(void);
-
 static const struct reader_calls reader_calls = {
 	FLAVOR_READER_CALLS(qsbr),
 	.announce = announce,
@@ -56,26 +43,16 @@ static const struct reader_calls reader_calls = {
 	.resume = urcu_qsbr_thread_online,
 };
 
-static const struct workers_calls workers_calls = { FLAVOR_WORKERS_CALLS };
+FLAVOR_CALLS(qsbr);
 
 struct flavor quiesce_qsbr = {
-	FLAVOR_INIT(qsbr, quiesce_qsbr),
+	FLAVOR_INIT(qsbr),
 	.engine.watch = watch,
 	.engine.domain.gp = &urcu_qsbr_gp,
 	.engine.domain.readers_wake = true,
 	.engine.domain.announces = true,
 	.engine.domain.ask_for_wake = ask_for_wake,
 };
-
-static void at_exit(void)
-{
-	quiesce_exit(&quiesce_qsbr.engine);
-}
-
-static void watch(void)
-{
-	quiesce_flavor_watch_fork(&quiesce_qsbr);
-}
 
 void urcu_qsbr_read_lock(void)
 {
@@ -144,5 +121,5 @@ static void end(void)
 	quiesce_flavor_ignore_ends(&quiesce_qsbr);
 }
 
-FLAVOR_EXPORTS(qsbr, quiesce_qsbr)
+FLAVOR_EXPORTS(qsbr)
 FLAVOR_TABLE(qsbr);
