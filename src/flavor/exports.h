@@ -4,7 +4,7 @@
 /*
  * The exported functions that all flavors have, as one-line forwarders to the engine: F is the
  * flavor's name, f its descriptor. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/flavor.h.
- * What differs between flavors (readers, registration) stands in flavor-F.c.
+ * What differs between flavors (readers, registration) stands in F.c.
  */
 
 #include <urcu/flavor.h>

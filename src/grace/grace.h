@@ -44,8 +44,8 @@
 #define REGISTRY_INLINE 32
 
 /*
- * What the four public reader structures have in common, at the same places (asserted in the
- * flavor-*.c). may_alias: it is a view of them, not their type.
+ * What the four public reader structures have in common, at the same places (asserted in
+ * src/flavor/). may_alias: it is a view of them, not their type.
  */
 struct __attribute__((may_alias)) reader {
 	/* Written by the reader's thread alone (urcu/static/urcu-common.h). */
