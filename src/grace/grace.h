@@ -141,7 +141,7 @@ struct reader_calls {
 	struct reader *(*self)(void);		/* NULL if it is not registered */
 	void (*attend)(void);			/* register unless it is; NULL where threads do it by hand */
 	void (*join)(void), (*part)(void);	/* register and unregister */
-	void (*enter)(void), (*leave)(void);	/* a read-side section */
+	void (*enter)(void), (*leave)(void);	/* a section */
 	/* Of a domain that announces; NULL in others. */
 	void (*announce)(void);			/* a quiescent state, if it is online */
 	bool (*suspend)(void);			/* go offline; whether it was online */
