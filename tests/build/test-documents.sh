@@ -47,7 +47,7 @@ missing() {
 named() {
 	pattern=$1
 	shift
-	(cd "$source" && find "$@" -type f ! -path 'doc/plots/*' -exec grep -HoE "$pattern" {} + | LC_ALL=C sort -u)
+	(cd "$source" && find "$@" -type f ! -path 'doc/plots/*' -exec grep -IHoE "$pattern" {} + | LC_ALL=C sort -u)
 }
 
 documents="*.md doc examples/README.md"

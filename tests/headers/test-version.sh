@@ -28,6 +28,7 @@ compiler() { # language
 
 # says LANGUAGE HEADER
 says() {
+	# shellcheck disable=SC2046 # words
 	printf '#include <%s>\n#if QUIESCE_VERSION != %s\n#error "not %s"\n#endif\n' "$2" "$as_number" "$version" |
 		timeout 60 $(compiler "$1") -I"$include" -x "$1" -fsyntax-only - 2>&1
 }
@@ -70,6 +71,7 @@ TXTC
 run() {
 	language=$1
 	shift
+	# shellcheck disable=SC2046 # words
 	timeout 60 $(compiler "$language") -Wall -Wextra -Werror -I"$include" -o "$work/program" \
 		-x "$language" "$work/program.c" -x none "$@" -lpthread && limited 20 "$work/program" "$version"
 }
