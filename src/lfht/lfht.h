@@ -323,14 +323,14 @@ struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long ha
 /* Link the first 2^order buckets of a table that nobody sees yet. */
 void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order);
 
-/* In a read-side section: make the missing buckets from first up to end. Returns how many. */
+/* In a section: make the missing buckets from first up to end. Returns how many. */
 unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end);
 
 /* The same for up to so many that nobody is at yet. */
 unsigned long quiesce_buckets_make_more(struct cds_lfht *ht, unsigned long size, unsigned long most);
 
 /*
- * In a read-side section: take the bucket out of the list, if it is there. False if the shape is
+ * In a section: take the bucket out of the list, if it is there. False if the shape is
  * not what it was any more, and nothing was done.
  */
 bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned long shape);
@@ -386,7 +386,7 @@ unsigned int quiesce_count_order(void);
  * sandbox may forbid it. False if there is no memory.
  */
 bool quiesce_resize_begin(struct cds_lfht *ht);
-/* In a read-side section, after the number of nodes changed: see to it that the size follows. */
+/* In a section, after the number of nodes changed: see to it that the size follows. */
 void quiesce_resize_check(struct cds_lfht *ht);
 void quiesce_resize_to(struct cds_lfht *ht, unsigned int order);
 /*

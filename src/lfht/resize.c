@@ -38,7 +38,7 @@ struct request {
 	/* Of the process that made it, or ran its callback last; 0 once it is given up. Atomically. */
 	int32_t process;
 	/*
-	 * Whether the callback is sure to be in a queue. Set by who queues it, in a read-side section
+	 * Whether the callback is sure to be in a queue. Set by who queues it, in a section
 	 * that began before: not before that section ends can the callback clear it again.
 	 */
 	bool queued;
@@ -139,7 +139,7 @@ bool quiesce_resize_begin(struct cds_lfht *ht)
 	return true;
 }
 
-/* In a read-side section: have the callback look at the table. Without memory the next one tries. */
+/* In a section: have the callback look at the table. Without memory the next one tries. */
 static void request(struct cds_lfht *ht)
 {
 	uintptr_t word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
@@ -179,7 +179,7 @@ static unsigned int provide(struct cds_lfht *ht, unsigned int order, unsigned in
 }
 
 /*
- * In a read-side section, which keeps shrinking from beginning another step: grow to an order, or as
+ * In a section, which keeps shrinking from beginning another step: grow to an order, or as
  * far as there is memory. False if that cannot be done at this moment.
  */
 static bool grow(struct cds_lfht *ht, unsigned int wanted)
@@ -363,7 +363,7 @@ static bool revive(struct cds_lfht *ht, unsigned long shape)
 	return true;
 }
 
-/* One step, in a read-side section. Whether there is another. */
+/* One step, in a section. Whether there is another. */
 static bool step(struct cds_lfht *ht)
 {
 	unsigned long shape = quiesce_shape(ht);

@@ -10,6 +10,7 @@
  *	cpu.c		the machine's CPUs
  *	generation.c	which process this is, after a fork
  *	report.c	what there is to say to the program
+ *	version.c	which library this is: quiesce/version.h
  *	delay.c		disorder on purpose, for the torture test
  *	compat-futex.c	urcu/futex.h, for old binaries
  *	sanitize.h	what ThreadSanitizer is told

@@ -552,7 +552,7 @@ static const struct situation situations[] = {
 	{ "call", "call_rcu again, until the callbacks have run", RUNNING, .run = call_again },
 	{ "call-flood", "200,000 call_rcu at once, until they have run", RUNNING, .run = flood },
 	{ "call-bound", "call_rcu to a worker for a CPU", bound_worker, call_again },
-	{ "call-all", "call_rcu to per-CPU workers", all_workers, call_again },
+	{ "call-all", "call_rcu to workers of CPUs", all_workers, call_again },
 	{ "producer", "call_rcu now and then (the caller's own calls)", RUNNING,
 	  .run = produce_one_by_one, HERE },
 	{ "producer-rt", "the same to a worker with URCU_CALL_RCU_RT (the caller's own calls)",
@@ -581,7 +581,7 @@ static const struct situation situations[] = {
 	{ "exit-called", "exit after callbacks", RUNNING, .returns = true },
 	{ "exit-queued", "call_rcu for the first time, and exit", READY, .run = queue_one,
 	  .returns = true },
-	{ "exit-all", "exit with per-CPU workers", all_workers, .returns = true },
+	{ "exit-all", "exit with workers of CPUs", all_workers, .returns = true },
 	{ "sandbox", "get_default_call_rcu_data before; then sections, grace periods, callbacks, "
 	  "floods, rcu_barrier, exit", prepare_sandbox, live_in_sandbox, .returns = true },
 };

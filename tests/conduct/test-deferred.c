@@ -101,7 +101,7 @@ static void wait_for_grace_period(void *arg)
 	sem_post(&done);
 }
 
-/* Its worker is the default one, as in any other thread, and its own to set. */
+/* Its worker is the standard one, as in any other thread, and its own to set. */
 static void look_for_worker(void *arg)
 {
 	struct call_rcu_data *mine = create_call_rcu_data(0, -1);

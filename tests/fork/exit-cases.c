@@ -33,7 +33,7 @@ static void free_workers(void)
 	call_rcu_data_free(worker);
 }
 
-/* A third each by the default worker, by one of ours, by the CPUs'; none is freed. */
+/* A third each by the standard worker, by one of ours, by the CPUs'; none is freed. */
 static void queue_everywhere_from(int first)
 {
 	worker = create_call_rcu_data(0, -1);

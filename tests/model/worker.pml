@@ -266,7 +266,7 @@ inline do_round(me, guest)
 		if
 		:: come ->
 			become_free();
-			/* quiesce_synchronize. */
+			/* quiesce_gp_wait. */
 			safe = pushed;
 #ifndef MUTANT_DO_ROUND_RUNS_WITHOUT_BUSY
 			become_busy(me);
@@ -571,7 +571,7 @@ inline exit(me)
 	exited = 1
 }
 
-/* quiesce_rest, with reopen. */
+/* quiesce_exit_rest, with reopen. */
 inline rest(me)
 {
 	exit(me);
@@ -579,7 +579,7 @@ inline rest(me)
 	if :: !(state & THREAD) && HAS_WORK -> start(); failed = 0 :: else fi
 }
 
-/* quiesce_free_worker and give_to_foster. */
+/* quiesce_workers_free and give_to_foster. */
 inline free_worker(me)
 {
 	ask_to_stop(GONE);

@@ -141,7 +141,7 @@ START_TEST(outermost_unlock_ends_the_section)
 }
 END_TEST
 
-#ifndef TEST_QSBR	/* its own calls: test-qsbr.c */
+#ifndef TEST_QSBR	/* its own calls: test-online.c */
 /* The table's functions are the exported ones, as programs built with URCU_NO_INLINE call them. */
 START_TEST(real_calls_and_inline_ones_are_the_same)
 {
