@@ -173,8 +173,8 @@ extern struct call_rcu_data *get_call_rcu_data(void);
  * The thread that runs crdp's callbacks, for pthread_kill or scheduling; not to be joined. Starts it if it
  * is not there (in a fork's child, after rcu_exit). Returns 0 (null, where pthread_t is a pointer) where there
  * is none and none can be made, which is reported once, and when exit has stopped it: then callers of
- * rcu_barrier run the callbacks. It names the thread as long as there is no exit, rcu_exit, fork or call_rcu_data_free, and no
- * callback calls pthread_exit. May wait for another thread that is making it.
+ * rcu_barrier run the callbacks. It names the thread as long as there is no exit, rcu_exit, fork or
+ * call_rcu_data_free, and no callback calls pthread_exit. May wait for another thread that is making it.
  */
 extern pthread_t get_call_rcu_thread(struct call_rcu_data *crdp);
 

@@ -177,7 +177,8 @@ struct workers {
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;		/* read by anybody */
 	bool pausing;			/* fork: new workers begin paused */
-	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));	/* what get_default_call_rcu_data returns */
+	/* What get_default_call_rcu_data returns. */
+	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data deferred;	/* of defer_rcu; no barrier of callbacks looks at it */
 	struct defer_state defer;
 	/*

@@ -96,8 +96,8 @@ bool quiesce_registry_add(struct registry *registry, struct reader *reader);
 bool quiesce_registry_remove(struct registry *registry, struct reader *reader);
 
 /*
- * Whether nobody but self, who is, is registered; or nobody at all, if self is NULL. A full barrier has to come before. Acquire:
- * what comes after it comes after the sections of all who were registered before.
+ * Whether nobody but self, who is, is registered; or nobody at all, if self is NULL. A full barrier has to
+ * come before. Acquire: what comes after it comes after the sections of all who were registered before.
  */
 bool quiesce_registry_alone(const struct registry *registry, const struct reader *self);
 

@@ -236,7 +236,7 @@ static void restart_workers(struct engine *engine)
 			foster(all, queue);
 	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
 		all->per_cpu[cpu] = NULL;
-	engine->workers.calls->own()->worker = quiesce_in_callback(&engine->workers) ? quiesce_worker_home(current) : NULL;
+	all->calls->own()->worker = quiesce_in_callback(all) ? quiesce_worker_home(current) : NULL;
 }
 
 /*
