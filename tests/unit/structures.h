@@ -113,6 +113,13 @@ static inline void ledger_enter(struct ledger *ledger, const struct stamp *stamp
 	ledger->total++;
 }
 
+/* For one of many consumers: what it gets of each producer comes in order. */
+static inline void want_in_turn(unsigned int next[PRODUCERS], const struct stamp *stamp)
+{
+	want(stamp->number >= next[stamp->producer]);
+	next[stamp->producer] = stamp->number + 1;
+}
+
 /* For many consumers, in any order: each item comes once. */
 struct tally {
 	unsigned char seen[PRODUCERS][ITEMS];
@@ -147,6 +154,16 @@ static inline void hold_up(const bool *entered, long ms)
 		sched_yield();
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 < ms);
+}
+
+/* timeout: of each test, in seconds. */
+static inline TCase *add_case(Suite *suite, const char *name, double timeout)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, timeout);
+	suite_add_tcase(suite, tcase);
+	return tcase;
 }
 
 static inline int run_suite(Suite *suite)
