@@ -23,6 +23,8 @@
 #include <urcu.h>
 #endif
 
+#include "../suite.h"
+
 enum {
 	PRODUCERS = 3,
 	CONSUMERS = 3,
@@ -154,27 +156,6 @@ static inline void hold_up(const bool *entered, long ms)
 		sched_yield();
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 < ms);
-}
-
-/* timeout: of each test, in seconds. */
-static inline TCase *add_case(Suite *suite, const char *name, double timeout)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, timeout);
-	suite_add_tcase(suite, tcase);
-	return tcase;
-}
-
-static inline int run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif /* TESTS_UNIT_STRUCTURES_H */

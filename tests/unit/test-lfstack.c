@@ -189,16 +189,16 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("lfstack");
-	TCase *tcase = add_case(suite, "alone", 4);
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
 	tcase_add_test(tcase, layout);
 	tcase_add_loop_test(tcase, one_by_one, 0, 2);
 	tcase_add_test(tcase, bare_stack);
 	tcase_add_test(tcase, a_node_need_not_be_initialized_again);
 	tcase_add_loop_test(tcase, all_at_once, 0, 2);
-	tcase = add_case(suite, "stress", 120);
+	tcase = add_timed_case(suite, "stress", 120);
 	tcase_add_loop_test(tcase, many_threads, 0, 5);
 	tcase_add_loop_test(tcase, duel, 0, 4);
 	tcase_add_test(tcase, merry_go_round);
-	return run_suite(suite);
+	return run_plain_suite(suite);
 }

@@ -337,7 +337,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("rculfqueue");
-	TCase *tcase = add_case(suite, "alone", 4);
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
 	tcase_add_checked_fixture(tcase, enter_rcu, leave_rcu);
 	tcase_add_test(tcase, layout);
@@ -345,15 +345,15 @@ int main(void)
 	tcase_add_test(tcase, destroyed_unused);
 	tcase_add_loop_test(tcase, lagging_tail, 0, 2);
 	tcase_add_test(tcase, lagging_tail_leaves_first);
-	tcase = add_case(suite, "memory", 120);
+	tcase = add_timed_case(suite, "memory", 120);
 	tcase_add_checked_fixture(tcase, enter_rcu, leave_rcu);
 	tcase_add_test(tcase, no_memory_for_dequeue);
 	tcase_add_test(tcase, no_memory_for_init);
 	tcase_add_loop_test(tcase, many_threads_scarce_memory, 1, 3);
 	tcase_add_loop_test(tcase, many_threads_from_nothing, 0, 3);
 	tcase_add_test(tcase, one_starts_it);
-	tcase = add_case(suite, "stress", 120);
+	tcase = add_timed_case(suite, "stress", 120);
 	tcase_add_checked_fixture(tcase, enter_rcu, leave_rcu);
 	tcase_add_loop_test(tcase, many_threads, 0, 2);
-	return run_suite(suite);
+	return run_plain_suite(suite);
 }

@@ -100,10 +100,10 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("rculfstack");
-	TCase *tcase = add_case(suite, "alone", 4);
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
 	tcase_add_test(tcase, one_by_one);
-	tcase = add_case(suite, "stress", 120);
+	tcase = add_timed_case(suite, "stress", 120);
 	tcase_add_test(tcase, many_threads);
-	return run_suite(suite);
+	return run_plain_suite(suite);
 }

@@ -511,7 +511,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("wfcqueue");
-	TCase *tcase = add_case(suite, "alone", 4);
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
 	tcase_add_test(tcase, layout);
 	tcase_add_loop_test(tcase, one_by_one, 0, FORMS);
@@ -521,10 +521,10 @@ int main(void)
 	tcase_add_loop_test(tcase, gap_blocks, 0, 15);
 	tcase_add_loop_test(tcase, splicing, 0, 3);
 	tcase_add_test(tcase, walking);
-	tcase = add_case(suite, "stress", 120);
+	tcase = add_timed_case(suite, "stress", 120);
 	tcase_add_loop_test(tcase, one_consumer, 0, 2 * FORMS);
 	tcase_add_loop_test(tcase, many_consumers, 0, 4);
 	tcase_add_loop_test(tcase, relayed, 0, 2);
 	tcase_add_test(tcase, one_finds_it_empty);
-	return run_suite(suite);
+	return run_plain_suite(suite);
 }

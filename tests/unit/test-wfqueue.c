@@ -142,12 +142,12 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("wfqueue");
-	TCase *tcase = add_case(suite, "alone", 4);
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
 	tcase_add_test(tcase, layout);
 	tcase_add_loop_test(tcase, one_by_one, 0, 2);
 	tcase_add_loop_test(tcase, gap_blocks, 0, 4);
-	tcase = add_case(suite, "stress", 120);
+	tcase = add_timed_case(suite, "stress", 120);
 	tcase_add_loop_test(tcase, many_threads, 0, 2);
-	return run_suite(suite);
+	return run_plain_suite(suite);
 }

@@ -261,7 +261,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("wfstack");
-	TCase *tcase = add_case(suite, "alone", 4);
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
 	tcase_add_test(tcase, layout);
 	tcase_add_loop_test(tcase, one_by_one, 0, FORMS);
@@ -272,9 +272,9 @@ int main(void)
 	tcase_add_loop_test(tcase, all_without_blocking, 0, 2);
 	tcase_add_test(tcase, gap_would_block);
 	tcase_add_loop_test(tcase, gap_blocks, 0, 9);
-	tcase = add_case(suite, "stress", 120);
+	tcase = add_timed_case(suite, "stress", 120);
 	tcase_add_loop_test(tcase, one_consumer, 0, FORMS);
 	tcase_add_loop_test(tcase, many_consumers, 0, 4);
 	tcase_add_loop_test(tcase, duel, 0, 3);
-	return run_suite(suite);
+	return run_plain_suite(suite);
 }
