@@ -432,35 +432,39 @@ static void table_destroy(void)
 
 /* ---- Forks ---- */
 
-static void fork_with_hooks(void)
+static pid_t hooked_fork(void)
 {
 	pid_t child;
 
 	call_rcu_before_fork();
 	child = fork();
-	if (child == 0) {
+	if (child == 0)
 		call_rcu_after_fork_child();
+	else
+		call_rcu_after_fork_parent();
+	return child;
+}
+
+static void fork_with_hooks(void)
+{
+	pid_t child = hooked_fork();
+
+	if (child == 0) {
 		use();
 		call(3);
 		rcu_barrier();
 		_exit(get(called) != 3);
 	}
-	call_rcu_after_fork_parent();
 	await_child(child);
 	call_and_wait(1);
 }
 
 static void fork_with_hooks_and_exit(void)
 {
-	pid_t child;
+	pid_t child = hooked_fork();
 
-	call_rcu_before_fork();
-	child = fork();
-	if (child == 0) {
-		call_rcu_after_fork_child();
+	if (child == 0)
 		exit(0);
-	}
-	call_rcu_after_fork_parent();
 	await_child(child);
 }
 
