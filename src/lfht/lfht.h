@@ -69,12 +69,14 @@ enum {
 #endif
 #define WORD_ADDRESS	(~WORD_TAG & ~(unsigned long)WORD_FLAGS)
 
-/*
- * WORD_TAG, or 0 where something looks for pointers in memory and would miss those with a tag; and
- * whether it is so. Written once, by a constructor.
- */
+/* WORD_TAG, or 0 if quiesce_lfht_watched. Does not change once there is a table. */
 extern unsigned long quiesce_lfht_tag;
-extern bool quiesce_lfht_watched;
+
+/*
+ * Whether something looks for pointers in memory, and would miss those with a tag, or in a mapping.
+ * Called before a table is made: that may be in a constructor before ours.
+ */
+bool quiesce_lfht_watched(void);
 
 static inline unsigned long quiesce_reverse(unsigned long bits)
 {
@@ -256,9 +258,10 @@ struct cds_lfht {
 	/* The callback's own. */
 	unsigned long shape_seen;	/* at the callback before */
 	unsigned long shrink_first;	/* buckets to take out: from here... */
-	unsigned long shrink_top;	/* up to here, exclusive; */
+	unsigned long shrink_top;	/* up to here, exclusive: none was ever linked beyond; */
 	unsigned long shrink_next;	/* from here on they are out */
 	bool drained;			/* all of them are */
+	bool mapped;			/* large pieces are, on their own; never written after new */
 	unsigned char order_wanted;	/* by cds_lfht_resize; atomically, by anybody */
 	bool destroyed;			/* by cds_lfht_destroy, atomically: free the table */
 
@@ -269,11 +272,11 @@ struct cds_lfht {
 	char apart[64];
 
 	/*
-	 * Where buckets lie. Chunked: bucket i is pieces[i / 2^order_min][i % 2^order_min].
-	 * Otherwise pieces[k] holds those with k bits in their index. Set from NULL by any updater,
-	 * and back to it by the callback.
+	 * Where buckets lie: pieces[k] holds those with k bits in their index. Chunked: it points to
+	 * the chunks with k bits in theirs, bucket i being in chunk i / 2^order_min. Who sets one, and
+	 * when it may be relied upon, is in memory.c.
 	 */
-	struct cds_lfht_node *pieces[];
+	void *pieces[];
 };
 
 static inline unsigned int quiesce_bits_in(unsigned long index)
@@ -281,14 +284,25 @@ static inline unsigned int quiesce_bits_in(unsigned long index)
 	return index ? sizeof(index) * CHAR_BIT - (unsigned int)__builtin_clzl(index) : 0;
 }
 
+static inline struct cds_lfht_node *quiesce_bucket_in_chunk(const struct cds_lfht *ht,
+		unsigned long index)
+{
+	unsigned long chunk = index >> ht->order_min;
+	unsigned int bits = quiesce_bits_in(chunk);
+	struct cds_lfht_node **chunks = __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE);
+
+	return chunks[chunk - (1UL << bits >> 1)] + (index & ((1UL << ht->order_min) - 1));
+}
+
 static inline struct cds_lfht_node *quiesce_bucket(const struct cds_lfht *ht, unsigned long index)
 {
 	unsigned int bits = quiesce_bits_in(index);
+	struct cds_lfht_node *piece;
 
 	if (__builtin_expect(ht->chunked, 0))
-		return __atomic_load_n(&ht->pieces[index >> ht->order_min], __ATOMIC_ACQUIRE) +
-		       (index & ((1UL << ht->order_min) - 1));
-	return __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE) + (index - (1UL << bits >> 1));
+		return quiesce_bucket_in_chunk(ht, index);
+	piece = __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE);
+	return piece + (index - (1UL << bits >> 1));
 }
 
 static inline unsigned long quiesce_shape(const struct cds_lfht *ht)
@@ -347,11 +361,14 @@ struct memory_scheme {
 	bool paged;	/* order_min takes at least a page */
 	/* Provide the orders that are never given back. False if there is no memory. */
 	bool (*init)(struct cds_lfht *ht);
-	/* See to it that an order has its memory; at any time. False if there is none. */
+	/*
+	 * See to it that an order above order_min has its memory. False if there is none. Of use to
+	 * who read the shape before, found no FREEING, and swaps it afterwards (memory.c).
+	 */
 	bool (*provide)(struct cds_lfht *ht, unsigned int order);
-	/* Give an order's memory back, if it may be and is there. */
+	/* In FREEING: give back what is there of that order, above order_min, and all above. */
 	void (*free)(struct cds_lfht *ht, unsigned int order);
-	/* After all others were freed: give back what init provided. */
+	/* Give back all, of a table that nobody sees any more. */
 	void (*end)(struct cds_lfht *ht);
 };
 
@@ -361,11 +378,7 @@ extern const struct cds_lfht_alloc quiesce_lfht_malloc;
 const struct memory_scheme *quiesce_memory_scheme(const struct cds_lfht_mm_type *type);
 
 /* A table's own structure, zeroed, with room for the pieces of orders up to highest. */
-struct cds_lfht *quiesce_table_alloc(const struct memory_scheme *memory, unsigned int lowest,
-		unsigned int highest, const struct cds_lfht_alloc *alloc);
-
-/* Whether an order has its memory, of those above lowest. */
-bool quiesce_memory_provided(const struct cds_lfht *ht, unsigned int order);
+struct cds_lfht *quiesce_table_alloc(unsigned int highest, const struct cds_lfht_alloc *alloc);
 
 /* ---- Counting (count.c) ---- */
 

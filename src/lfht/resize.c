@@ -179,8 +179,9 @@ static unsigned int provide(struct cds_lfht *ht, unsigned int order, unsigned in
 }
 
 /*
- * In a section, which keeps shrinking from beginning another step: grow to an order, or as
- * far as there is memory. False if that cannot be done at this moment.
+ * In a section, which keeps shrinking from beginning another step: grow to an order, or as far as there
+ * is memory. False if that cannot be done at this moment. What was provided in a try whose swap failed
+ * may have been given back: memory.c says why it is there if the swap succeeds.
  */
 static bool grow(struct cds_lfht *ht, unsigned int wanted)
 {
@@ -285,7 +286,8 @@ static bool adjust(struct cds_lfht *ht, unsigned long shape)
 
 	if (smaller < order) {
 		quiesce_delay();
-		shape_swap(ht, shape, shape_change(shape, smaller, PHASE_RETIRING));
+		if (shape_swap(ht, shape, shape_change(shape, smaller, PHASE_RETIRING)))
+			ht->shrink_top = size;
 		return true;
 	}
 	if (ht->shape_seen != shape) {
@@ -299,29 +301,23 @@ static bool adjust(struct cds_lfht *ht, unsigned long shape)
 
 static bool retire(struct cds_lfht *ht, unsigned long shape)
 {
-	unsigned int order = quiesce_shape_order(shape), top = order;
+	unsigned int order = quiesce_shape_order(shape);
 
 	if (ht->shape_seen != shape) {
 		ht->shape_seen = shape;
 		return true;
 	}
 	quiesce_count_join(ht);
-	while (quiesce_memory_provided(ht, top + 1))
-		top++;
 	quiesce_delay();
 	ht->drained = false;
 	ht->shrink_first = 1UL << order;
-	ht->shrink_next = ht->shrink_top = 1UL << top;
+	if (ht->shrink_top < ht->shrink_first)
+		ht->shrink_top = ht->shrink_first;
+	ht->shrink_next = ht->shrink_top;
 	make_again_from(ht, ht->shrink_first);
 	quiesce_delay();
 	shape_swap(ht, shape, shape_change(shape, order, PHASE_UNLINKING));
 	return true;
-}
-
-static void free_above(struct cds_lfht *ht, unsigned int order)
-{
-	for (unsigned int above = ht->order_max; above > order; above--)
-		ht->memory->free(ht, above);
 }
 
 static bool unlink_some(struct cds_lfht *ht, unsigned long shape)
@@ -336,7 +332,7 @@ static bool unlink_some(struct cds_lfht *ht, unsigned long shape)
 		quiesce_delay();
 		if (shape_swap(ht, shape, freeing)) {
 			quiesce_delay();
-			free_above(ht, order);
+			ht->memory->free(ht, order + 1);
 			quiesce_delay();
 			shape_swap(ht, freeing, shape_change(freeing, order, PHASE_NONE));
 		}
@@ -469,7 +465,6 @@ void quiesce_table_free(struct cds_lfht *ht)
 	const struct cds_lfht_alloc *alloc = ht->alloc;
 	struct request *request = request_of(ht->request);
 
-	free_above(ht, ht->order_min);
 	ht->memory->end(ht);
 	if (ht->counters)
 		alloc->free(alloc->state, ht->counters);

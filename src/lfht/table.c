@@ -57,10 +57,11 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 		return fail(ENOMEM);
 	if (!alloc)
 		alloc = &quiesce_lfht_malloc;
-	ht = quiesce_table_alloc(memory, lowest, highest, alloc);
+	ht = quiesce_table_alloc(highest, alloc);
 	if (!ht)
 		return fail(ENOMEM);
 	ht->chunked = memory->chunked;
+	ht->mapped = !quiesce_lfht_watched() && alloc == &quiesce_lfht_malloc;
 	ht->order_min = (unsigned char)lowest;
 	ht->order_max = (unsigned char)highest;
 	ht->order_floor = (unsigned char)first;

@@ -372,7 +372,7 @@ static void defer(void)
 
 /* ---- Hash tables ---- */
 
-/* So many that memory for huge pages is asked for; liburcu's test takes fewer, for want of growth. */
+/* So many that buckets are mapped on their own; liburcu's test takes fewer, for want of growth. */
 #ifndef NODES
 #define NODES 300000
 #endif

@@ -381,7 +381,7 @@ static void table_in_a_mapping(void)
 	use_table(&cds_lfht_mm_mmap, 1UL << 13, 1UL << 13);
 }
 
-static void table_in_huge_pages(void)
+static void table_in_large_pieces(void)
 {
 	use_table(NULL, 0, 1UL << 18);
 }
@@ -391,7 +391,7 @@ static void table_in_huge_pages(void)
 #define SCENARIOS(x)								\
 	x(readers) x(callbacks) x(thread_workers) x(cpu_workers) x(deferred_calls) x(polls)	\
 	x(forks) x(exit_with_callbacks) x(table_in_orders) x(table_in_chunks)			\
-	x(table_in_a_mapping) x(table_in_huge_pages)
+	x(table_in_a_mapping) x(table_in_large_pieces)
 
 #define NAME(scenario) #scenario,
 const char *const fault_scenarios[] = { SCENARIOS(NAME) NULL };
