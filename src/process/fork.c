@@ -87,9 +87,9 @@ static void enter(struct engine *engine)
 		bool suspended = quiesce_domain_suspend(&engine->domain);
 
 		if (pthread_mutex_trylock(&fork->lock) != 0) {
-			quiesce_worker_step_aside(&engine->workers);
+			quiesce_worker_step_aside();
 			await_turn(engine);
-			quiesce_worker_step_back(&engine->workers);
+			quiesce_worker_step_back();
 		}
 		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
