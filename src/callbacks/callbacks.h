@@ -186,9 +186,7 @@ struct workers {
 	 * is queued is its parent's. Set by process/, cleared by who makes the thread.
 	 */
 	bool inherited;
-	/* In the list of state.c: all of this copy of the library of which a thread ever ran something. */
-	struct workers *next;
-	bool listed;			/* set atomically */
+	struct workers *next;		/* in the list of state.c; not written once it is in there */
 };
 
 #define QUEUE_INIT(all, queue) {						\
@@ -290,7 +288,7 @@ static inline struct worker *quiesce_worker_current(const struct workers *all)
 	return all->calls->own()->current;
 }
 
-/* Before a thread's current is set for the first time. */
+/* By a constructor, once: these are among those of which the calling thread may run something. */
 void quiesce_workers_enlist(struct workers *all);
 
 /* Whether the calling thread runs callbacks of these workers: deferred calls are none. */

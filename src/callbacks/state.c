@@ -10,14 +10,11 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
-/* Written atomically; none is ever taken out. */
+/* The workers of all flavors of this copy of the library. Written atomically; none is ever taken out. */
 static struct workers *first;
 
 void quiesce_workers_enlist(struct workers *all)
 {
-	if (__atomic_load_n(&all->listed, __ATOMIC_RELAXED) ||
-	    __atomic_exchange_n(&all->listed, true, __ATOMIC_RELAXED))
-		return;
 	all->next = __atomic_load_n(&first, __ATOMIC_RELAXED);
 	/* Release: who sees it in the list sees the next. */
 	while (!__atomic_compare_exchange_n(&first, &all->next, all, true, __ATOMIC_RELEASE,
