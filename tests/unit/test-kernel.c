@@ -77,7 +77,6 @@ START_TEST(waiting_ends_by_value_by_wake_or_by_its_limit)
 	want(quiesce_now() >= began + 5 * QUIESCE_NS_PER_MS);
 	quiesce_sleep(0);
 	quiesce_wake(&word, INT_MAX);
-	quiesce_wake_shared(&word, 1);
 	want(errno == 4711);
 }
 END_TEST
