@@ -113,7 +113,7 @@ static bool passes(int error)
 
 /*
  * Of a process's own word the kernel refuses no wake-up, but what answers in its place may
- * (seccomp(2)). A lost one is lost for ever, so it is tried again.
+ * (seccomp(2)). A lost one is lost for ever, so it is tried again. Nowhere else does call_rcu yield.
  */
 void quiesce_wake(int32_t *word, int count)
 {
