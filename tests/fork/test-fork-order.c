@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two flavors in one program. Threads and callbacks of both fork at once, each through the hooks of
- * both, in one order: nobody waits for anybody for ever. (In two orders they would: doc/fork.md.)
+ * both, in one order: nobody waits for anybody for ever. (In two orders they would, and so they would in
+ * flavors that are shared libraries: doc/fork.md.)
  */
 #include <urcu/urcu-bp.h>
 
