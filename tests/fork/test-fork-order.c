@@ -217,6 +217,52 @@ START_TEST(a_callback_that_waited_in_the_other_flavor_goes_on_after_the_fork)
 }
 END_TEST
 
+/* ---- A fork through one flavor each ---- */
+
+static void pass_through_bp(void)
+{
+	urcu_bp_call_rcu_before_fork();
+	urcu_bp_call_rcu_after_fork_parent();
+}
+
+static sem_t between, over;
+
+static void pass_through_mb(void *arg)
+{
+	urcu_mb_call_rcu_before_fork();
+	sem_post(&between);
+	await(&over);
+	if (arg)
+		pass_through_bp();
+	urcu_mb_call_rcu_after_fork_parent();
+}
+
+/*
+ * It waits for its turn in the other flavor; meanwhile a thread comes between the hooks of its own, which
+ * (_i) comes to the other flavor's, too.
+ */
+START_TEST(a_callback_that_waited_for_the_other_flavors_fork_does_not_go_on_in_its_own)
+{
+	struct task task;
+
+	sem_init(&between, 0, 0);
+	sem_init(&over, 0, 0);
+	enter_callback_before_the_others(&first, true, pass_through_bp);
+	urcu_bp_call_rcu_before_fork();
+	go_on_and_wait(&first);
+	start_task(&task, pass_through_mb, _i ? &task : NULL);
+	await(&between);
+	urcu_bp_call_rcu_after_fork_parent();
+	await_asleep(first.tid);
+	MUST(!get(&first.done));
+	sem_post(&over);
+	join(task.thread);
+	await_value(&first.done, 1);
+}
+END_TEST
+
+/* ---- Barriers ---- */
+
 /* Both wait for each other, but for that. */
 START_TEST(a_callback_in_the_other_flavors_barrier_does_not_hold_up_the_fork_of_a_callback_there)
 {
@@ -243,6 +289,8 @@ int main(void)
 	tcase_add_loop_test(tcase,
 		a_callback_that_waits_for_the_other_flavors_grace_period_does_not_hold_up_the_reader, 0, 2);
 	tcase_add_test(tcase, a_callback_that_waited_in_the_other_flavor_goes_on_after_the_fork);
+	tcase_add_loop_test(tcase,
+		a_callback_that_waited_for_the_other_flavors_fork_does_not_go_on_in_its_own, 0, 2);
 	tcase_add_test(tcase,
 		a_callback_in_the_other_flavors_barrier_does_not_hold_up_the_fork_of_a_callback_there);
 	return run_suite(suite);
