@@ -332,9 +332,13 @@ void quiesce_worker_begin_wait(void);
 void quiesce_worker_step_out(void);
 void quiesce_worker_end_wait(void);
 
-/* While the current worker waits in a hook for another thread's fork, it counts as paused. */
+/*
+ * While the current worker waits in a hook for another thread's fork, it counts as paused. It does not step back
+ * (false) while somebody forks through its own flavor; await_resume waits for the end of that.
+ */
 void quiesce_worker_step_aside(void);
-void quiesce_worker_step_back(void);
+bool quiesce_worker_step_back(void);
+void quiesce_worker_await_resume(void);
 
 /*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is

@@ -248,12 +248,25 @@ void quiesce_worker_step_aside(void)
 		quiesce_worker_become_free(current);
 }
 
-void quiesce_worker_step_back(void)
+bool quiesce_worker_step_back(void)
 {
 	struct worker *current = current_of_any();
+	int32_t state = current ? quiesce_worker_state(current) : 0;
 
-	if (current)
-		__atomic_fetch_or(&current->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
+	while (current && !(state & WORKER_PAUSE))
+		if (__atomic_compare_exchange_n(&current->state, &state, state | WORKER_BUSY, true,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	return !current;
+}
+
+void quiesce_worker_await_resume(void)
+{
+	struct worker *current = current_of_any();
+	int32_t state;
+
+	while (current && ((state = quiesce_worker_state(current)) & WORKER_PAUSE))
+		quiesce_wait(&current->state, state, NULL);
 }
 
 /* ---- A grace period, for anybody ---- */
