@@ -131,6 +131,7 @@ struct call_rcu_data {
 struct own_calls {
 	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
 	struct worker *current;		/* whose callbacks it runs; NULL: none */
+	unsigned int nesting;		/* of current, among those of all flavors: the innermost's is highest */
 	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
@@ -287,6 +288,9 @@ static inline struct worker *quiesce_worker_current(const struct workers *all)
 {
 	return all->calls->own()->current;
 }
+
+/* From here on the calling thread runs what worker serves. */
+void quiesce_worker_take_place(struct worker *worker);
 
 /* By a constructor, once: these are among those of which the calling thread may run something. */
 void quiesce_workers_enlist(struct workers *all);
