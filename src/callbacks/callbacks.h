@@ -248,6 +248,10 @@ void quiesce_queue_wake_barriers(struct call_rcu_data *queue);
  */
 bool quiesce_queue_break_circle(struct call_rcu_data *queue);
 
+/* In a child whose parent's workers did not pause, before there are threads: make chains and list whole. */
+void quiesce_queue_mend(struct call_rcu_data *queue);
+void quiesce_workers_mend(struct workers *all);
+
 /*
  * Unlink a drained queue, with workers.lock held. The caller frees what it returns (NULL: somebody
  * still looks at it, and will do so) after unlocking.

@@ -139,19 +139,24 @@ static void end_run(void *arg)
 	pthread_mutex_unlock(&run->queue->lock);
 }
 
+static bool is_to_pause(const struct worker *worker)
+{
+	return worker && (__atomic_load_n(&worker->state, __ATOMIC_RELAXED) & WORKER_PAUSE);
+}
+
 /*
- * With the lock held, which this gives up, also if a call ends the thread: run what was queued before
- * head was limit. A call may be a cancellation point; no cancel is to end the thread. Returns false
- * in the child of a fork that a call made.
+ * With the lock held, which this gives up, also if a call ends the thread: run what was queued before head was
+ * limit, or less if worker, whose callback this is (NULL: none's), is to pause for a fork. A call may be a
+ * cancellation point; no cancel is to end the thread. Returns false in the child of a fork that a call made.
  */
-static bool run_locked(struct defer_queue *queue, unsigned long limit)
+static bool run_locked(struct defer_queue *queue, unsigned long limit, const struct worker *worker)
 {
 	struct run run = { queue, queue->workers->defer.forks };
 	int cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_cleanup_push(end_run, &run);
-	while (is_locked(&run) && (long)(limit - queue->tail) > 0) {
+	while (is_locked(&run) && (long)(limit - queue->tail) > 0 && !is_to_pause(worker)) {
 		run_call(queue);
 		if (is_locked(&run)) {
 			quiesce_tell_release(&queue->ran);
@@ -204,7 +209,7 @@ static void run_until(struct defer_queue *queue, unsigned long limit)
 	pthread_cleanup_push(end_visit, &visit);
 	do
 		lock_offline(queue->workers, &queue->lock);
-	while (!run_locked(queue, limit));
+	while (!run_locked(queue, limit, NULL));
 	pthread_cleanup_pop(0);
 	*visits = visit.outer;
 }
@@ -243,11 +248,11 @@ static void queue_around(struct defer_queue *queue)
 }
 
 /*
- * Stop going around: all has been taken that was queued until head was taken. [D1] The store to
- * rounds comes before the look at head, while the owner's store to head comes before its look at
- * rounds, [D2] in quiesce_defer: one of us sees the other. The owner has no fence for that if a
- * membarrier from here can be one; if the kernel has come to refuse it, there is no rest any more.
- * Returns false if there is something to go on for.
+ * Stop going around: all has been taken that was queued until head was taken. [D1] The store to rounds comes
+ * before the look at head, while the owner's store to head comes before its look at rounds, [D2] in
+ * quiesce_defer: one of us sees the other. The owner has no fence for that if a membarrier from here can be
+ * one; if the kernel has come to refuse it, there is no rest any more. Returns false if there is something to
+ * go on for.
  */
 static bool come_to_rest(struct defer_queue *queue, unsigned long taken)
 {
@@ -278,8 +283,8 @@ static void go_on_after(void *arg)
 }
 
 /*
- * It does not wait for another thread that runs the calls. One of these may wait for a reader, who
- * may be about to fork, which waits for this callback.
+ * It does not wait for another thread that runs the calls. One of these may wait for a reader, who may be about
+ * to fork, which waits for this callback.
  */
 static void go_around(struct rcu_head *head)
 {
@@ -291,7 +296,7 @@ static void go_around(struct rcu_head *head)
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	pthread_cleanup_push(go_on_after, queue);
-	ran = pthread_mutex_trylock(&queue->lock) == 0 && run_locked(queue, queue->ripe);
+	ran = pthread_mutex_trylock(&queue->lock) == 0 && run_locked(queue, queue->ripe, queue->runner);
 	pthread_cleanup_pop(0);
 	quiesce_delay();
 	/* The owner may have taken more: then there is nothing to go around for, at exit above all. */
@@ -412,10 +417,11 @@ int quiesce_defer_register(struct workers *all)
 	queue->references = 1;
 	pthread_mutex_lock(&all->defer.lock);
 	queue->next = all->defer.list;
-	all->defer.list = queue;
+	/* Release: the child of a fork in between, which reads it without the lock, loses no other. */
+	__atomic_store_n(&all->defer.list, queue, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&all->defer.lock);
 	all->calls->own()->defer = queue;
-	/* Its thread is there from now on; without one the first call tries again. */
+	/* Without a thread, the first call tries again. */
 	quiesce_worker_start(&all->deferred.own);
 	return 0;
 }
@@ -536,18 +542,15 @@ void quiesce_defer_exit(struct workers *all)
 	pthread_mutex_unlock(&all->defer.lock);
 }
 
-/*
- * In a fork's child. One whose worker died as it came to rest, before it looked whether there is more, is at
- * rest and not empty.
- */
+/* In a fork's child. One whose worker died before it looked whether there is more is at rest and not empty. */
 static bool has_to_go_around(const struct defer_queue *queue)
 {
 	return queue->rounds != AT_REST || queue->tail != queue->head;
 }
 
 /*
- * The queues stay, and what is in them runs. A call that a dead thread was in the middle of running
- * has run, as far as it came. References of dead threads are forgotten.
+ * The queues stay, and what is in them runs. A call that a dead thread was in the middle of running has run, as
+ * far as it came. References of dead threads are forgotten.
  */
 void quiesce_defer_child(struct workers *all)
 {
@@ -569,9 +572,8 @@ void quiesce_defer_child(struct workers *all)
 }
 
 /*
- * What goes around is queued anew, in a queue that holds nothing else, but for the one whose call
- * forks. Without a thread to run it yet: as with all that is inherited, whoever uses it next makes
- * one.
+ * What goes around is queued anew, in a queue that holds nothing else, but for the one whose call forks.
+ * Without a thread to run it yet: as with all that is inherited, whoever uses it next makes one.
  */
 void quiesce_defer_restart(struct workers *all)
 {

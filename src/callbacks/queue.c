@@ -41,6 +41,29 @@ bool quiesce_queue_break_circle(struct call_rcu_data *queue)
 	return true;
 }
 
+/*
+ * In a child of a fork that the server did not pause for. It may have been about to append what it had turned
+ * around, which is then in both chains, or at the end of the one without being its last.
+ */
+void quiesce_queue_mend(struct call_rcu_data *queue)
+{
+	for (struct cds_wfcq_node *node = queue->waiting; node; node = node->next) {
+		if (node == queue->turned)
+			queue->turned = NULL;
+		queue->waiting_last = node;
+	}
+}
+
+/* The same for the list: what is behind is as the way forward has it. */
+void quiesce_workers_mend(struct workers *all)
+{
+	struct cds_list_head *node;
+
+	for (node = &all->list; node->next != &all->list; node = node->next)
+		node->next->prev = node;
+	all->list.prev = node;
+}
+
 /* ---- Who walks them ---- */
 
 struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)

@@ -105,17 +105,22 @@ static bool worker_has_work(const struct worker *worker)
 	return false;
 }
 
-/* Oldest first: move links from taken to the front of turned. */
+/*
+ * Oldest first: move links from taken to the front of turned. A child that the parent forked without the hooks
+ * finds what was done up to a point (quiesce_queue_mend); the compiler must not change the order.
+ */
 static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 {
 	for (unsigned int i = 1; queue->taken; i++) {
 		struct cds_wfcq_node *node = queue->taken;
 
 		queue->taken = node->next;
+		cmm_barrier();
 		quiesce_delay();
 		if (!queue->turned)
 			queue->turned_last = node;
 		node->next = queue->turned;
+		cmm_barrier();
 		queue->turned = node;
 		if (i % TURN_STRIDE == 0 && !take_breath(worker))
 			return false;
@@ -134,8 +139,10 @@ static void append(struct call_rcu_data *queue)
 		queue->waiting_last->next = queue->turned;
 	else
 		queue->waiting = queue->turned;
-	queue->waiting_last = queue->turned_last;
+	cmm_barrier();
 	queue->turned = NULL;
+	cmm_barrier();
+	queue->waiting_last = queue->turned_last;
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <urcu/compiler.h>
+#include <urcu/rculist.h>
 
 #include "callbacks/callbacks.h"
 #include "system/system.h"
@@ -93,7 +94,7 @@ static struct call_rcu_data *allocate(struct workers *all, unsigned long flags, 
 	return queue;
 }
 
-/* At the list's end, where the highest id belongs. */
+/* At the list's end, where the highest id belongs. A child of a fork without hooks reads it without the lock. */
 static void link_queue(struct workers *all, struct call_rcu_data *queue)
 {
 	pthread_mutex_lock(&all->lock);
@@ -101,7 +102,7 @@ static void link_queue(struct workers *all, struct call_rcu_data *queue)
 	__atomic_store_n(&all->last_id, queue->id, __ATOMIC_RELAXED);
 	if (all->pausing)
 		quiesce_worker_pause(&queue->own);
-	cds_list_add_tail(&queue->node, &all->list);
+	cds_list_add_tail_rcu(&queue->node, &all->list);
 	pthread_mutex_unlock(&all->lock);
 }
 

@@ -234,10 +234,15 @@ void quiesce_registry_trim(struct registry *registry)
 {
 	pthread_mutex_lock(&registry->lock);
 	if (registry->count <= REGISTRY_INLINE && registry->readers != registry->room) {
-		memcpy(registry->room, registry->readers, registry->count * sizeof(*registry->room));
-		munmap(registry->readers, array_size(registry->capacity));
-		registry->readers = registry->room;
+		struct reader **larger = registry->readers;
+		size_t size = array_size(registry->capacity);
+
+		memcpy(registry->room, larger, registry->count * sizeof(*larger));
+		/* Release: the child of a fork in between has room for as many as it is told, in either. */
 		registry->capacity = REGISTRY_INLINE;
+		__atomic_store_n(&registry->readers, registry->room, __ATOMIC_RELEASE);
+		quiesce_delay();
+		munmap(larger, size);
 	}
 	pthread_mutex_unlock(&registry->lock);
 }

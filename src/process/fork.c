@@ -246,7 +246,7 @@ static void restart_workers(struct engine *engine)
 /*
  * Of a fork that the workers were not paused for. The program keeps them, and they get new threads.
  * Only what a thread had in hand at the very moment is lost: the callback that it was in, and at worst
- * the one that it moved.
+ * what it moved.
  */
 static void inherit_workers(struct engine *engine)
 {
@@ -254,10 +254,14 @@ static void inherit_workers(struct engine *engine)
 	struct call_rcu_data *queue;
 
 	engine->workers.inherited = true;
+	quiesce_workers_mend(all);
 	reset_workers(engine);
-	quiesce_for_each_made(queue, all)
+	quiesce_queue_mend(&all->standard);
+	quiesce_for_each_made(queue, all) {
+		quiesce_queue_mend(queue);
 		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
 			foster(all, queue);
+	}
 }
 
 /* ---- Registry and grace periods ---- */

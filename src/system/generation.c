@@ -43,7 +43,8 @@ static void watch_forks(void)
 void quiesce_add_heir(struct heir *heir)
 {
 	heir->next = heirs;
-	heirs = heir;
+	/* Release: a child of a thread that forks in between has the others. */
+	__atomic_store_n(&heirs, heir, __ATOMIC_RELEASE);
 }
 
 int32_t quiesce_generation(void)

@@ -464,6 +464,91 @@ START_TEST(a_call_that_waits_for_the_forking_thread_does_not_hold_it_up)
 }
 END_TEST
 
+/* ---- A fork waits for the call that runs, not for those behind it ---- */
+
+#define MANY		2000	/* far more than run while a fork waits */
+#define LASTS		20	/* times that a call looks around */
+
+static int ran, in_the_middle, hurry;
+
+static void take_a_while(void *arg)
+{
+	(void)arg;
+	put(&in_the_middle, 1);
+	for (int i = 0; i < LASTS && !get(&hurry); i++)
+		relax();
+	put(&in_the_middle, 0);
+	put(&ran, ran + 1);
+}
+
+static void be_between_two_calls(void *arg)
+{
+	(void)arg;
+	MUST(!in_the_middle && ran < MANY);
+}
+
+START_TEST(a_fork_waits_for_the_call_that_runs_and_for_none_behind_it)
+{
+	MUST(rcu_defer_register_thread() == 0);
+	for (int i = 0; i < MANY; i++)
+		defer_rcu(take_a_while, NULL);
+	await_that(get(&ran) > 1);
+	run_child(be_between_two_calls, NULL);
+	put(&hurry, 1);
+	rcu_defer_barrier();
+	MUST(ran == MANY);
+	rcu_defer_unregister_thread();
+}
+END_TEST
+
+/* ---- Threads that register and unregister meanwhile ---- */
+
+#define CHANGERS	2
+#define CHANGED_FORKS	2000
+
+static void *register_and_unregister(void *arg)
+{
+	while (!get(&stop)) {
+		MUST(rcu_defer_register_thread() == 0);
+		rcu_defer_unregister_thread();
+	}
+	return arg;
+}
+
+static void mark_run(void *arg)
+{
+	put((int *)arg, 1);
+}
+
+/* The child has the queue of its own thread, wherever it was in the list. */
+static void run_one(void *arg)
+{
+	int marked = 0;
+
+	(void)arg;
+	defer_rcu(mark_run, &marked);
+	STAGE("rcu_defer_barrier among threads that registered");
+	rcu_defer_barrier();
+	MUST(marked);
+}
+
+START_TEST(threads_that_register_meanwhile_take_no_queue_away)
+{
+	pthread_t changers[CHANGERS];
+
+	put(&stop, 0);
+	MUST(rcu_defer_register_thread() == 0);
+	for (int i = 0; i < CHANGERS; i++)
+		changers[i] = start_thread(register_and_unregister, NULL);
+	for (int i = 0; i < CHANGED_FORKS; i++)
+		run_child(run_one, NULL);
+	put(&stop, 1);
+	for (int i = 0; i < CHANGERS; i++)
+		join(changers[i]);
+	rcu_defer_unregister_thread();
+}
+END_TEST
+
 /* ---- A clean program, for leaks.sh ---- */
 
 static void *defer_and_end(void *arg)
@@ -533,6 +618,8 @@ int main(int argc, char **argv)
 		calls_of_dead_threads_run_when_the_child_registers_defers_or_exits, 0, 3);
 	tcase_add_test(tcase, forks_among_producers_lose_nothing);
 	tcase_add_test(tcase, a_call_that_waits_for_the_forking_thread_does_not_hold_it_up);
+	tcase_add_test(tcase, a_fork_waits_for_the_call_that_runs_and_for_none_behind_it);
+	tcase_add_test(tcase, threads_that_register_meanwhile_take_no_queue_away);
 	tcase_add_loop_test(tcase, behind_a_call_that_forks_the_order_is_kept_on_both_sides, 0, 3);
 	return run_suite(suite);
 }

@@ -187,6 +187,40 @@ START_TEST(what_is_given_up_after_the_adoption_runs_before_what_is_queued_then)
 }
 END_TEST
 
+/* ---- What a fork without hooks may have interrupted ---- */
+
+/* Between the steps of append: what was turned around is in both chains, or not known as the end of the one. */
+START_TEST(what_was_being_appended_is_in_one_chain)
+{
+	static struct call_rcu_data queue;
+	struct cds_wfcq_node nodes[3] = { { &nodes[1] }, { &nodes[2] }, { NULL } };
+
+	queue.waiting = queue.waiting_last = &nodes[0];
+	queue.turned = &nodes[1];
+	quiesce_queue_mend(&queue);
+	want(queue.waiting == &nodes[0] && queue.waiting_last == &nodes[2] && !queue.turned);
+	queue.waiting_last = &nodes[0];
+	quiesce_queue_mend(&queue);
+	want(queue.waiting_last == &nodes[2]);
+}
+END_TEST
+
+/* Between those of adding to the list and of taking out of it: the ways back. */
+START_TEST(list_of_workers_is_whole_both_ways)
+{
+	struct call_rcu_data *first = create_call_rcu_data(0, -1), *second = create_call_rcu_data(0, -1);
+
+	want(first && second);
+	workers->list.prev = &first->node;
+	second->node.prev = &workers->list;
+	quiesce_workers_mend(workers);
+	want(workers->list.prev == &second->node && second->node.prev == &first->node);
+	want(first->node.prev == &workers->list);
+	call_rcu_data_free(first);
+	call_rcu_data_free(second);
+}
+END_TEST
+
 /* ---- Who forks ---- */
 
 static void must_hold_in_child(bool (*holds)(struct call_rcu_data *queue),
@@ -301,6 +335,8 @@ int main(void)
 #endif
 	tcase_add_test(tc, barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can);
 	tcase_add_test(tc, what_is_given_up_after_the_adoption_runs_before_what_is_queued_then);
+	tcase_add_test(tc, what_was_being_appended_is_in_one_chain);
+	tcase_add_test(tc, list_of_workers_is_whole_both_ways);
 	tcase_add_test(tc, in_the_child_the_forking_thread_alone_looks_at_queues);
 	tcase_add_test(tc, in_the_child_what_has_run_is_done);
 	tcase_add_test(tc, worker_made_after_the_others_were_paused_is_paused);
