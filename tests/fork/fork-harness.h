@@ -72,7 +72,9 @@ static struct shared {
 
 static pid_t test_pid;
 
+#ifndef STAGE
 #define STAGE(text) __atomic_store_n(&shared->stage, text, __ATOMIC_RELAXED)
+#endif
 
 /* In a child, in any thread of it: tell the test and end. In the test itself: fail. */
 static UNUSED_OK void broken(const char *what, const char *file, int line)

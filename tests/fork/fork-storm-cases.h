@@ -36,4 +36,9 @@ struct storm_load {
 
 extern struct storm_load *storm_loads;
 
+/* Where this process is; a literal. Several children go through their stages at a time. */
+extern const char *storm_stage;
+
+#define STAGE(text) __atomic_store_n(&storm_stage, text, __ATOMIC_RELAXED)
+
 #endif

@@ -6,15 +6,16 @@
  * levels deep and leave in every way there is. STORM_FORKS sets how many times the parent forks
  * (default 200).
  *
- * A child that hangs is ended by its alarm, and the stage it was in is reported.
+ * A child that hangs is ended by its alarm, and tells the stage that it was in. The deeper it is, the sooner its
+ * alarm comes: before that of those who wait for it.
  */
 #include <malloc.h>
 #include <sys/resource.h>
 #include <time.h>
 
+#include "fork-storm-cases.h"
 #include "../entries.h"
 #include "fork-harness.h"
-#include "fork-storm-cases.h"
 
 #define DEEPEST		3
 #define FORKS		200
@@ -23,6 +24,7 @@
 #define RESIDENT_GROWTH	(2L << 20)
 
 struct storm_load *storm_loads;
+const char *storm_stage = "start";
 
 static int forks, forks_wanted;
 
@@ -117,6 +119,27 @@ static bool ended_by(enum leaving way, int status)
 	return status == 0;
 }
 
+/* Which child this is. */
+static struct {
+	int number, depth;
+} self;
+
+static void tell_hang(int signal)
+{
+	(void)signal;
+	snprintf(shared->failure, sizeof(shared->failure), "level %d, fork %d hangs in: %s", self.depth,
+		 self.number, storm_stage);
+	_exit(1);
+}
+
+static void limit_child(int number, int depth)
+{
+	self.number = number;
+	self.depth = depth;
+	signal(SIGALRM, tell_hang);
+	alarm(child_limit() * (unsigned int)(DEEPEST + 1 - depth));
+}
+
 static void fork_in_storm(int number, int depth);
 
 static void be_child(int number, int depth)
@@ -141,7 +164,7 @@ static void fork_in_storm(int number, int depth)
 	before_fork(storm_loads);
 	pid = fork();
 	if (pid == 0) {
-		alarm(child_limit());
+		limit_child(number, depth);
 		STAGE("after_fork_child");
 	}
 	for_each_load(storm_loads, pid == 0 ? after_fork_child : after_fork_parent);
@@ -150,12 +173,12 @@ static void fork_in_storm(int number, int depth)
 	MUST(pid >= 0);
 	if (pid == 0)
 		be_child(number + depth, depth);
+	STAGE("waitpid");
 	MUST(waitpid(pid, &status, 0) == pid);
 	if (shared->failure[0] || ended_by((enum leaving)((number + depth) % WAYS), status))
 		return;
 	snprintf(shared->failure, sizeof(shared->failure),
-		 "level %d, fork %d: status %#x, last in: %s", depth, number,
-		 (unsigned int)status, shared->stage);
+		 "level %d, fork %d: status %#x", depth, number, (unsigned int)status);
 }
 
 /* One of them registers for each fork anew. */
