@@ -32,7 +32,7 @@
 #include "system/system.h"
 #include "lfht/lfht.h"
 
-unsigned long quiesce_lfht_tag = WORD_TAG;
+unsigned long quiesce_lfht_tagged_below = WORD_TAG & -WORD_TAG;
 bool quiesce_lfht_watched;
 
 /*
@@ -47,7 +47,7 @@ static void __attribute__((constructor)) find_watchers(void)
 
 	if (__lsan_do_leak_check || (preloaded && strstr(preloaded, "vgpreload"))) {
 		quiesce_lfht_watched = true;
-		quiesce_lfht_tag = 0;
+		quiesce_lfht_tagged_below = 0;
 	}
 }
 

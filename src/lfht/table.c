@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "lfht/lfht.h"
+#include <quiesce/lfht.h>
 
-#define FLAGS	(CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING)
+#include "lfht/lfht.h"
 
 static bool is_power_of_two(unsigned long size)
 {
@@ -44,11 +44,11 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 	struct cds_lfht *ht;
 
 	if (!is_power_of_two(init_size) || !is_power_of_two(min_nr_alloc_buckets) ||
-	    (max_nr_buckets && !is_power_of_two(max_nr_buckets)) || flags & ~FLAGS || !flavor ||
-	    !memory || (memory->bounded && !max_nr_buckets))
+	    (max_nr_buckets && !is_power_of_two(max_nr_buckets)) || !flavor || !memory ||
+	    (memory->bounded && !max_nr_buckets))
 		return fail(EINVAL);
 	lowest = order_of(min_nr_alloc_buckets);
-	highest = max_nr_buckets ? order_of(max_nr_buckets) : ORDER_MAX;
+	highest = max_nr_buckets ? bring_within(order_of(max_nr_buckets), 0, ORDER_MAX) : ORDER_MAX;
 	highest = highest > lowest ? highest : lowest;
 	if (memory->paged)
 		lowest = bring_within(page_order(), lowest, highest);
@@ -67,6 +67,7 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 	ht->flags = flags;
 	ht->memory = memory;
 	ht->flavor = flavor;
+	ht->tagged_below = flags & QUIESCE_LFHT_NO_TAGS ? 0 : quiesce_lfht_tagged_below;
 	ht->alloc = alloc;
 	ht->attr = attr;
 	if (!memory->init(ht)) {
