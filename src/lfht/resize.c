@@ -66,8 +66,6 @@ static struct request *request_new(struct cds_lfht *ht)
 	const struct cds_lfht_alloc *alloc = ht->alloc;
 	struct request *request = alloc->calloc(alloc->state, 1, sizeof(*request));
 
-	/* This library has a generation of its own, which no worker's thread watches. */
-	quiesce_generation_watch();
 	if (request) {
 		request->ht = ht;
 		request->process = own_process();

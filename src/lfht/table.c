@@ -5,6 +5,7 @@
 
 #include <quiesce/lfht.h>
 
+#include "system/system.h"
 #include "lfht/lfht.h"
 
 static bool is_power_of_two(unsigned long size)
@@ -55,6 +56,11 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 	first = bring_within(order_of(init_size), lowest, highest);
 	if (highest > ORDER_MAX)
 		return fail(ENOMEM);
+	/*
+	 * For requests, which may all come in a sandbox. This library has a generation of its own, which no
+	 * worker's thread has watched.
+	 */
+	quiesce_generation_watch();
 	if (!alloc)
 		alloc = &quiesce_lfht_malloc;
 	ht = quiesce_table_alloc(memory, lowest, highest, alloc);
