@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Jobs on a stack, the newest first: anybody pushes, anybody pops, nobody takes a lock. Those who
- * pop do it inside a read-side section, and a job that was popped is freed by call_rcu, for
+ * pop do it inside a section, and a job that was popped is freed by call_rcu, for
  * another thread may just be looking at it.
  *
  * cc lfstack.c -lurcu -lurcu-cds -lpthread

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A dictionary that many threads fill, change and read at once, and that grows as it is filled.
- * Whoever looks at a table is in a read-side section, writers too. What a lookup found is good
+ * Whoever looks at a table is in a section, writers too. What a lookup found is good
  * until that section ends; so an entry that was taken out is freed by call_rcu.
  *
  * cc rculfhash.c -lurcu -lurcu-cds -lpthread

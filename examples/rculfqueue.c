@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages from many threads to many threads, first in first out, without a lock on either side.
- * All calls are made inside read-side sections; a message that was taken is freed by call_rcu.
+ * All calls are made inside sections; a message that was taken is freed by call_rcu.
  *
  * cc rculfqueue.c -lurcu -lurcu-cds -lpthread
  */

@@ -128,7 +128,7 @@ static struct record *record_find(struct store *store, const char *key)
 	return record_of(cds_lfht_iter_get_node(&iter));
 }
 
-/* Inside a read-side section, under the writer lock. */
+/* Inside a section, under the writer lock. */
 static void record_delete(struct store *store, struct record *record)
 {
 	store->count--;

@@ -61,20 +61,20 @@ void store_destroy(struct store *store);
 void store_lock(struct store *store);
 void store_unlock(struct store *store);
 
-/* Inside a read-side section, which keeps the record: the record of a key, or NULL. */
+/* Inside a section, which keeps the record: the record of a key, or NULL. */
 const struct record *store_lookup(struct store *store, const char *key);
 /* Under the writer lock: add the record, or put it in place of the one that is there. */
 void store_replace(struct store *store, const struct stanza *origin, uint64_t version,
 		   uint64_t txn);
 /* Under the writer lock: whether there was such a record. */
 int store_delete(struct store *store, const char *key);
-/* Call visit for every record, in one read-side section, until it returns non-zero; return that. */
+/* Call visit for every record, in one section, until it returns non-zero; return that. */
 int store_for_each(struct store *store, int (*visit)(const struct record *record, void *arg),
 		   void *arg);
-/* Outside of read-side sections: give the table another size, while everybody goes on. */
+/* Outside of sections: give the table another size, while everybody goes on. */
 void store_resize(struct store *store, unsigned long buckets);
 
-/* Inside a read-side section: what is wrong with a record, or NULL. */
+/* Inside a section: what is wrong with a record, or NULL. */
 const char *record_verify(const struct record *record, const struct stanza *expected);
 
 #define FNV1A_START 0xcbf29ce484222325u

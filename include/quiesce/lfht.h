@@ -3,6 +3,8 @@
 #ifndef QUIESCE_LFHT_H
 #define QUIESCE_LFHT_H
 
+#include <urcu/compiler.h>
+
 enum {
 	/*
 	 * For the flags of cds_lfht_new and its other forms. The table's pointers to nodes, in its buckets

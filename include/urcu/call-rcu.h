@@ -9,7 +9,7 @@
  * before B begins, and what A did is seen by B. Between two workers there is no order.
  *
  * THREAD. Each worker has one thread. It has the scheduling policy, the priority and the affinity of the
- * thread that made it: of whoever called create_call_rcu_data, or for the default worker
+ * thread that made it: of whoever called create_call_rcu_data, or for the standard worker
  * get_default_call_rcu_data or the first call_rcu. The library changes them afterwards in one case: it
  * binds workers that were made for a CPU. All signals are blocked but SIGSEGV, SIGBUS, SIGILL, SIGFPE,
  * SIGTRAP and SIGSYS, which stay as they were in that thread. Cancels are off. The thread is registered;
@@ -99,7 +99,7 @@ _URCU_EXTERN_C_BEGIN
 /*
  * Run func(head) in a worker's thread, after a grace period. head is intrusive: nothing is
  * allocated and nothing fails. The worker is the calling thread's own (set_thread_call_rcu_data),
- * else its CPU's (set_cpu_call_rcu_data), else the default one. Order, thread, time and exit: above.
+ * else its CPU's (set_cpu_call_rcu_data), else the standard one. Order, thread, time and exit: above.
  * What the caller did before happens before func.
  *
  * A head that is queued again before its func was called: reported, and it runs once, as long as the worker
@@ -145,8 +145,8 @@ extern struct call_rcu_data *create_call_rcu_data(unsigned long flags, int cpu_a
 
 /*
  * Stop a worker's thread after the callback it runs, and free it. Callbacks not yet run move to the
- * default worker, which runs them in their order, and before whatever is queued on it afterwards. NULL and
- * the default worker are left alone. Nobody may still use crdp: unset it (set_thread_call_rcu_data,
+ * standard worker, which runs them in their order, and before whatever is queued on it afterwards. NULL and
+ * the standard worker are left alone. Nobody may still use crdp: unset it (set_thread_call_rcu_data,
  * set_cpu_call_rcu_data), and after taking it from a CPU wait for a grace period.
  *
  * Blocks until the thread has ended, its destructors of thread-specific data included. May be called in
@@ -156,14 +156,15 @@ extern struct call_rcu_data *create_call_rcu_data(unsigned long flags, int cpu_a
 extern void call_rcu_data_free(struct call_rcu_data *crdp);
 
 /*
- * The default worker. Never NULL; it lives as long as the library. Its thread is there when this returns,
- * or being made by another thread: so a program calls this before it closes a sandbox. If it cannot be
- * made, that is reported once. Starts none after exit. May be called in a section and in a callback.
+ * The standard worker (liburcu: default). Never NULL; it lives as long as the library. Its thread is
+ * there when this returns, or being made by another thread: so a program calls this before it closes a
+ * sandbox. If it cannot be made, that is reported once. Starts none after exit. May be called in a section
+ * and in a callback.
  */
 extern struct call_rcu_data *get_default_call_rcu_data(void);
 
 /*
- * The worker that call_rcu would use now: the thread's own, else its CPU's, else the default one (as
+ * The worker that call_rcu would use now: the thread's own, else its CPU's, else the standard one (as
  * get_default_call_rcu_data). If it may be a CPU's: as get_cpu_call_rcu_data.
  */
 extern struct call_rcu_data *get_call_rcu_data(void);
@@ -172,14 +173,14 @@ extern struct call_rcu_data *get_call_rcu_data(void);
  * The thread that runs crdp's callbacks, for pthread_kill or scheduling; not to be joined. Starts it if it
  * is not there (in a fork's child, after rcu_exit). Returns 0 (null, where pthread_t is a pointer) where there
  * is none and none can be made, which is reported once, and when exit has stopped it: then callers of
- * rcu_barrier run the callbacks. It names the thread as long as there is no exit, rcu_exit, fork or call_rcu_data_free, and no
- * callback calls pthread_exit. May wait for another thread that is making it.
+ * rcu_barrier run the callbacks. It names the thread as long as there is no exit, rcu_exit, fork or
+ * call_rcu_data_free, and no callback calls pthread_exit. May wait for another thread that is making it.
  */
 extern pthread_t get_call_rcu_thread(struct call_rcu_data *crdp);
 
 /*
  * The calling thread's own worker, or NULL. In a callback: the worker that runs it, which may be the
- * default one in place of one that was freed.
+ * standard one in place of one that was freed.
  */
 extern struct call_rcu_data *get_thread_call_rcu_data(void);
 
@@ -211,7 +212,7 @@ extern int create_all_cpu_call_rcu_data(unsigned long flags);
 
 /*
  * Take every CPU's worker away, wait for a grace period, and free them as call_rcu_data_free does.
- * Callbacks not yet run move to the default worker. Not in a section (as synchronize_rcu). In a callback
+ * Callbacks not yet run move to the standard worker. Not in a section (as synchronize_rcu). In a callback
  * of one of them it takes them away and reports that this one is not freed. Between the calling thread's
  * fork hooks it reports that and does nothing.
  */
@@ -223,7 +224,7 @@ extern void free_all_cpu_call_rcu_data(void);
  * is between them. before_fork waits for callbacks that run at that moment to return (not for
  * their batch, nor for readers); until after_fork_parent no callback begins. In the child the
  * forking thread is the only reader, registered if it was; every callback still queued at the fork
- * is there too and runs once, on the default worker, when RCU is next used or at exit; CPUs and the
+ * is there too and runs once, on the standard worker, when RCU is next used or at exit; CPUs and the
  * thread have no worker of their own any more, nor may those that the parent made be used. A callback
  * that was in the middle of synchronize_rcu, when the forking thread was in a section, or of forking
  * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child.

@@ -6,6 +6,7 @@
  * C++11 and later, with gcc and clang. Macros evaluate their value arguments once unless said.
  */
 
+#include <quiesce/version.h>
 #include <stddef.h>
 
 #define caa_likely(x)		__builtin_expect(!!(x), 1)

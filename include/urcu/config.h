@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <quiesce/version.h>
+
 /* Facts about how the library was built, for programs that ask. Nothing in these headers does. */
 
 /* Several CPUs may run at once. */

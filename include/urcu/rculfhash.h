@@ -49,7 +49,7 @@ struct cds_lfht_node {
 	unsigned long reverse_hash;
 } __attribute__((__aligned__(8)));
 
-/* Where a lookup or a traversal is. Good until the read-side section ends. */
+/* Where a lookup or a traversal is. Good until the section ends. */
 struct cds_lfht_iter {
 	struct cds_lfht_node *node, *next;
 };
@@ -203,7 +203,7 @@ extern int cds_lfht_is_node_deleted(const struct cds_lfht_node *node);
  * into force, and memory is given back, in call_rcu callbacks; so does a larger one at the moment in
  * which memory is given back. Without memory for the callback's request that waits for the next
  * resize, by this or by the table itself, which goes on to resize itself if it does. A registered
- * thread, outside read-side sections; one of qsbr that is offline is online meanwhile.
+ * thread, outside sections; one of qsbr that is offline is online meanwhile.
  */
 extern void cds_lfht_resize(struct cds_lfht *ht, unsigned long new_size);
 

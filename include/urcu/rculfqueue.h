@@ -14,7 +14,7 @@
  * and reclaimed through queue_call_rcu, each when the next node has been put behind it; the
  * program must therefore wait (rcu_barrier) before it unloads the code that called.
  *
- * Where: in call_rcu callbacks, inside a read-side section there; not in signal handlers, for
+ * Where: in call_rcu callbacks, inside a section there; not in signal handlers, for
  * dequeue allocates. A queue is usable after a fork whatever other threads were doing to it.
  *
  * Ordering: all that a thread did before it enqueued a node happens before what another does
@@ -55,12 +55,12 @@ extern void cds_lfq_init_rcu(struct cds_lfq_queue_rcu *q,
  */
 extern int cds_lfq_destroy_rcu(struct cds_lfq_queue_rcu *q);
 
-/* Put a node at the end. Lock-free, never fails. Inside a read-side section. */
+/* Put a node at the end. Lock-free, never fails. Inside a section. */
 extern void cds_lfq_enqueue_rcu(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *node);
 
 /*
  * Take the first node; NULL if the queue is empty. Lock-free but for malloc() and queue_call_rcu.
- * Inside a read-side section.
+ * Inside a section.
  *
  * Out of memory for the dummy that must replace the only node, it returns NULL with errno ENOMEM
  * and leaves that node where it is. Nothing is lost: a later call returns it, as soon as there is

@@ -3,6 +3,7 @@
 
 /* System calls and their numbers. */
 
+#include <quiesce/version.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -22,9 +22,9 @@ struct urcu_gp_poll_state {
 _URCU_EXTERN_C_BEGIN
 
 /*
- * Name a grace period that has yet to start, and return its name. The default worker leads it, unless
+ * Name a grace period that has yet to start, and return its name. The standard worker leads it, unless
  * somebody else does: after the callbacks that it runs, and after a fork that is under way. Never blocks;
- * may start the default worker's thread (a failure is reported once), or wake it. May be called in a
+ * may start the standard worker's thread (a failure is reported once), or wake it. May be called in a
  * section, in a callback, between the fork hooks, after a fork and after exit. Not async-signal-safe. Keeps
  * errno.
  */
@@ -34,7 +34,7 @@ extern struct urcu_gp_poll_state start_poll_synchronize_rcu(void);
  * Whether the grace period is over. If true, the guarantees of synchronize_rcu hold as if it had
  * been called at start_poll_synchronize_rcu and returned now.
  *
- * Never blocks as long as the default worker has a thread. Where none can be made, and after exit, it calls
+ * Never blocks as long as the standard worker has a thread. Where none can be made, and after exit, it calls
  * synchronize_rcu in place of that thread and returns true (in qsbr that is a quiescent state); in a section
  * and between the fork hooks it returns false. May be called where start_poll_synchronize_rcu may.
  */

@@ -177,7 +177,8 @@ struct workers {
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;		/* read by anybody */
 	bool pausing;			/* fork: new workers begin paused */
-	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));	/* what get_default_call_rcu_data returns */
+	/* What get_default_call_rcu_data returns. */
+	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data deferred;	/* of defer_rcu; no barrier of callbacks looks at it */
 	struct defer_state defer;
 	/*
@@ -185,6 +186,9 @@ struct workers {
 	 * is queued is its parent's. Set by process/, cleared by who makes the thread.
 	 */
 	bool inherited;
+	/* In the list of state.c: all of this copy of the library of which a thread ever ran something. */
+	struct workers *next;
+	bool listed;			/* set atomically */
 };
 
 #define QUEUE_INIT(all, queue) {						\
@@ -286,6 +290,9 @@ static inline struct worker *quiesce_worker_current(const struct workers *all)
 	return all->calls->own()->current;
 }
 
+/* Before a thread's current is set for the first time. */
+void quiesce_workers_enlist(struct workers *all);
+
 /* Whether the calling thread runs callbacks of these workers: deferred calls are none. */
 bool quiesce_in_callback(const struct workers *all);
 
@@ -317,16 +324,19 @@ void quiesce_worker_set_aside(struct worker *worker);
 void quiesce_worker_resume(struct worker *worker);
 
 /*
+ * The rest is about the calling thread's current worker of whatever domain: a program may have linked several
+ * flavors into one copy, and a callback of one may wait, or fork, in another.
+ *
  * Around a callback's wait: for a grace period (begin_wait), or for another thread, which may be in a
  * callback of its own (step_out). Not nested. Nothing in a thread that runs none.
  */
-void quiesce_worker_begin_wait(const struct workers *all);
-void quiesce_worker_step_out(const struct workers *all);
-void quiesce_worker_end_wait(const struct workers *all);
+void quiesce_worker_begin_wait(void);
+void quiesce_worker_step_out(void);
+void quiesce_worker_end_wait(void);
 
 /* While the current worker waits in a hook for another thread's fork, it counts as paused. */
-void quiesce_worker_step_aside(const struct workers *all);
-void quiesce_worker_step_back(const struct workers *all);
+void quiesce_worker_step_aside(void);
+void quiesce_worker_step_back(void);
 
 /*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is

@@ -167,13 +167,13 @@ static bool run_locked(struct defer_queue *queue, unsigned long limit)
  * Lock what somebody may hold while he waits: turn, or a queue's lock, in a call that waits. In a
  * callback no fork waits for us meanwhile, so it must not find us with the lock.
  */
-static void lock_patiently(const struct workers *all, pthread_mutex_t *mutex)
+static void lock_patiently(pthread_mutex_t *mutex)
 {
 	while (pthread_mutex_trylock(mutex) != 0) {
-		quiesce_worker_step_out(all);
+		quiesce_worker_step_out();
 		pthread_mutex_lock(mutex);
 		pthread_mutex_unlock(mutex);
-		quiesce_worker_end_wait(all);
+		quiesce_worker_end_wait();
 	}
 }
 
@@ -181,7 +181,7 @@ static void lock_offline(struct workers *all, pthread_mutex_t *mutex)
 {
 	bool suspended = quiesce_domain_suspend(all->domain);
 
-	lock_patiently(all, mutex);
+	lock_patiently(mutex);
 	quiesce_domain_resume(all->domain, suspended);
 }
 

@@ -10,6 +10,31 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
+/* Written atomically; none is ever taken out. */
+static struct workers *first;
+
+void quiesce_workers_enlist(struct workers *all)
+{
+	if (__atomic_load_n(&all->listed, __ATOMIC_RELAXED) ||
+	    __atomic_exchange_n(&all->listed, true, __ATOMIC_RELAXED))
+		return;
+	all->next = __atomic_load_n(&first, __ATOMIC_RELAXED);
+	/* Release: who sees it in the list sees the next. */
+	while (!__atomic_compare_exchange_n(&first, &all->next, all, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		continue;
+}
+
+/* The calling thread's current worker, of any domain; NULL: none. */
+static struct worker *current_of_any(void)
+{
+	struct workers *all = __atomic_load_n(&first, __ATOMIC_ACQUIRE);
+
+	while (all && !quiesce_worker_current(all))
+		all = all->next;
+	return all ? quiesce_worker_current(all) : NULL;
+}
+
 bool quiesce_in_callback(const struct workers *all)
 {
 	const struct worker *current = quiesce_worker_current(all);
@@ -173,9 +198,9 @@ void quiesce_worker_resume(struct worker *worker)
 
 /* ---- A callback that waits ---- */
 
-static void change_bits(const struct workers *all, int32_t bits)
+static void change_bits(int32_t bits)
 {
-	struct worker *current = quiesce_worker_current(all);
+	struct worker *current = current_of_any();
 
 	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
 		return;
@@ -188,20 +213,20 @@ static void change_bits(const struct workers *all, int32_t bits)
  * fork it waits for may wait for the callback: BUSY is taken away, and the callback waits, after its
  * grace period, until the fork is over.
  */
-void quiesce_worker_begin_wait(const struct workers *all)
+void quiesce_worker_begin_wait(void)
 {
-	change_bits(all, WORKER_WAITING);
+	change_bits(WORKER_WAITING);
 }
 
 /* Whom it waits for may wait for any fork to be over, so it gives BUSY away at once. */
-void quiesce_worker_step_out(const struct workers *all)
+void quiesce_worker_step_out(void)
 {
-	change_bits(all, WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
+	change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
 }
 
-void quiesce_worker_end_wait(const struct workers *all)
+void quiesce_worker_end_wait(void)
 {
-	struct worker *current = quiesce_worker_current(all);
+	struct worker *current = current_of_any();
 	int32_t state = current ? quiesce_worker_state(current) : 0;
 
 	while (state & WORKER_WAITING) {
@@ -218,17 +243,17 @@ void quiesce_worker_end_wait(const struct workers *all)
 
 /* ---- In a fork hook, while another thread forks ---- */
 
-void quiesce_worker_step_aside(const struct workers *all)
+void quiesce_worker_step_aside(void)
 {
-	struct worker *current = quiesce_worker_current(all);
+	struct worker *current = current_of_any();
 
 	if (current)
 		quiesce_worker_become_free(current);
 }
 
-void quiesce_worker_step_back(const struct workers *all)
+void quiesce_worker_step_back(void)
 {
-	struct worker *current = quiesce_worker_current(all);
+	struct worker *current = current_of_any();
 
 	if (current)
 		__atomic_fetch_or(&current->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
@@ -249,10 +274,10 @@ void quiesce_workers_synchronize(struct workers *all)
 	if (domain->calls->attend)
 		domain->calls->attend();
 	suspended = quiesce_domain_suspend(domain);
-	quiesce_worker_begin_wait(all);
+	quiesce_worker_begin_wait();
 	quiesce_delay();
 	quiesce_gp_wait(domain);
 	quiesce_delay();
-	quiesce_worker_end_wait(all);
+	quiesce_worker_end_wait();
 	quiesce_domain_resume(domain, suspended);
 }

@@ -107,6 +107,7 @@ static void leave(struct worker *worker)
 /* From here on the calling thread runs what worker serves. */
 static void take_place(struct own_calls *own, struct worker *worker)
 {
+	quiesce_workers_enlist(quiesce_workers_of(worker));
 	own->current = worker;
 	own->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 }

@@ -160,10 +160,10 @@ void quiesce_workers_free(struct workers *all, struct call_rcu_data *queue)
 
 	all->calls->claim(all);
 	suspended = quiesce_domain_suspend(all->domain);
-	quiesce_worker_step_out(all);
+	quiesce_worker_step_out();
 	quiesce_worker_ask_to_stop(&queue->own, WORKER_GONE);
 	quiesce_worker_await_stop(&queue->own, NULL);
-	quiesce_worker_end_wait(all);
+	quiesce_worker_end_wait();
 	quiesce_delay();
 	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
 	if (quiesce_queue_has_work(queue))

@@ -53,9 +53,9 @@ struct bp_arena {
 
 /*
  * A slot for the calling thread, not registered and out of any section, with nothing of its own yet. A
- * watched thread gives it back before it ends. One that is not gets the slot of a dead thread that had the same pthread_self, if
- * there is one: that may be registered and in a section. Two live threads never have the same, so the
- * slots of unwatched threads are never more than threads were alive at a time, nearly.
+ * watched thread gives it back before it ends. One that is not gets the slot of a dead thread that had the
+ * same pthread_self, if there is one: that may be registered and in a section. Two live threads never have
+ * the same, so the slots of unwatched threads are never more than threads were alive at a time, nearly.
  *
  * While the system has no memory for one it waits and tries again, since there is no way to tell the
  * caller, and reports that once. Call with all signals blocked.

@@ -131,7 +131,7 @@ static void end_thread(void *arg)
 {
 	struct bp_slot *slot = quiesce_bp_slot(arg);
 
-	if ((slot->own.worker || slot->own.defer) && ++slot->destructors < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	if ((slot->own.worker || slot->own.defer) && ++slot->destructors < THREAD_END_ROUND &&
 	    pthread_setspecific(thread_end, arg) == 0)
 		return;
 	leave(arg);

@@ -27,9 +27,9 @@ void quiesce_flavor_barrier(struct flavor *flavor)
 			       "without waiting", flavor->engine.domain.name, obstacle);
 		return;
 	}
-	quiesce_worker_step_out(&flavor->engine.workers);
+	quiesce_worker_step_out();
 	quiesce_barrier_until(&flavor->engine.workers, NULL);
-	quiesce_worker_end_wait(&flavor->engine.workers);
+	quiesce_worker_end_wait();
 }
 
 /* Between the hooks of the calling thread the list of workers stands still, for the child. */

@@ -38,6 +38,13 @@
 #define KEYS_WITH_ROOM PTHREAD_KEYS_MAX
 #endif
 
+/*
+ * In which round of a thread's destructors the library sees to what the thread forgot: in the ones before,
+ * the program may still do so in destructors of its own (pthread_key_create(3)). Not in the last, in which
+ * ThreadSanitizer takes its leave of the thread.
+ */
+#define THREAD_END_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+
 struct flavor {
 	struct engine engine;
 	bool ready;			/* init has begun; atomically */

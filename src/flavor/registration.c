@@ -8,11 +8,7 @@
 
 #include "flavor/flavor.h"
 
-/*
- * The last round of destructors: in the ones before it the program may unregister the thread in a
- * destructor of its own (pthread_key_create(3)), or call the hook. The key's value is the flavor's address plus the number
- * of rounds.
- */
+/* The key's value is the flavor's address plus the number of rounds. */
 static void end_thread(void *arg)
 {
 	uintptr_t round = (uintptr_t)arg % QUIESCE_APART + 1;
@@ -21,7 +17,7 @@ static void end_thread(void *arg)
 
 	if (!domain->calls->self() && !quiesce_fork_is_between(&flavor->engine))
 		return;
-	if (round < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	if (round < THREAD_END_ROUND &&
 	    pthread_setspecific(flavor->thread_end, (char *)flavor + round) == 0)
 		return;
 	if (quiesce_fork_is_between(&flavor->engine))

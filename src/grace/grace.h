@@ -44,8 +44,8 @@
 #define REGISTRY_INLINE 32
 
 /*
- * What the four public reader structures have in common, at the same places (asserted in the
- * flavor-*.c). may_alias: it is a view of them, not their type.
+ * What the four public reader structures have in common, at the same places (asserted in
+ * src/flavor/). may_alias: it is a view of them, not their type.
  */
 struct __attribute__((may_alias)) reader {
 	/* Written by the reader's thread alone (urcu/static/urcu-common.h). */
@@ -96,8 +96,8 @@ bool quiesce_registry_add(struct registry *registry, struct reader *reader);
 bool quiesce_registry_remove(struct registry *registry, struct reader *reader);
 
 /*
- * Whether nobody but self, who is, is registered; or nobody at all, if self is NULL. A full barrier has to come before. Acquire:
- * what comes after it comes after the sections of all who were registered before.
+ * Whether nobody but self, who is, is registered; or nobody at all, if self is NULL. A full barrier has to
+ * come before. Acquire: what comes after it comes after the sections of all who were registered before.
  */
 bool quiesce_registry_alone(const struct registry *registry, const struct reader *self);
 
@@ -152,7 +152,7 @@ struct reader_calls {
 	struct reader *(*self)(void);		/* NULL if it is not registered */
 	void (*attend)(void);			/* register unless it is; NULL where threads do it by hand */
 	void (*join)(void), (*part)(void);	/* register and unregister */
-	void (*enter)(void), (*leave)(void);	/* a read-side section */
+	void (*enter)(void), (*leave)(void);	/* a section */
 	/* Of a domain that announces; NULL in others. */
 	void (*announce)(void);			/* a quiescent state, if it is online */
 	bool (*suspend)(void);			/* go offline; whether it was online */

@@ -75,13 +75,14 @@ enum {
 #define WORD_TAG	0UL
 #endif
 
+/* Addresses from here on leave no room. */
+#define WORD_ROOM	(WORD_TAG & -WORD_TAG)
+
 /*
- * Tables made from now on tag words that lead to addresses below this: as there is room, or none where
- * something looks for pointers in memory and would miss those with a tag; and whether that is so. Written
- * once, by a constructor.
+ * Whether something looks for pointers in memory, and would miss those with a tag, or in a mapping.
+ * Called before a table is made: that may be in a constructor before ours.
  */
-extern unsigned long quiesce_lfht_tagged_below;
-extern bool quiesce_lfht_watched;
+bool quiesce_lfht_watched(void);
 
 static inline unsigned long quiesce_reverse(unsigned long bits)
 {
@@ -268,9 +269,10 @@ struct cds_lfht {
 	/* The callback's own. */
 	unsigned long shape_seen;	/* at the callback before */
 	unsigned long shrink_first;	/* buckets to take out: from here... */
-	unsigned long shrink_top;	/* up to here, exclusive; */
+	unsigned long shrink_top;	/* up to here, exclusive: none was ever linked beyond; */
 	unsigned long shrink_next;	/* from here on they are out */
 	bool drained;			/* all of them are */
+	bool mapped;			/* large pieces are, on their own; never written after new */
 	unsigned char order_wanted;	/* by cds_lfht_resize; atomically, by anybody */
 	bool destroyed;			/* by cds_lfht_destroy, atomically: free the table */
 
@@ -281,11 +283,11 @@ struct cds_lfht {
 	char apart[64];
 
 	/*
-	 * Where buckets lie. Chunked: bucket i is pieces[i / 2^order_min][i % 2^order_min].
-	 * Otherwise pieces[k] holds those with k bits in their index. Set from NULL by any updater,
-	 * and back to it by the callback.
+	 * Where buckets lie: pieces[k] holds those with k bits in their index. Chunked: it points to
+	 * the chunks with k bits in theirs, bucket i being in chunk i / 2^order_min. Who sets one, and
+	 * when it may be relied upon, is in memory.c.
 	 */
-	struct cds_lfht_node *pieces[];
+	void *pieces[];
 };
 
 static inline unsigned long quiesce_word_to(const struct cds_lfht *ht,
@@ -300,14 +302,25 @@ static inline unsigned int quiesce_bits_in(unsigned long index)
 	return index ? sizeof(index) * CHAR_BIT - (unsigned int)__builtin_clzl(index) : 0;
 }
 
+static inline struct cds_lfht_node *quiesce_bucket_in_chunk(const struct cds_lfht *ht,
+		unsigned long index)
+{
+	unsigned long chunk = index >> ht->order_min;
+	unsigned int bits = quiesce_bits_in(chunk);
+	struct cds_lfht_node **chunks = __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE);
+
+	return chunks[chunk - (1UL << bits >> 1)] + (index & ((1UL << ht->order_min) - 1));
+}
+
 static inline struct cds_lfht_node *quiesce_bucket(const struct cds_lfht *ht, unsigned long index)
 {
 	unsigned int bits = quiesce_bits_in(index);
+	struct cds_lfht_node *piece;
 
 	if (__builtin_expect(ht->chunked, 0))
-		return __atomic_load_n(&ht->pieces[index >> ht->order_min], __ATOMIC_ACQUIRE) +
-		       (index & ((1UL << ht->order_min) - 1));
-	return __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE) + (index - (1UL << bits >> 1));
+		return quiesce_bucket_in_chunk(ht, index);
+	piece = __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE);
+	return piece + (index - (1UL << bits >> 1));
 }
 
 static inline unsigned long quiesce_shape(const struct cds_lfht *ht)
@@ -342,14 +355,14 @@ struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long ha
 /* Link the first 2^order buckets of a table that nobody sees yet. */
 void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order);
 
-/* In a read-side section: make the missing buckets from first up to end. Returns how many. */
+/* In a section: make the missing buckets from first up to end. Returns how many. */
 unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end);
 
 /* The same for up to so many that nobody is at yet. */
 unsigned long quiesce_buckets_make_more(struct cds_lfht *ht, unsigned long size, unsigned long most);
 
 /*
- * In a read-side section: take the bucket out of the list, if it is there. False if the shape is
+ * In a section: take the bucket out of the list, if it is there. False if the shape is
  * not what it was any more, and nothing was done.
  */
 bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned long shape);
@@ -366,11 +379,14 @@ struct memory_scheme {
 	bool paged;	/* order_min takes at least a page */
 	/* Provide the orders that are never given back. False if there is no memory. */
 	bool (*init)(struct cds_lfht *ht);
-	/* See to it that an order has its memory; at any time. False if there is none. */
+	/*
+	 * See to it that an order above order_min has its memory. False if there is none. Of use to
+	 * who read the shape before, found no FREEING, and swaps it afterwards (memory.c).
+	 */
 	bool (*provide)(struct cds_lfht *ht, unsigned int order);
-	/* Give an order's memory back, if it may be and is there. */
+	/* In FREEING: give back what is there of that order, above order_min, and all above. */
 	void (*free)(struct cds_lfht *ht, unsigned int order);
-	/* After all others were freed: give back what init provided. */
+	/* Give back all, of a table that nobody sees any more. */
 	void (*end)(struct cds_lfht *ht);
 };
 
@@ -380,11 +396,7 @@ extern const struct cds_lfht_alloc quiesce_lfht_malloc;
 const struct memory_scheme *quiesce_memory_scheme(const struct cds_lfht_mm_type *type);
 
 /* A table's own structure, zeroed, with room for the pieces of orders up to highest. */
-struct cds_lfht *quiesce_table_alloc(const struct memory_scheme *memory, unsigned int lowest,
-		unsigned int highest, const struct cds_lfht_alloc *alloc);
-
-/* Whether an order has its memory, of those above lowest. */
-bool quiesce_memory_provided(const struct cds_lfht *ht, unsigned int order);
+struct cds_lfht *quiesce_table_alloc(unsigned int highest, const struct cds_lfht_alloc *alloc);
 
 /* ---- Counting (count.c) ---- */
 
@@ -405,7 +417,7 @@ unsigned int quiesce_count_order(void);
  * sandbox may forbid it. False if there is no memory.
  */
 bool quiesce_resize_begin(struct cds_lfht *ht);
-/* In a read-side section, after the number of nodes changed: see to it that the size follows. */
+/* In a section, after the number of nodes changed: see to it that the size follows. */
 void quiesce_resize_check(struct cds_lfht *ht);
 void quiesce_resize_to(struct cds_lfht *ht, unsigned int order);
 /*

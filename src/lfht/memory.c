@@ -1,5 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* What the buckets of a table lie in: one of three schemes. */
+/*
+ * What the buckets of a table lie in: one of three schemes.
+ *
+ * Several threads may provide an order at once, for sizes that do not come into force, and as late as
+ * they like: while the callback gives it back, and after. What makes that safe:
+ * 1. Memory is given back in FREEING alone, and no swap of the shape succeeds from there but the
+ *    callback's own. Each change has its number. So whoever reads the shape, finds no FREEING, provides
+ *    orders, and swaps that very shape, knows that none was given back in between. Only then is the
+ *    memory touched; a swap that fails says nothing, and all is provided anew.
+ * 2. What an entry of pieces holds is complete and all missing when it is published, does not change
+ *    in what it holds, and is taken out by the callback before it is freed. So one that comes late,
+ *    into an order that was given back, is as good as a new one.
+ * 3. With mmap there is nothing to publish: each asks the kernel himself, between reading the shape
+ *    and swapping it. To remember that it was done would be 2 without its truth, for the callback
+ *    takes the memory away from whatever a late thread says of it.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,8 +23,11 @@
 #include "system/system.h"
 #include "lfht/lfht.h"
 
-/* From this size on pieces are mapped on their own, where the system can use huge pages for them. */
-#define HUGE	(2UL << 20)
+/*
+ * From this size on pieces are mapped on their own: empty at once, and the system's again as soon as
+ * they are freed. Huge pages are not asked for; a program's allocator may do so.
+ */
+#define MAPPED_SIZE	(2UL << 20)
 
 static void *default_malloc(void *state, size_t size)
 {
@@ -49,76 +67,61 @@ const struct cds_lfht_alloc quiesce_lfht_malloc = {
 	.free = default_free,
 };
 
-/* ---- Pieces ---- */
+/* ---- Buckets ---- */
 
 static bool is_mapped(const struct cds_lfht *ht, size_t size)
 {
-	return size >= HUGE && ht->alloc == &quiesce_lfht_malloc && !quiesce_lfht_watched;
+	return ht->mapped && size >= MAPPED_SIZE;
 }
 
-/* Zeroed memory that begins at a multiple of HUGE. */
-static void *map(size_t size)
+static struct cds_lfht_node *buckets_alloc(const struct cds_lfht *ht, unsigned long number)
 {
-	char *start = mmap(NULL, size + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
-	size_t skip;
+	size_t size = number * sizeof(struct cds_lfht_node);
+	void *buckets;
 
-	if (start == MAP_FAILED)
-		return NULL;
-	skip = -(uintptr_t)start & (HUGE - 1);
-	if (skip)
-		munmap(start, skip);
-	munmap(start + skip + size, HUGE - skip);
-	return start + skip;
+	if (!is_mapped(ht, size))
+		return ht->alloc->calloc(ht->alloc->state, number, sizeof(struct cds_lfht_node));
+	buckets = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return buckets == MAP_FAILED ? NULL : buckets;
 }
 
-static struct cds_lfht_node *piece_alloc(const struct cds_lfht *ht, unsigned long buckets)
+static void buckets_free(const struct cds_lfht *ht, struct cds_lfht_node *buckets,
+		unsigned long number)
 {
-	size_t size = buckets * sizeof(struct cds_lfht_node);
+	size_t size = number * sizeof(struct cds_lfht_node);
 
 	if (is_mapped(ht, size))
-		return map(size);
-	return ht->alloc->calloc(ht->alloc->state, buckets, sizeof(struct cds_lfht_node));
-}
-
-static void piece_free(const struct cds_lfht *ht, struct cds_lfht_node *piece, unsigned long buckets)
-{
-	size_t size = buckets * sizeof(struct cds_lfht_node);
-
-	if (!piece)
-		return;
-	if (is_mapped(ht, size))
-		munmap(piece, size);
+		munmap(buckets, size);
 	else
-		ht->alloc->free(ht->alloc->state, piece);
+		ht->alloc->free(ht->alloc->state, buckets);
 }
 
-/* Fill an entry of pieces, unless somebody else does. */
-static bool piece_provide(struct cds_lfht *ht, unsigned long entry, unsigned long buckets)
+/* ---- Entries of pieces, for order and chunk ---- */
+
+static bool is_there(const struct cds_lfht *ht, unsigned int entry)
 {
-	struct cds_lfht_node *piece, *none = NULL;
-
-	if (__atomic_load_n(&ht->pieces[entry], __ATOMIC_ACQUIRE))
-		return true;
-	piece = piece_alloc(ht, buckets);
-	if (!piece)
-		return false;
-	quiesce_delay();
-	if (!__atomic_compare_exchange_n(&ht->pieces[entry], &none, piece, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE))
-		piece_free(ht, piece, buckets);
-	return true;
+	return __atomic_load_n(&ht->pieces[entry], __ATOMIC_ACQUIRE);
 }
 
-static struct cds_lfht_node *piece_take(struct cds_lfht *ht, unsigned long entry)
+/* Fill an entry, unless somebody else does. */
+static bool publish(struct cds_lfht *ht, unsigned int entry, void *piece)
+{
+	void *none = NULL;
+
+	quiesce_delay();
+	return __atomic_compare_exchange_n(&ht->pieces[entry], &none, piece, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void *take(struct cds_lfht *ht, unsigned int entry)
 {
 	return __atomic_exchange_n(&ht->pieces[entry], NULL, __ATOMIC_ACQ_REL);
 }
 
 /* The first piece holds all orders that are never given back. */
-static void set_first(struct cds_lfht *ht, struct cds_lfht_node *piece)
+static void set_first(struct cds_lfht *ht, struct cds_lfht_node *piece, unsigned int highest)
 {
-	for (unsigned int order = 0; order <= ht->order_min; order++)
+	for (unsigned int order = 0; order <= highest; order++)
 		ht->pieces[order] = piece + (1UL << order >> 1);
 }
 
@@ -126,58 +129,101 @@ static void set_first(struct cds_lfht *ht, struct cds_lfht_node *piece)
 
 static bool order_init(struct cds_lfht *ht)
 {
-	struct cds_lfht_node *first = piece_alloc(ht, 1UL << ht->order_min);
+	struct cds_lfht_node *first = buckets_alloc(ht, 1UL << ht->order_min);
 
 	if (!first)
 		return false;
-	set_first(ht, first);
+	set_first(ht, first, ht->order_min);
 	return true;
 }
 
 static bool order_provide(struct cds_lfht *ht, unsigned int order)
 {
-	return piece_provide(ht, order, 1UL << order >> 1);
+	unsigned long number = 1UL << order >> 1;
+	struct cds_lfht_node *piece;
+
+	if (is_there(ht, order))
+		return true;
+	piece = buckets_alloc(ht, number);
+	if (piece && !publish(ht, order, piece))
+		buckets_free(ht, piece, number);
+	return piece;
 }
 
 static void order_free(struct cds_lfht *ht, unsigned int order)
 {
-	if (order > ht->order_min)
-		piece_free(ht, piece_take(ht, order), 1UL << order >> 1);
+	for (; order <= ht->order_max; order++) {
+		struct cds_lfht_node *piece = take(ht, order);
+
+		if (piece)
+			buckets_free(ht, piece, 1UL << order >> 1);
+	}
 }
 
 static void order_end(struct cds_lfht *ht)
 {
-	piece_free(ht, ht->pieces[0], 1UL << ht->order_min);
+	order_free(ht, ht->order_min + 1U);
+	buckets_free(ht, ht->pieces[0], 1UL << ht->order_min);
 }
 
-/* ---- chunk: pieces of one size ---- */
+/* ---- chunk: pieces of one size, those of an order in an array ---- */
+
+static void chunks_free(const struct cds_lfht *ht, struct cds_lfht_node **chunks,
+		unsigned long number)
+{
+	for (unsigned long i = 0; i < number && chunks[i]; i++)
+		buckets_free(ht, chunks[i], 1UL << ht->order_min);
+	ht->alloc->free(ht->alloc->state, chunks);
+}
+
+static struct cds_lfht_node **chunks_alloc(const struct cds_lfht *ht, unsigned long number)
+{
+	struct cds_lfht_node **chunks = ht->alloc->calloc(ht->alloc->state, number, sizeof(*chunks));
+
+	for (unsigned long i = 0; chunks && i < number; i++) {
+		chunks[i] = buckets_alloc(ht, 1UL << ht->order_min);
+		if (!chunks[i]) {
+			chunks_free(ht, chunks, number);
+			return NULL;
+		}
+	}
+	return chunks;
+}
 
 static bool chunk_init(struct cds_lfht *ht)
 {
-	return piece_provide(ht, 0, 1UL << ht->order_min);
+	ht->pieces[0] = chunks_alloc(ht, 1);
+	return ht->pieces[0];
 }
 
 static bool chunk_provide(struct cds_lfht *ht, unsigned int order)
 {
-	unsigned long first = 1UL << order >> 1 >> ht->order_min, end = 1UL << order >> ht->order_min;
+	unsigned int entry = order - ht->order_min;
+	unsigned long number = 1UL << entry >> 1;
+	struct cds_lfht_node **chunks;
 
-	for (; first < end; first++)
-		if (!piece_provide(ht, first, 1UL << ht->order_min))
-			return false;
-	return true;
+	if (is_there(ht, entry))
+		return true;
+	chunks = chunks_alloc(ht, number);
+	if (chunks && !publish(ht, entry, chunks))
+		chunks_free(ht, chunks, number);
+	return chunks;
 }
 
 static void chunk_free(struct cds_lfht *ht, unsigned int order)
 {
-	unsigned long first = 1UL << order >> 1 >> ht->order_min, end = 1UL << order >> ht->order_min;
+	for (; order <= ht->order_max; order++) {
+		struct cds_lfht_node **chunks = take(ht, order - ht->order_min);
 
-	for (; order > ht->order_min && first < end; first++)
-		piece_free(ht, piece_take(ht, first), 1UL << ht->order_min);
+		if (chunks)
+			chunks_free(ht, chunks, 1UL << (order - ht->order_min) >> 1);
+	}
 }
 
 static void chunk_end(struct cds_lfht *ht)
 {
-	piece_free(ht, ht->pieces[0], 1UL << ht->order_min);
+	chunk_free(ht, ht->order_min + 1U);
+	chunks_free(ht, ht->pieces[0], 1);
 }
 
 /* ---- mmap: all addresses at once ---- */
@@ -199,40 +245,31 @@ static bool mmap_init(struct cds_lfht *ht)
 		munmap(all, mmap_size(ht));
 		return false;
 	}
-	set_first(ht, all);
+	set_first(ht, all, ht->order_max);
 	return true;
 }
 
 static bool mmap_provide(struct cds_lfht *ht, unsigned int order)
 {
-	unsigned long first = 1UL << order >> 1;
-	struct cds_lfht_node *piece = ht->pieces[0] + first;
+	size_t size = (1UL << order >> 1) * sizeof(struct cds_lfht_node);
 
-	if (__atomic_load_n(&ht->pieces[order], __ATOMIC_ACQUIRE))
-		return true;
-	if (mprotect(piece, first * sizeof(*piece), PROT_READ | PROT_WRITE) != 0)
-		return false;
-	quiesce_delay();
-	__atomic_store_n(&ht->pieces[order], piece, __ATOMIC_RELEASE);
-	return true;
+	return mprotect(ht->pieces[order], size, PROT_READ | PROT_WRITE) == 0;
 }
 
-/*
- * Mapped anew, it is empty and takes no memory. Only then may it be provided again: it is the same
- * addresses.
- */
+/* Mapped anew, it is empty and takes no memory. */
 static void mmap_free(struct cds_lfht *ht, unsigned int order)
 {
-	struct cds_lfht_node *piece = __atomic_load_n(&ht->pieces[order], __ATOMIC_ACQUIRE);
-	size_t size = (1UL << order >> 1) * sizeof(*piece);
+	unsigned long first = 1UL << order >> 1, end = 1UL << ht->order_max;
+	struct cds_lfht_node *all = ht->pieces[0];
+	void *anew;
 
-	if (order <= ht->order_min || !piece)
+	if (first == end)
 		return;
-	if (mmap(piece, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		 -1, 0) == MAP_FAILED)
-		memset(piece, 0, size);
-	quiesce_delay();
-	piece_take(ht, order);
+	anew = mmap(&all[first], (end - first) * sizeof(*all), PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	/* Then it keeps its memory, which was in use up to there. */
+	if (anew == MAP_FAILED && first < ht->shrink_top)
+		memset(&all[first], 0, (ht->shrink_top - first) * sizeof(*all));
 }
 
 static void mmap_end(struct cds_lfht *ht)
@@ -263,59 +300,32 @@ const struct memory_scheme *quiesce_memory_scheme(const struct cds_lfht_mm_type 
 	return type && type != &cds_lfht_mm_order ? NULL : &order_scheme;
 }
 
-struct cds_lfht *quiesce_table_alloc(const struct memory_scheme *memory, unsigned int lowest,
-		unsigned int highest, const struct cds_lfht_alloc *alloc)
+struct cds_lfht *quiesce_table_alloc(unsigned int highest, const struct cds_lfht_alloc *alloc)
 {
-	unsigned long pieces = memory->chunked ? 1UL << (highest - lowest) : highest + 1;
-
 	return alloc->calloc(alloc->state, 1, sizeof(struct cds_lfht) +
-			     pieces * sizeof(struct cds_lfht_node *));
-}
-
-bool quiesce_memory_provided(const struct cds_lfht *ht, unsigned int order)
-{
-	unsigned long first = order, last = order;
-
-	if (order > ht->order_max)
-		return false;
-	if (ht->memory->chunked) {
-		first = 1UL << order >> 1 >> ht->order_min;
-		last = ((1UL << order) - 1) >> ht->order_min;
-	}
-	while (first <= last && __atomic_load_n(&ht->pieces[first], __ATOMIC_ACQUIRE))
-		first++;
-	return first > last;
+			     (highest + 1) * sizeof(void *));
 }
 
 /* ---- As the interface shows them: for who calls through it, and need not know of a shortage ---- */
 
-static unsigned int order_of(unsigned long size)
-{
-	return size ? quiesce_bits_in(size) - 1 : ORDER_MAX;
-}
-
 static struct cds_lfht *table_alloc(unsigned long min_nr_alloc_buckets,
 		unsigned long max_nr_buckets, const struct cds_lfht_alloc *alloc)
 {
-	return quiesce_table_alloc(&order_scheme, order_of(min_nr_alloc_buckets),
-				   order_of(max_nr_buckets), alloc);
-}
-
-static struct cds_lfht *chunk_table_alloc(unsigned long min_nr_alloc_buckets,
-		unsigned long max_nr_buckets, const struct cds_lfht_alloc *alloc)
-{
-	return quiesce_table_alloc(&chunk_scheme, order_of(min_nr_alloc_buckets),
-				   order_of(max_nr_buckets), alloc);
+	(void)min_nr_alloc_buckets;
+	return quiesce_table_alloc(max_nr_buckets ? quiesce_bits_in(max_nr_buckets) - 1 : ORDER_MAX,
+				   alloc);
 }
 
 static void bucket_table_alloc(struct cds_lfht *ht, unsigned long order)
 {
-	ht->memory->provide(ht, (unsigned int)order);
+	if (order > ht->order_min)
+		ht->memory->provide(ht, (unsigned int)order);
 }
 
 static void bucket_table_free(struct cds_lfht *ht, unsigned long order)
 {
-	ht->memory->free(ht, (unsigned int)order);
+	if (order > ht->order_min)
+		ht->memory->free(ht, (unsigned int)order);
 }
 
 static struct cds_lfht_node *bucket_at(struct cds_lfht *ht, unsigned long index)
@@ -327,7 +337,7 @@ const struct cds_lfht_mm_type cds_lfht_mm_order = {
 	table_alloc, bucket_table_alloc, bucket_table_free, bucket_at,
 };
 const struct cds_lfht_mm_type cds_lfht_mm_chunk = {
-	chunk_table_alloc, bucket_table_alloc, bucket_table_free, bucket_at,
+	table_alloc, bucket_table_alloc, bucket_table_free, bucket_at,
 };
 const struct cds_lfht_mm_type cds_lfht_mm_mmap = {
 	table_alloc, bucket_table_alloc, bucket_table_free, bucket_at,

@@ -38,7 +38,7 @@ struct request {
 	/* Of the process that made it, or ran its callback last; 0 once it is given up. Atomically. */
 	int32_t process;
 	/*
-	 * Whether the callback is sure to be in a queue. Set by who queues it, in a read-side section
+	 * Whether the callback is sure to be in a queue. Set by who queues it, in a section
 	 * that began before: not before that section ends can the callback clear it again.
 	 */
 	bool queued;
@@ -139,7 +139,7 @@ bool quiesce_resize_begin(struct cds_lfht *ht)
 	return true;
 }
 
-/* In a read-side section: have the callback look at the table. Without memory the next one tries. */
+/* In a section: have the callback look at the table. Without memory the next one tries. */
 static void request(struct cds_lfht *ht)
 {
 	uintptr_t word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
@@ -179,8 +179,9 @@ static unsigned int provide(struct cds_lfht *ht, unsigned int order, unsigned in
 }
 
 /*
- * In a read-side section, which keeps shrinking from beginning another step: grow to an order, or as
- * far as there is memory. False if that cannot be done at this moment.
+ * In a section, which keeps shrinking from beginning another step: grow to an order, or as far as there
+ * is memory. False if that cannot be done at this moment. What was provided in a try whose swap failed
+ * may have been given back: memory.c says why it is there if the swap succeeds.
  */
 static bool grow(struct cds_lfht *ht, unsigned int wanted)
 {
@@ -285,7 +286,8 @@ static bool adjust(struct cds_lfht *ht, unsigned long shape)
 
 	if (smaller < order) {
 		quiesce_delay();
-		shape_swap(ht, shape, shape_change(shape, smaller, PHASE_RETIRING));
+		if (shape_swap(ht, shape, shape_change(shape, smaller, PHASE_RETIRING)))
+			ht->shrink_top = size;
 		return true;
 	}
 	if (ht->shape_seen != shape) {
@@ -299,29 +301,23 @@ static bool adjust(struct cds_lfht *ht, unsigned long shape)
 
 static bool retire(struct cds_lfht *ht, unsigned long shape)
 {
-	unsigned int order = quiesce_shape_order(shape), top = order;
+	unsigned int order = quiesce_shape_order(shape);
 
 	if (ht->shape_seen != shape) {
 		ht->shape_seen = shape;
 		return true;
 	}
 	quiesce_count_join(ht);
-	while (quiesce_memory_provided(ht, top + 1))
-		top++;
 	quiesce_delay();
 	ht->drained = false;
 	ht->shrink_first = 1UL << order;
-	ht->shrink_next = ht->shrink_top = 1UL << top;
+	if (ht->shrink_top < ht->shrink_first)
+		ht->shrink_top = ht->shrink_first;
+	ht->shrink_next = ht->shrink_top;
 	make_again_from(ht, ht->shrink_first);
 	quiesce_delay();
 	shape_swap(ht, shape, shape_change(shape, order, PHASE_UNLINKING));
 	return true;
-}
-
-static void free_above(struct cds_lfht *ht, unsigned int order)
-{
-	for (unsigned int above = ht->order_max; above > order; above--)
-		ht->memory->free(ht, above);
 }
 
 static bool unlink_some(struct cds_lfht *ht, unsigned long shape)
@@ -336,7 +332,7 @@ static bool unlink_some(struct cds_lfht *ht, unsigned long shape)
 		quiesce_delay();
 		if (shape_swap(ht, shape, freeing)) {
 			quiesce_delay();
-			free_above(ht, order);
+			ht->memory->free(ht, order + 1);
 			quiesce_delay();
 			shape_swap(ht, freeing, shape_change(freeing, order, PHASE_NONE));
 		}
@@ -363,7 +359,7 @@ static bool revive(struct cds_lfht *ht, unsigned long shape)
 	return true;
 }
 
-/* One step, in a read-side section. Whether there is another. */
+/* One step, in a section. Whether there is another. */
 static bool step(struct cds_lfht *ht)
 {
 	unsigned long shape = quiesce_shape(ht);
@@ -486,7 +482,6 @@ void quiesce_table_free(struct cds_lfht *ht)
 	const struct cds_lfht_alloc *alloc = ht->alloc;
 	struct request *request = request_of(ht->request);
 
-	free_above(ht, ht->order_min);
 	ht->memory->end(ht);
 	if (ht->counters)
 		alloc->free(alloc->state, ht->counters);

@@ -41,6 +41,7 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 		const struct cds_lfht_alloc *alloc, pthread_attr_t *attr)
 {
 	const struct memory_scheme *memory = quiesce_memory_scheme(mm);
+	bool watched = quiesce_lfht_watched();
 	unsigned int lowest, highest, first;
 	struct cds_lfht *ht;
 
@@ -63,17 +64,18 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 	quiesce_generation_watch();
 	if (!alloc)
 		alloc = &quiesce_lfht_malloc;
-	ht = quiesce_table_alloc(memory, lowest, highest, alloc);
+	ht = quiesce_table_alloc(highest, alloc);
 	if (!ht)
 		return fail(ENOMEM);
 	ht->chunked = memory->chunked;
+	ht->mapped = !watched && alloc == &quiesce_lfht_malloc;
 	ht->order_min = (unsigned char)lowest;
 	ht->order_max = (unsigned char)highest;
 	ht->order_floor = (unsigned char)first;
 	ht->flags = flags;
 	ht->memory = memory;
 	ht->flavor = flavor;
-	ht->tagged_below = flags & QUIESCE_LFHT_NO_TAGS ? 0 : quiesce_lfht_tagged_below;
+	ht->tagged_below = watched || flags & QUIESCE_LFHT_NO_TAGS ? 0 : WORD_ROOM;
 	ht->alloc = alloc;
 	ht->attr = attr;
 	if (!memory->init(ht)) {

@@ -87,9 +87,9 @@ static void enter(struct engine *engine)
 		bool suspended = quiesce_domain_suspend(&engine->domain);
 
 		if (pthread_mutex_trylock(&fork->lock) != 0) {
-			quiesce_worker_step_aside(&engine->workers);
+			quiesce_worker_step_aside();
 			await_turn(engine);
-			quiesce_worker_step_back(&engine->workers);
+			quiesce_worker_step_back();
 		}
 		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
@@ -236,7 +236,7 @@ static void restart_workers(struct engine *engine)
 			foster(all, queue);
 	for (unsigned int cpu = 0; all->per_cpu && cpu < quiesce_cpu_count(); cpu++)
 		all->per_cpu[cpu] = NULL;
-	engine->workers.calls->own()->worker = quiesce_in_callback(&engine->workers) ? quiesce_worker_home(current) : NULL;
+	all->calls->own()->worker = quiesce_in_callback(all) ? quiesce_worker_home(current) : NULL;
 }
 
 /*

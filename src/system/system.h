@@ -10,6 +10,7 @@
  *	cpu.c		the machine's CPUs
  *	generation.c	which process this is, after a fork
  *	report.c	what there is to say to the program
+ *	version.c	which library this is: quiesce/version.h
  *	delay.c		disorder on purpose, for the torture test
  *	compat-futex.c	urcu/futex.h, for old binaries
  *	sanitize.h	what ThreadSanitizer is told
@@ -167,7 +168,8 @@ void quiesce_generation_watch(void);
 
 /*
  * Tell the program: by its handler, or one line, "liburcu: <message>", written by one write(2) to where
- * quiesce/report.h says. For misuse by the program and for shortages that no return value can tell; never for what the caller can handle.
+ * quiesce/report.h says. For misuse by the program and for shortages that no return value can tell; never
+ * for what the caller can handle.
  */
 void quiesce_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

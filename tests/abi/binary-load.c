@@ -22,11 +22,6 @@
 #include <urcu-call-rcu.h>
 #include <urcu-defer.h>
 #include <urcu-pointer.h>
-#if defined(__has_include)
-#if __has_include(<urcu/urcu-poll.h>)
-#define HAS_POLLING
-#endif
-#endif
 
 #include "binary.h"
 

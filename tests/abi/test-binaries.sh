@@ -15,9 +15,12 @@ trap 'rm -rf "$work"' EXIT
 . "$here/../tap.inc"
 
 include="-I$liburcu/include"
+[ ! -e "$liburcu/include/urcu/urcu-poll.h" ] || include="$include -DHAS_POLLING"
 link=
 for directory in "$liburcu"/include/*-linux-gnu*; do
 	[ ! -d "$directory" ] || include="$include -I$directory"
+	# Asked here and not by __has_include, which finds those of a library that is installed, too.
+	[ ! -e "$directory/urcu/urcu-poll.h" ] || include="$include -DHAS_POLLING"
 done
 for directory in "$liburcu"/lib "$liburcu"/lib/*-linux-gnu*; do
 	[ ! -e "$directory/liburcu-memb.so" ] || link="-L$directory -Wl,-rpath-link,$directory"

@@ -14,7 +14,7 @@ static struct bench_group group;
 static __thread volatile unsigned long own;
 static volatile unsigned long shared = 1;
 
-/* The least a read-side section can be: is this the outermost one, copy a number, clear it. */
+/* The least a section can be: is this the outermost one, copy a number, clear it. */
 static void section(void)
 {
 	if (!(own & 0xffffffff))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a read-side section costs: one thread, nested, and several threads at once. With a second
+ * What a section costs: one thread, nested, and several threads at once. With a second
  * argument, without the last.
  */
 #include "bench.h"

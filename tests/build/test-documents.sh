@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The code in doc/fork.md compiles, for every flavor. TAP. Usage: test-documents.sh [SOURCE-TREE]
+# The code in doc/fork.md compiles, for every flavor. What documents name is there: files, and functions
+# of ours. TAP. Usage: test-documents.sh [SOURCE-TREE]
 set -u
-source=${1:-${srcdir:-.}}
+source=$(cd "${1:-${srcdir:-.}}" && pwd)
 : "${CC:=cc}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,5 +30,47 @@ for fragment in "$work"/*.c; do
 	done
 done
 [ "$n" -ge 12 ] || failed=1
+
+# missing WHAT: of the lines "PLACE NAME" in $work/names, those in $work/log name nothing.
+missing() {
+	n=$((n + 1))
+	if [ -s "$work/names" ] && [ ! -s "$work/log" ]; then
+		echo "ok $n - $1 that documents name"
+	else
+		failed=1
+		echo "not ok $n - $1 that documents name"
+		sed 's/^/# not there: /' "$work/log"
+	fi
+}
+
+# named PATTERN FILE...: "FILE:NAME", once each.
+named() {
+	pattern=$1
+	shift
+	(cd "$source" && find "$@" -type f ! -path 'doc/plots/*' -exec grep -IHoE "$pattern" {} + | LC_ALL=C sort -u)
+}
+
+documents="*.md doc examples/README.md"
+code="src include tests"
+
+# A path may have a * in it, or be a directory's.
+# shellcheck disable=SC2086 # lists
+{
+	(cd "$source" && named '\b(src|tests|include|examples|doc)/[A-Za-z0-9_*/.-]*[A-Za-z0-9_*/]' $documents)
+	named '\b(doc/[A-Za-z0-9_/-]+\.md|(src|include)/[A-Za-z0-9_/-]+\.[ch])\b' $code
+} | grep -v 'tests/bin/' > "$work/names"
+while IFS=: read -r file name; do
+	# shellcheck disable=SC2086 # a pattern
+	(cd "$source" && ls -d $name > /dev/null 2>&1) || echo "$name, in $file"
+done < "$work/names" > "$work/log"
+missing files
+
+# shellcheck disable=SC2086 # lists
+named '\bquiesce_[a-z0-9_]*[a-z0-9]' doc $code > "$work/names"
+# As code has them, not comments.
+cat "$source"/src/*/*.[ch] "$source"/include/quiesce/*.h | grep -vE '^[[:space:]]*/?\*' | grep -oE '\bquiesce_[a-z0-9_]+' |
+	LC_ALL=C sort -u > "$work/ours"
+awk -F: 'NR == FNR { ours[$1] = 1; next } !($2 in ours) { print $2 ", in " $1 }' "$work/ours" "$work/names" > "$work/log"
+missing "functions of ours"
 echo "1..$n"
 exit $failed

@@ -372,7 +372,7 @@ static void defer(void)
 
 /* ---- Hash tables ---- */
 
-/* So many that memory for huge pages is asked for; liburcu's test takes fewer, for want of growth. */
+/* So many that buckets are mapped on their own; liburcu's test takes fewer, for want of growth. */
 #ifndef NODES
 #define NODES 300000
 #endif
@@ -432,35 +432,39 @@ static void table_destroy(void)
 
 /* ---- Forks ---- */
 
-static void fork_with_hooks(void)
+static pid_t hooked_fork(void)
 {
 	pid_t child;
 
 	call_rcu_before_fork();
 	child = fork();
-	if (child == 0) {
+	if (child == 0)
 		call_rcu_after_fork_child();
+	else
+		call_rcu_after_fork_parent();
+	return child;
+}
+
+static void fork_with_hooks(void)
+{
+	pid_t child = hooked_fork();
+
+	if (child == 0) {
 		use();
 		call(3);
 		rcu_barrier();
 		_exit(get(called) != 3);
 	}
-	call_rcu_after_fork_parent();
 	await_child(child);
 	call_and_wait(1);
 }
 
 static void fork_with_hooks_and_exit(void)
 {
-	pid_t child;
+	pid_t child = hooked_fork();
 
-	call_rcu_before_fork();
-	child = fork();
-	if (child == 0) {
-		call_rcu_after_fork_child();
+	if (child == 0)
 		exit(0);
-	}
-	call_rcu_after_fork_parent();
 	await_child(child);
 }
 
@@ -552,7 +556,7 @@ static const struct situation situations[] = {
 	{ "call", "call_rcu again, until the callbacks have run", RUNNING, .run = call_again },
 	{ "call-flood", "200,000 call_rcu at once, until they have run", RUNNING, .run = flood },
 	{ "call-bound", "call_rcu to a worker for a CPU", bound_worker, call_again },
-	{ "call-all", "call_rcu to per-CPU workers", all_workers, call_again },
+	{ "call-all", "call_rcu to workers of CPUs", all_workers, call_again },
 	{ "producer", "call_rcu now and then (the caller's own calls)", RUNNING,
 	  .run = produce_one_by_one, HERE },
 	{ "producer-rt", "the same to a worker with URCU_CALL_RCU_RT (the caller's own calls)",
@@ -581,7 +585,7 @@ static const struct situation situations[] = {
 	{ "exit-called", "exit after callbacks", RUNNING, .returns = true },
 	{ "exit-queued", "call_rcu for the first time, and exit", READY, .run = queue_one,
 	  .returns = true },
-	{ "exit-all", "exit with per-CPU workers", all_workers, .returns = true },
+	{ "exit-all", "exit with workers of CPUs", all_workers, .returns = true },
 	{ "sandbox", "get_default_call_rcu_data before; then sections, grace periods, callbacks, "
 	  "floods, rcu_barrier, exit", prepare_sandbox, live_in_sandbox, .returns = true },
 };

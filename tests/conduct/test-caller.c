@@ -275,7 +275,7 @@ START_TEST(no_threads_cpus_change_in_a_flood)
 	static struct team team;
 
 	want(sched_getaffinity(0, sizeof(all), &all) == 0);
-	/* A thread that the default worker is started by gives it its own CPUs, as threads do. */
+	/* A thread that the standard worker is started by gives it its own CPUs, as threads do. */
 	choose_worker(_i);
 	use_worker();
 	team_add(&team, 1, flood_bound_and_tell, NULL);

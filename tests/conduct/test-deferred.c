@@ -101,7 +101,7 @@ static void wait_for_grace_period(void *arg)
 	sem_post(&done);
 }
 
-/* Its worker is the default one, as in any other thread, and its own to set. */
+/* Its worker is the standard one, as in any other thread, and its own to set. */
 static void look_for_worker(void *arg)
 {
 	struct call_rcu_data *mine = create_call_rcu_data(0, -1);
@@ -185,8 +185,7 @@ static void leave_thread(void *arg)
 	pthread_exit(NULL);
 }
 
-/* Ends in the barrier; its queue, which is not given back, holds more. */
-static void *defer_some_and_leave(void *arg)
+static void register_and_defer_some(void)
 {
 	rcu_register_thread();
 	want(rcu_defer_register_thread() == 0);
@@ -195,6 +194,12 @@ static void *defer_some_and_leave(void *arg)
 	defer_rcu(leave_thread, NULL);
 	for (int i = 0; i < 5; i++)
 		defer_rcu(count_one, NULL);
+}
+
+/* Ends in the barrier; its queue, which is not given back, holds more. */
+static void *defer_some_and_leave(void *arg)
+{
+	register_and_defer_some();
 	rcu_defer_barrier_thread();
 	/* Only if another thread ran it. */
 	rcu_defer_unregister_thread();
@@ -210,13 +215,7 @@ static void *defer_some_and_stay(void *arg)
 {
 	struct owner *owner = arg;
 
-	rcu_register_thread();
-	want(rcu_defer_register_thread() == 0);
-	for (int i = 0; i < 5; i++)
-		defer_rcu(count_one, NULL);
-	defer_rcu(leave_thread, NULL);
-	for (int i = 0; i < 5; i++)
-		defer_rcu(count_one, NULL);
+	register_and_defer_some();
 	sem_post(&owner->deferred);
 	await(&owner->leave);
 	rcu_defer_unregister_thread();

@@ -317,7 +317,7 @@ static int others_queue_exit_in_callback(int kind)
 	static struct rcu_head head;
 
 	start_others(kind);
-	/* Which may be in the default worker's way, whose callback this is. */
+	/* Which may be in the standard worker's way, whose callback this is. */
 	call_rcu(&head, exit_in_callback);
 	pause();
 	return 1;

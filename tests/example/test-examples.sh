@@ -9,29 +9,8 @@ set -u
 here=$(dirname "$0")
 source=$here/../../examples
 limit=120
-count=0
-failed=0
-
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 . "$here/install.inc"
-
-# result STATUS DESCRIPTION: one TAP line; what the program said follows a failure.
-result()
-{
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-		return
-	fi
-	failed=$((failed + 1))
-	echo "not ok $count - $2"
-	echo "# status $1"
-	sed 's/^/# /' "$work/out"
-}
 
 # run DESCRIPTION COMMAND...: it succeeds, and says so.
 run()
@@ -39,7 +18,9 @@ run()
 	description=$1
 	shift
 	timeout $limit "$@" >"$work/out" 2>&1 </dev/null
-	result $? "$description"
+	status=$?
+	[ "$status" -eq 0 ] || echo "status $status" >>"$work/out"
+	result "$status" "$description"
 }
 
 # lesson NAME
@@ -52,8 +33,7 @@ lesson()
 		run "$1 under valgrind" valgrind -q --fair-sched=try --leak-check=full \
 			--error-exitcode=9 "$binaries/$1"
 	else
-		count=$((count + 1))
-		echo "ok $count - $1 under valgrind # SKIP no valgrind"
+		skip "$1 under valgrind" "no valgrind"
 	fi
 }
 
@@ -71,5 +51,4 @@ for file in "$source"/*.c; do
 	grep -F "\`$name.c\`" "$source/README.md" >"$work/out"
 	result $? "$name is in examples/README.md"
 done
-echo "1..$count"
-[ "$failed" -eq 0 ]
+plan

@@ -232,34 +232,8 @@ static void forks(void)
 
 /* ---- The end, with all sorts of things queued ---- */
 
-struct marked {
-	struct rcu_head head;
-	int *mark;
-};
-
-static struct marked marked[MARKS];
-
-static void mark(struct rcu_head *head)
-{
-	__atomic_fetch_add(caa_container_of(head, struct marked, head)->mark, 1, __ATOMIC_RELAXED);
-}
-
-static void queue_marks(int from, int to)
-{
-	for (int i = from; i < to; i++) {
-		marked[i].mark = &fault->marks[i];
-		call_rcu(&marked[i].head, mark);
-	}
-}
-
-static struct call_rcu_data *made;
-
-/* Of a program that cleans up: the library leaves it its own workers. */
-static void free_workers(void)
-{
-	free_all_cpu_call_rcu_data();
-	call_rcu_data_free(made);
-}
+#define MARKED(i) fault->marks[i]
+#include "../fork/marks.h"
 
 /* Registered before the first call_rcu: it runs when the callbacks have. */
 static void exit_with_callbacks(void)
@@ -269,8 +243,8 @@ static void exit_with_callbacks(void)
 	MUST(result == 0);
 	rcu_register_thread();
 	queue_marks(0, 200);
-	made = make_worker(0);
-	set_thread_call_rcu_data(made);
+	own_worker = make_worker(0);
+	set_thread_call_rcu_data(own_worker);
 	queue_marks(200, 400);
 	set_thread_call_rcu_data(NULL);
 	result = create_all_cpu_call_rcu_data(0);
@@ -407,7 +381,7 @@ static void table_in_a_mapping(void)
 	use_table(&cds_lfht_mm_mmap, 1UL << 13, 1UL << 13);
 }
 
-static void table_in_huge_pages(void)
+static void table_in_large_pieces(void)
 {
 	use_table(NULL, 0, 1UL << 18);
 }
@@ -417,7 +391,7 @@ static void table_in_huge_pages(void)
 #define SCENARIOS(x)								\
 	x(readers) x(callbacks) x(thread_workers) x(cpu_workers) x(deferred_calls) x(polls)	\
 	x(forks) x(exit_with_callbacks) x(table_in_orders) x(table_in_chunks)			\
-	x(table_in_a_mapping) x(table_in_huge_pages)
+	x(table_in_a_mapping) x(table_in_large_pieces)
 
 #define NAME(scenario) #scenario,
 const char *const fault_scenarios[] = { SCENARIOS(NAME) NULL };

@@ -175,16 +175,21 @@ START_TEST(a_large_machine_may_have_no_memory_for_its_table)
 }
 END_TEST
 
+static void refuse_futexes(void)
+{
+	plan->kind = FAULT_FUTEX;
+	plan->error = ENOSYS;
+	plan->first = 1;
+	plan->last = ~0UL;
+}
+
 /*
  * Threads that cannot sleep spin, and come through; that is reported by who wakes in vain. Among readers
  * alone nobody in the library wakes another.
  */
 START_TEST(without_futexes_all_goes_on)
 {
-	plan->kind = FAULT_FUTEX;
-	plan->error = ENOSYS;
-	plan->first = 1;
-	plan->last = ~0UL;
+	refuse_futexes();
 	check(fault_scenarios[_i]);
 	ck_assert(strcmp(fault_scenarios[_i], "readers") == 0 ||
 		  strstr(reported(), "the kernel refuses futex"));
@@ -194,10 +199,7 @@ END_TEST
 /* That it ends is for its alarm to see. */
 START_TEST(without_futexes_the_exit_keeps_its_limit)
 {
-	plan->kind = FAULT_FUTEX;
-	plan->error = ENOSYS;
-	plan->first = 1;
-	plan->last = ~0UL;
+	refuse_futexes();
 	ck_assert_int_eq(run("exit_with_a_stuck_callback"), 0);
 }
 END_TEST

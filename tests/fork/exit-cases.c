@@ -4,42 +4,16 @@
 
 static struct results *results;
 
-struct marked {
-	struct rcu_head head;
-	int *mark;
-};
+#define MARKED(i) results->marks[i]
+#include "marks.h"
 
-static struct marked marked[MARKS];	/* static: nothing here leaks */
-
-static void mark(struct rcu_head *head)
-{
-	__atomic_fetch_add(caa_container_of(head, struct marked, head)->mark, 1, __ATOMIC_RELAXED);
-}
-
-static void queue_marks(int from, int to)
-{
-	for (int i = from; i < to; i++) {
-		marked[i].mark = &results->marks[i];
-		call_rcu(&marked[i].head, mark);
-	}
-}
-
-static struct call_rcu_data *worker;
-
-/* Of a program that cleans up: registered before RCU is used, it runs when the callbacks have. */
-static void free_workers(void)
-{
-	free_all_cpu_call_rcu_data();
-	call_rcu_data_free(worker);
-}
-
-/* A third each by the default worker, by one of ours, by the CPUs'; none is freed. */
+/* A third each by the standard worker, by one of ours, by the CPUs'; none is freed. */
 static void queue_everywhere_from(int first)
 {
-	worker = create_call_rcu_data(0, -1);
-	MUST(worker);
+	own_worker = create_call_rcu_data(0, -1);
+	MUST(own_worker);
 	queue_marks(first, first + 30);
-	set_thread_call_rcu_data(worker);
+	set_thread_call_rcu_data(own_worker);
 	queue_marks(first + 30, first + 60);
 	set_thread_call_rcu_data(NULL);
 	MUST(create_all_cpu_call_rcu_data(0) == 0);

@@ -47,6 +47,7 @@
 
 #include "../limits.h"
 #include "../sections.h"
+#include "../suite.h"
 
 /* A callback of qsbr runs online, and must not hold grace periods up while it waits for something. */
 #ifdef TEST_QSBR
@@ -135,16 +136,20 @@ static UNUSED_OK pid_t hooked_fork(void)
 	return pid;
 }
 
-static UNUSED_OK pid_t start_child(void (*child)(void *), void *arg)
+/* pid: what a fork returned; the child ends in this. */
+static UNUSED_OK pid_t go_on_as_child(pid_t pid, void (*child)(void *), void *arg)
 {
-	pid_t pid = hooked_fork();
-
 	if (pid == 0) {
 		child(arg);
 		_exit(0);
 	}
 	MUST(pid > 0);
 	return pid;
+}
+
+static UNUSED_OK pid_t start_child(void (*child)(void *), void *arg)
+{
+	return go_on_as_child(hooked_fork(), child, arg);
 }
 
 static UNUSED_OK void run_child(void (*child)(void *), void *arg)
@@ -165,13 +170,7 @@ static UNUSED_OK pid_t plain_fork(void)
 
 static UNUSED_OK void run_plain_child(void (*child)(void *), void *arg)
 {
-	pid_t pid = plain_fork();
-
-	if (pid == 0) {
-		child(arg);
-		_exit(0);
-	}
-	expect_clean(pid);
+	expect_clean(go_on_as_child(plain_fork(), child, arg));
 }
 
 /* ---- Threads ---- */
@@ -308,6 +307,11 @@ static UNUSED_OK void barrier(void *arg)
 {
 	(void)arg;
 	rcu_barrier();
+}
+
+static UNUSED_OK void free_worker(void *worker)
+{
+	call_rcu_data_free(worker);
 }
 
 /* ---- Readers that stay in their section as long as the test wants ---- */
@@ -543,24 +547,14 @@ static UNUSED_OK void tear_down(void)
 
 static UNUSED_OK int run_suite(Suite *suite)
 {
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_set_tap(runner, "-");
-	srunner_set_fork_status(runner, CK_FORK);
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_forked_suite(suite);
 }
 
 static UNUSED_OK TCase *add_case(Suite *suite, const char *name)
 {
-	TCase *tcase = tcase_create(name);
+	TCase *tcase = add_timed_case(suite, name, TEST_LIMIT);
 
-	tcase_set_timeout(tcase, TEST_LIMIT);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	suite_add_tcase(suite, tcase);
 	return tcase;
 }
 

@@ -79,11 +79,9 @@ static UNUSED_OK long ms_since(const struct timespec *begin)
 
 static UNUSED_OK TCase *add_results_case(Suite *suite, const char *name, void (*start_results)(void))
 {
-	TCase *tcase = tcase_create(name);
+	TCase *tcase = add_timed_case(suite, name, TEST_LIMIT);
 
-	tcase_set_timeout(tcase, TEST_LIMIT);
 	tcase_add_checked_fixture(tcase, start_results, tear_down);
-	suite_add_tcase(suite, tcase);
 	return tcase;
 }
 

@@ -6,7 +6,6 @@
  * environment, or where the dynamic linker looks.
  */
 #include <check.h>
-#include <dirent.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -23,7 +22,9 @@
 
 #include <urcu/call-rcu.h>
 
+#include "../entries.h"
 #include "../limits.h"
+#include "../suite.h"
 
 static const char *const flavors[] = { "mb", "memb", "bp", "qsbr" };
 
@@ -95,18 +96,6 @@ static void open_library(const char *flavor)
 
 /* ---- What is there ---- */
 
-static int count_entries(const char *directory)
-{
-	DIR *dir = opendir(directory);
-	int entries = 0;
-
-	ck_assert(dir);
-	while (readdir(dir))
-		entries++;
-	closedir(dir);
-	return entries;
-}
-
 static bool is_mapped(void)
 {
 	FILE *file = fopen("/proc/self/maps", "re");
@@ -146,7 +135,10 @@ static long heap(void)
 
 static int count_threads(void)
 {
-	return count_entries("/proc/self/task") - 2;
+	int threads = count_entries("/proc/self/task");
+
+	ck_assert_int_gt(threads, 0);
+	return threads;
 }
 
 static void *tell_id(void *id)
@@ -272,6 +264,7 @@ static void must_not_grow(const char *flavor, bool keep_workers)
 	pages = address_space();
 	bytes = heap();
 	fds = count_entries("/proc/self/fd");
+	ck_assert_int_gt(fds, 0);
 	for (int i = 0; i < ROUNDS; i++)
 		do_round(flavor, keep_workers);
 	ck_assert_int_eq(count_entries("/proc/self/fd"), fds);
@@ -569,15 +562,7 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
 	/* One arena: how many malloc makes for threads is chance, and each takes address space. */
 	mallopt(M_ARENA_MAX, 1);
-	srunner_set_tap(runner, "-");
-	srunner_set_fork_status(runner, CK_FORK);
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_forked_suite(suite());
 }

@@ -86,26 +86,28 @@ static void use_a_little(void *arg)
 	synchronize_rcu();
 }
 
-START_TEST(threads_in_register_and_unregister_leave_the_child_no_lock)
+/* Forks while these threads churn. */
+static void fork_beside(void *(*const churns[])(void *), int count, int forks, void (*child)(void *))
 {
-	void *(*const churns[])(void *) = { churn_registry, churn_readers, churn_grace_periods };
 	pthread_t threads[3];
 
 	put(&stop_churn, 0);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		threads[i] = start_thread(churns[i], NULL);
-	for (int i = 0; i < 400; i++)
-		run_child(use_a_little, NULL);
+	for (int i = 0; i < forks; i++)
+		run_child(child, NULL);
 	put(&stop_churn, 1);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		join(threads[i]);
 }
-END_TEST
 
-static void free_worker(void *worker)
+START_TEST(threads_in_register_and_unregister_leave_the_child_no_lock)
 {
-	call_rcu_data_free(worker);
+	void *(*const churns[])(void *) = { churn_registry, churn_readers, churn_grace_periods };
+
+	fork_beside(churns, 3, 400, use_a_little);
 }
+END_TEST
 
 START_TEST(a_thread_in_call_rcu_data_free_goes_on_and_its_callbacks_run_on_both_sides)
 {
@@ -182,16 +184,9 @@ static void *churn_cpu_workers(void *arg)
 
 START_TEST(threads_in_create_and_free_all_cpu_workers_leave_the_child_none)
 {
-	pthread_t threads[2];
+	void *(*const churns[])(void *) = { churn_cpu_workers, churn_cpu_workers };
 
-	put(&stop_churn, 0);
-	for (int i = 0; i < 2; i++)
-		threads[i] = start_thread(churn_cpu_workers, NULL);
-	for (int i = 0; i < 60; i++)
-		run_child(be_without_cpu_workers, NULL);
-	put(&stop_churn, 1);
-	for (int i = 0; i < 2; i++)
-		join(threads[i]);
+	fork_beside(churns, 2, 60, be_without_cpu_workers);
 }
 END_TEST
 

@@ -334,11 +334,6 @@ START_TEST(a_callback_that_rcu_barrier_runs_itself_for_want_of_a_thread_may_fork
 }
 END_TEST
 
-static void free_worker(void *worker)
-{
-	call_rcu_data_free(worker);
-}
-
 START_TEST(the_same_for_callbacks_of_a_freed_worker)
 {
 	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
@@ -449,12 +444,17 @@ static void drain_and_use(void *arg)
 	exit(0);
 }
 
-START_TEST(forks_in_a_flood_lose_no_callback_and_run_none_twice)
+static void fork_in_flood(void)
 {
 	start_floods();
 	for (int i = 0; i < FORKS; i++)
 		run_child(i % 5 ? drain_flood : drain_and_use, NULL);
 	stop_floods();
+}
+
+START_TEST(forks_in_a_flood_lose_no_callback_and_run_none_twice)
+{
+	fork_in_flood();
 	use_everything();
 }
 END_TEST
@@ -462,10 +462,7 @@ END_TEST
 START_TEST(forks_in_a_flood_of_per_cpu_workers_do_neither)
 {
 	MUST(create_all_cpu_call_rcu_data(0) == 0);
-	start_floods();
-	for (int i = 0; i < FORKS; i++)
-		run_child(i % 5 ? drain_flood : drain_and_use, NULL);
-	stop_floods();
+	fork_in_flood();
 	free_all_cpu_call_rcu_data();
 }
 END_TEST

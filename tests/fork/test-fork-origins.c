@@ -115,12 +115,30 @@ static void read_until_signalled(void)
 	}
 }
 
-static void fork_after_flag(void (*handler)(int), struct batch *batch)
+/* The callbacks of the batch wait for a reader at every fork. */
+static void fork_beside_reader(int hooks, int forks, void (*fork_somehow)(struct batch *batch, bool odd))
+{
+	struct counted *all = counted_new(20);
+	struct batch batch = { all, 20 };
+	struct reader_thread reader;
+
+	choose_hooks(hooks);
+	rcu_register_thread();
+	hold(&reader);
+	queue_all(all, 20);
+	for (int i = 0; i < forks; i++)
+		fork_somehow(&batch, i % 2);
+	release(&reader);
+	finish(all, 20);
+	rcu_unregister_thread();
+}
+
+static void fork_after_flag(struct batch *batch, bool at_once)
 {
 	pthread_t self = pthread_self(), sender;
 
 	signalled = 0;
-	handle(handler);
+	handle(at_once ? set_flag : read_and_set_flag);
 	put(&may_send, 1);
 	sender = start_thread(send_signal, &self);
 	read_until_signalled();
@@ -130,19 +148,7 @@ static void fork_after_flag(void (*handler)(int), struct batch *batch)
 
 START_TEST(a_thread_may_fork_when_a_signal_handler_told_it_to)
 {
-	struct counted *all = counted_new(20);
-	struct batch batch = { all, 20 };
-	struct reader_thread reader;
-
-	choose_hooks(_i);
-	rcu_register_thread();
-	hold(&reader);
-	queue_all(all, 20);
-	for (int i = 0; i < 10; i++)
-		fork_after_flag(i % 2 ? set_flag : read_and_set_flag, &batch);
-	release(&reader);
-	finish(all, 20);
-	rcu_unregister_thread();
+	fork_beside_reader(_i, 10, fork_after_flag);
 }
 END_TEST
 
@@ -180,19 +186,7 @@ static void fork_after_jump(struct batch *batch, bool in_section)
 
 START_TEST(or_that_a_signal_handler_jumped_out_of)
 {
-	struct counted *all = counted_new(20);
-	struct batch batch = { all, 20 };
-	struct reader_thread reader;
-
-	choose_hooks(_i);
-	rcu_register_thread();
-	hold(&reader);
-	queue_all(all, 20);
-	for (int i = 0; i < 6; i++)
-		fork_after_jump(&batch, i % 2);
-	release(&reader);
-	finish(all, 20);
-	rcu_unregister_thread();
+	fork_beside_reader(_i, 6, fork_after_jump);
 }
 END_TEST
 

@@ -401,7 +401,7 @@ START_TEST(callbacks_behind_a_stuck_reader_run_once_on_both_sides)
 }
 END_TEST
 
-/* ---- Per-thread and per-CPU workers ---- */
+/* ---- Workers of threads and of CPUs ---- */
 
 struct assigned {
 	struct call_rcu_data *own, *cpu[1024];

@@ -4,11 +4,8 @@
 # _LGPL_SOURCE: programs take them for granted. TAP.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-include=${INCLUDE:-$here/../../include}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$here/../tap.inc"
+# shellcheck source=tests/headers/headers.inc
+. "$here/headers.inc"
 
 brings() { # header, macro or -, standard headers ...
 	header=$1

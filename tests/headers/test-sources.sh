@@ -3,11 +3,8 @@
 # Programs that compile with liburcu's headers, and what compilers say to others, one case each. TAP.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-include=${INCLUDE:-$here/../../include}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$here/../tap.inc"
+# shellcheck source=tests/headers/headers.inc
+. "$here/headers.inc"
 
 compile() { # language, flags ...: of $work/source
 	language=$1

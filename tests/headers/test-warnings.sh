@@ -5,11 +5,8 @@
 # LIBURCU=PREFIX, of Debian's files, is compiled too, and must warn of those that do. TAP.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-include=${INCLUDE:-$here/../../include}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$here/../tap.inc"
+# shellcheck source=tests/headers/headers.inc
+. "$here/headers.inc"
 
 both="-Wall -Wextra -Wpedantic -Wshadow -Wcast-qual -Wcast-align -Wcast-align=strict -Wconversion -Wsign-conversion
 	-Warith-conversion -Wfloat-conversion -Wdouble-promotion -Wfloat-equal -Wundef -Wredundant-decls

@@ -13,7 +13,7 @@
  *	DEFERS=2	they wait for that in a way that the library does not know; then nobody forks
  *			in a section, nor do callbacks fork (doc/fork.md, the rule)
  *	ASKS		somebody asks the first worker for something (quiesce_worker_ask), and may stop
- *			it then (quiesce_worker_stop)
+ *			it then (quiesce_worker_ask_to_stop)
  *
  * Claim: nobody waits for ever (the process watch: when nothing moves any more, all is done): no
  * circle of forking threads, callbacks, grace periods and readers. From a fork's pause to its end

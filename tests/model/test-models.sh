@@ -205,5 +205,20 @@ found aside -DFORKS=1 -DMUTANT_SET_ASIDE_IGNORES_WAITING
 found aside -DASKS -DCALLBACKS=1 -DFORKS=1 -DMUTANT_SET_ASIDE_TRIES_ONCE
 found aside -DFORKS=1 -DMUTANT_SET_ASIDE_WAKES_NOBODY
 found aside -DFORKS=1 -DMUTANT_STEP_ASIDE_STAYS_BUSY
+# The memory of a hash table.
+holds table-memory
+holds table-memory -DMMAP
+found table-memory -DMUTANT_CHUNKS_FILLED_LATER
+found table-memory -DMUTANT_FREE_BEFORE_FREEING
+found table-memory -DMUTANT_FREE_BEFORE_TAKE
+found table-memory -DMUTANT_FREE_WITHOUT_GRACE_PERIOD
+found table-memory -DMUTANT_GROW_IN_FREEING
+found table-memory -DMUTANT_GROW_TRUSTS_AN_EARLIER_TRY
+found table-memory -DMMAP -DMUTANT_GROW_TRUSTS_AN_EARLIER_TRY
+found table-memory -DMMAP -DMUTANT_MMAP_KEEPS_BUCKETS
+found table-memory -DMMAP -DMUTANT_MMAP_REMEMBERS
+found table-memory -DMUTANT_PUBLISH_STORES
+found table-memory -DMUTANT_RETIRE_FORGETS_TOP
+found table-memory -DMUTANT_RETIRE_WITHOUT_GRACE_PERIOD
 LIST
 plan

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a leader sleeps on gp.futex until a reader wakes it: sleep_until_woken in src/grace/lead.c [S2],
- * urcu_common_read_unlock, urcu_qsbr_wake_leader [R4] and quiesce_unregister. Two readers hold a
+ * urcu_common_read_unlock, urcu_qsbr_wake_leader [R4] and quiesce_domain_remove. Two readers hold a
  * section each when the leader comes, and have SECTIONS in all; it waits for GRACE_PERIODS.
  *
  * FLAVOR is one of
@@ -141,7 +141,7 @@ inline next_section()
 }
 #endif
 
-/* quiesce_unregister, by one reader, in a section still (a misuse that the library survives). */
+/* quiesce_domain_remove, by one reader, in a section still (a misuse that the library survives). */
 inline unregister()
 {
 	lock(r);

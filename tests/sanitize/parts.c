@@ -19,6 +19,8 @@
 #endif
 #include <urcu/cds.h>
 
+#include "run-parts.h"
+
 #define UPDATES		30000
 #define HANDED_ON	20000
 
@@ -263,27 +265,18 @@ static void *consumer(void *unused)
 int main(void)
 {
 	static void *(*const parts[])(void *) = { reader, reader, updater, producer, consumer };
-	pthread_t threads[CAA_ARRAY_SIZE(parts)];
 	struct item *item, *next;
-	size_t i;
 
 	cds_wfcq_init(&wfcq_head, &wfcq_tail);
 	cds_wfs_init(&wfs);
 	cds_lfs_init(&lfs);
 	cds_lfq_init_rcu(&lfq, call_rcu);
-	for (i = 0; i < CAA_ARRAY_SIZE(parts); i++)
-		if (pthread_create(&threads[i], NULL, parts[i], NULL))
-			abort();
-	for (i = 0; i < CAA_ARRAY_SIZE(parts); i++)
-		if (pthread_join(threads[i], NULL))
-			abort();
+	run_parts(parts, CAA_ARRAY_SIZE(parts));
 	rcu_barrier();
 	cds_list_for_each_entry_safe(item, next, &list, list)
 		retire(item);
 	if (cds_lfq_destroy_rcu(&lfq))
 		uatomic_inc(&wrong);
 	rcu_barrier();
-	if (uatomic_read(&wrong))
-		fprintf(stderr, "%d wrong\n", uatomic_read(&wrong));
-	return uatomic_read(&wrong) != 0;
+	return tell_wrong(uatomic_read(&wrong));
 }

@@ -17,6 +17,8 @@
 #endif
 #include <urcu/rculfhash.h>
 
+#include "run-parts.h"
+
 #define UPDATES	20000
 #define KEYS	500
 
@@ -153,22 +155,13 @@ static void *updater(void *unused)
 int main(void)
 {
 	static void *(*const parts[])(void *) = { reader, reader, updater };
-	pthread_t threads[CAA_ARRAY_SIZE(parts)];
-	size_t i;
 
 	table = cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
 	if (!table)
 		abort();
-	for (i = 0; i < CAA_ARRAY_SIZE(parts); i++)
-		if (pthread_create(&threads[i], NULL, parts[i], NULL))
-			abort();
-	for (i = 0; i < CAA_ARRAY_SIZE(parts); i++)
-		if (pthread_join(threads[i], NULL))
-			abort();
+	run_parts(parts, CAA_ARRAY_SIZE(parts));
 	rcu_barrier();
 	if (cds_lfht_destroy(table, NULL))
 		uatomic_inc(&wrong);
-	if (uatomic_read(&wrong))
-		fprintf(stderr, "%d wrong\n", uatomic_read(&wrong));
-	return uatomic_read(&wrong) != 0;
+	return tell_wrong(uatomic_read(&wrong));
 }

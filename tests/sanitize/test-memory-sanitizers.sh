@@ -42,6 +42,6 @@ result $? "the library builds with $compiler"
 CK_VERBOSITY=normal
 CK_TAP_LOG_FILE_NAME=$directory/tap
 export CK_VERBOSITY CK_TAP_LOG_FILE_NAME
-run_tests call-rcu-memb workers-qsbr defer-bp lfht-growth-memb-static rculfqueue-cds
+run_tests call-rcu-memb workers-qsbr defer-bp lfht-growth-memb-static lfht-memory-memb-static lfht-watched-memb-static rculfqueue-cds
 # Nothing that forks: sanitize.sh says why. tests/fork/leaks.sh has memcheck look at forks.
 plan

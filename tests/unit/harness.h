@@ -9,7 +9,6 @@
 #define TESTS_UNIT_HARNESS_H
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -44,8 +43,10 @@
 #include <urcu.h>
 #endif
 
+#include "../entries.h"
 #include "../limits.h"
 #include "../sections.h"
+#include "../suite.h"
 
 /*
  * Where long has 32 bits a grace period has two passes (src/grace/lead.c): it may wait for sections that
@@ -430,15 +431,10 @@ static inline void thread_name(char name[16])
 /* How many threads this process has. One that was joined may be listed for a moment longer. */
 static inline unsigned int thread_count(void)
 {
-	DIR *tasks = opendir("/proc/self/task");
-	unsigned int found = 0;
-	struct dirent *task;
+	int threads = count_entries("/proc/self/task");
 
-	want(tasks);
-	while ((task = readdir(tasks)))
-		found += task->d_name[0] != '.';
-	closedir(tasks);
-	return found;
+	want(threads > 0);
+	return (unsigned int)threads;
 }
 
 /* Whether a thread of this process sleeps, as the kernel says. */
@@ -479,10 +475,11 @@ static inline int usable_cpu(unsigned int number)
 /* ---- A kernel that refuses ---- */
 
 /*
- * Let system call number fail with error, where the low half of its argument arg is value (arg
+ * Let the kernel answer system call number by action, where the low half of its argument arg is value (arg
  * negative: always). flags: 0, or SECCOMP_FILTER_FLAG_TSYNC for all threads.
  */
-static inline void refuse(int number, int arg, unsigned int value, int error, unsigned int flags)
+static inline void answer_call(int number, int arg, unsigned int value, unsigned int action,
+			       unsigned int flags)
 {
 	unsigned int low = offsetof(struct seccomp_data, args) +
 			   8u * (unsigned int)(arg < 0 ? 0 : arg) +
@@ -492,13 +489,25 @@ static inline void refuse(int number, int arg, unsigned int value, int error, un
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, arg < 0 ? 0 : 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error),
+		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 
 	want(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	want(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0);
+}
+
+/* The same: it fails with error. */
+static inline void refuse(int number, int arg, unsigned int value, int error, unsigned int flags)
+{
+	answer_call(number, arg, value, SECCOMP_RET_ERRNO | (unsigned int)error, flags);
+}
+
+/* It sends SIGSYS to the calling thread, which made it. */
+static inline void trap(int number)
+{
+	answer_call(number, -1, 0, SECCOMP_RET_TRAP, 0);
 }
 
 /* What mmap calls on 32-bit machines. */
@@ -554,24 +563,16 @@ static inline unsigned int lines_of(const char *text)
 
 static inline TCase *add_case(Suite *suite, const char *name, double timeout)
 {
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, SLOW_BUILD ? 6 * timeout : timeout);
-	suite_add_tcase(suite, tcase);
-	return tcase;
+	return add_timed_case(suite, name, SLOW_BUILD ? 6 * timeout : timeout);
 }
 
 /* Each test runs in a process of its own (CK_FORK is Check's default). TAP on stdout. */
 static inline int run_suite(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_runner(runner, CK_NORMAL);
 }
 
 #endif /* TESTS_UNIT_HARNESS_H */

@@ -113,7 +113,7 @@ static inline unsigned long count_all(struct cds_lfht *ht)
 
 struct ledger {
 	long live;			/* pieces allocated and not freed */
-	unsigned long calls;
+	unsigned long calls, bytes;	/* asked for, those that failed too */
 	unsigned long fail_from, fail_to;	/* calls of these numbers fail */
 };
 
@@ -124,33 +124,34 @@ static inline void *ledger_note(struct ledger *ledger, void *p)
 	return p;
 }
 
-static inline bool ledger_allows(struct ledger *ledger)
+static inline bool ledger_allows(struct ledger *ledger, size_t size)
 {
 	unsigned long call = __atomic_add_fetch(&ledger->calls, 1, __ATOMIC_RELAXED);
 
+	__atomic_add_fetch(&ledger->bytes, size, __ATOMIC_RELAXED);
 	return call < ledger->fail_from || call > ledger->fail_to;
 }
 
 static inline void *ledger_malloc(void *state, size_t size)
 {
-	return ledger_allows(state) ? ledger_note(state, malloc(size)) : NULL;
+	return ledger_allows(state, size) ? ledger_note(state, malloc(size)) : NULL;
 }
 
 static inline void *ledger_calloc(void *state, size_t count, size_t size)
 {
-	return ledger_allows(state) ? ledger_note(state, calloc(count, size)) : NULL;
+	return ledger_allows(state, count * size) ? ledger_note(state, calloc(count, size)) : NULL;
 }
 
 static inline void *ledger_realloc(void *state, void *p, size_t size)
 {
-	if (!ledger_allows(state))
+	if (!ledger_allows(state, size))
 		return NULL;
 	return p ? realloc(p, size) : ledger_note(state, malloc(size));
 }
 
 static inline void *ledger_aligned_alloc(void *state, size_t alignment, size_t size)
 {
-	return ledger_allows(state) ? ledger_note(state, aligned_alloc(alignment, size)) : NULL;
+	return ledger_allows(state, size) ? ledger_note(state, aligned_alloc(alignment, size)) : NULL;
 }
 
 static inline void ledger_free(void *state, void *p)

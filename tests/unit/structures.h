@@ -23,6 +23,8 @@
 #include <urcu.h>
 #endif
 
+#include "../suite.h"
+
 enum {
 	PRODUCERS = 3,
 	CONSUMERS = 3,
@@ -113,6 +115,13 @@ static inline void ledger_enter(struct ledger *ledger, const struct stamp *stamp
 	ledger->total++;
 }
 
+/* For one of many consumers: what it gets of each producer comes in order. */
+static inline void want_in_turn(unsigned int next[PRODUCERS], const struct stamp *stamp)
+{
+	want(stamp->number >= next[stamp->producer]);
+	next[stamp->producer] = stamp->number + 1;
+}
+
 /* For many consumers, in any order: each item comes once. */
 struct tally {
 	unsigned char seen[PRODUCERS][ITEMS];
@@ -147,17 +156,6 @@ static inline void hold_up(const bool *entered, long ms)
 		sched_yield();
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 < ms);
-}
-
-static inline int run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif /* TESTS_UNIT_STRUCTURES_H */

@@ -1,43 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Callbacks: when they run, in which order, who waits for them, and what they may do. */
-#include "harness.h"
+#include "held.h"
 
 /* ---- One callback ---- */
 
 struct watched {
 	struct rcu_head head;
-	sem_t in, leave, ran;
-	bool left;
+	struct held reader;
+	sem_t ran;
 	unsigned int times;
 };
 
 static void watched_init(struct watched *w)
 {
 	memset(w, 0, sizeof(*w));
-	sem_init(&w->in, 0, 0);
-	sem_init(&w->leave, 0, 0);
+	held_init(&w->reader);
 	sem_init(&w->ran, 0, 0);
-}
-
-static void *reader_watching(void *arg)
-{
-	struct watched *w = arg;
-
-	rcu_register_thread();
-	rcu_read_lock();
-	sem_post(&w->in);
-	await(&w->leave);
-	put(w->left, true);
-	rcu_read_unlock();
-	rcu_unregister_thread();
-	return NULL;
 }
 
 static void run_watched(struct rcu_head *head)
 {
 	struct watched *w = caa_container_of(head, struct watched, head);
 
-	want(get(w->left));
+	want(get(w->reader.left));
 	want(w->times++ == 0);
 	sem_post(&w->ran);
 }
@@ -46,20 +31,17 @@ START_TEST(callback_runs_once_after_the_readers)
 {
 	unsigned long before = gp_number();
 	struct watched w;
-	pthread_t reader;
 
 	watched_init(&w);
-	reader = start(reader_watching, &w);
-	await(&w.in);
+	held_start(&w.reader, held_reader);
 	call_rcu(&w.head, run_watched);
 	await_gp_since(before);
 	for (uint64_t until = now_us() + 20000; now_us() < until; sched_yield())
 		want(sem_trywait(&w.ran) != 0);
-	sem_post(&w.leave);
+	held_leave(&w.reader);
 	await(&w.ran);
 	rcu_barrier();
 	want(w.times == 1);
-	pthread_join(reader, NULL);
 }
 END_TEST
 
@@ -73,7 +55,7 @@ START_TEST(own_section_delays_ones_own_callback)
 	call_rcu(&w.head, run_watched);
 	for (uint64_t until = now_us() + 20000; now_us() < until; sched_yield())
 		want(sem_trywait(&w.ran) != 0);
-	put(w.left, true);
+	put(w.reader.left, true);
 	rcu_read_unlock();
 	rcu_unregister_thread();
 	await(&w.ran);
@@ -254,7 +236,7 @@ static void run_in_flood(struct rcu_head *head)
 		raise_by(flood.servers, 1);
 	counted = true;
 	flood.plain++;
-	want(get(flood.w.left));
+	want(get(flood.w.reader.left));
 	job_run(head);
 }
 
@@ -284,14 +266,13 @@ START_TEST(one_thread_serves_a_flood)
 
 	watched_init(&flood.w);
 	pthread_barrier_init(&flood.full, NULL, LINES + 1);
-	team_add(&team, 1, reader_watching, &flood.w);
-	await(&flood.w.in);
+	held_start(&flood.w.reader, held_reader);
 	threads = thread_count();	/* a sanitizer has its own by now */
 	call_rcu(&flood.w.head, run_watched);
 	await_gp_since(before);
 	team_add(&team, LINES, pour, NULL);
 	pthread_barrier_wait(&flood.full);
-	sem_post(&flood.w.leave);
+	held_leave(&flood.w.reader);
 	rcu_barrier();
 	all_ran_once(&flood.tally);
 	want(get(flood.servers) == 1 && flood.plain == LINES * FLOODING);

@@ -280,5 +280,5 @@ int main(void)
 
 	tcase_add_loop_test(tc, what_is_handed_on_is_whole, 0, sizeof(ways) / sizeof(ways[0]));
 	suite_add_tcase(suite, tc);
-	return run_suite(suite);
+	return run_plain_suite(suite);
 }

@@ -5,11 +5,12 @@
 
 #include "structures.h"
 
-struct item {
-	struct stamp stamp;
-	struct cds_lfs_node node;
-	struct rcu_head rcu;
-};
+#define STACK(name)		cds_lfs_##name
+#define BARE_STACK(name)	__cds_lfs_##name
+#define stack_for_each		cds_lfs_for_each
+#define stack_for_each_safe	cds_lfs_for_each_safe
+#define STRUCTURE		struct cds_lfs_stack
+#define NODE			struct cds_lfs_node
 
 static bool put(struct cds_lfs_stack *s, struct cds_lfs_node *node)
 {
@@ -27,95 +28,12 @@ static struct cds_lfs_head *take_all(int locked, struct cds_lfs_stack *s)
 	return locked ? cds_lfs_pop_all_blocking(s) : __cds_lfs_pop_all(s);
 }
 
-START_TEST(layout)
+/* No form can say which was the last. */
+static struct cds_lfs_node *take_by(int locked, struct cds_lfs_stack *s, bool last)
 {
-	ck_assert_uint_eq(sizeof(struct cds_lfs_node), sizeof(void *));
-	ck_assert_uint_eq(sizeof(struct cds_lfs_head), sizeof(void *));
-	ck_assert_uint_eq(sizeof(struct __cds_lfs_stack), sizeof(void *));
-	ck_assert_uint_eq(offsetof(struct cds_lfs_stack, lock), sizeof(void *));
-	ck_assert_uint_eq(sizeof(struct cds_lfs_stack), sizeof(void *) + sizeof(pthread_mutex_t));
-	ck_assert_uint_eq(sizeof(cds_lfs_stack_ptr_t), sizeof(void *));
-	ck_assert_uint_eq(sizeof(cds_lfs_stack_const_ptr_t), sizeof(void *));
+	(void) last;
+	return take(locked, s);
 }
-END_TEST
-
-START_TEST(one_by_one)
-{
-	struct cds_lfs_stack s;
-	struct cds_lfs_node n[3];
-
-	cds_lfs_init(&s);
-	for (int round = 0; round < 3; round++) {
-		ck_assert(cds_lfs_empty(&s));
-		ck_assert_ptr_null(take(_i, &s));
-		ck_assert(!put(&s, &n[0]));
-		ck_assert(!cds_lfs_empty(&s));
-		ck_assert(put(&s, &n[1]));
-		ck_assert(put(&s, &n[2]));
-		for (int i = 2; i >= 0; i--)
-			ck_assert_ptr_eq(take(_i, &s), &n[i]);
-	}
-	cds_lfs_destroy(&s);
-}
-END_TEST
-
-START_TEST(bare_stack)
-{
-	struct __cds_lfs_stack s;
-	struct cds_lfs_node n;
-
-	__cds_lfs_init(&s);
-	ck_assert(cds_lfs_empty(&s));
-	cds_lfs_node_init(&n);
-	ck_assert(!cds_lfs_push(&s, &n));
-	ck_assert_ptr_eq(__cds_lfs_pop(&s), &n);
-	ck_assert_ptr_null(__cds_lfs_pop_all(&s));
-	ck_assert(!cds_lfs_push(&s, &n));
-	ck_assert_ptr_eq(&__cds_lfs_pop_all(&s)->node, &n);
-	ck_assert(cds_lfs_empty(&s));
-}
-END_TEST
-
-START_TEST(all_at_once)
-{
-	struct cds_lfs_stack s;
-	struct cds_lfs_node *node, *next;
-	struct cds_lfs_head *all;
-	struct item *item;
-	unsigned int i;
-
-	cds_lfs_init(&s);
-	all = take_all(_i, &s);
-	ck_assert_ptr_null(all);
-	cds_lfs_for_each(all, node)
-		ck_abort_msg("a node in an empty stack");
-	cds_lfs_for_each_safe(all, node, next)
-		ck_abort_msg("a node in an empty stack");
-	for (i = 0; i < 10; i++) {
-		item = (struct item *) malloc(sizeof(*item));
-		item->stamp.number = i;
-		put(&s, &item->node);
-	}
-	all = take_all(_i, &s);
-	ck_assert(cds_lfs_empty(&s));
-	cds_lfs_for_each(all, node)
-		ck_assert_uint_eq(container(node, struct item, node)->stamp.number, --i);
-	ck_assert_uint_eq(i, 0);
-	i = 10;
-	cds_lfs_for_each_safe(all, node, next) {
-		item = container(node, struct item, node);
-		ck_assert_uint_eq(item->stamp.number, --i);
-		free(item);
-	}
-	ck_assert_uint_eq(i, 0);
-	cds_lfs_destroy(&s);
-}
-END_TEST
-
-/* ---- Producers and consumers at once ---- */
-
-#define STACK(name)		cds_lfs_##name
-#define stack_for_each_safe	cds_lfs_for_each_safe
 
 static struct cds_lfs_node *take_with_mutex(struct cds_lfs_stack *s, unsigned int number)
 {
@@ -128,7 +46,27 @@ static struct cds_lfs_node *take_under_lock(struct cds_lfs_stack *s)
 	return take(0, s);
 }
 
+#define bare_pop(s)	__cds_lfs_pop(s)
+#define first_of(all)	(&(all)->node)
+
 #include "stacks.h"
+
+START_TEST(a_node_need_not_be_initialized_again)
+{
+	struct __cds_lfs_stack s;
+	struct cds_lfs_node n;
+
+	__cds_lfs_init(&s);
+	cds_lfs_node_init(&n);
+	for (int i = 0; i < 3; i++) {
+		ck_assert(!cds_lfs_push(&s, &n));
+		ck_assert_ptr_eq(__cds_lfs_pop(&s), &n);
+	}
+	ck_assert(!cds_lfs_push(&s, &n));
+	ck_assert_ptr_eq(&__cds_lfs_pop_all(&s)->node, &n);
+	ck_assert(cds_lfs_empty(&s));
+}
+END_TEST
 
 static void consume_alone(void *arg, unsigned int number)
 {
@@ -143,14 +81,14 @@ static void consume_alone(void *arg, unsigned int number)
 			continue;
 		}
 		enter(s, node);
-		free(container(node, struct item, node));
+		free(item_of(node));
 	}
 }
 
 static void retire(struct stress *s, struct cds_lfs_node *node)
 {
 	enter(s, node);
-	call_rcu(&container(node, struct item, node)->rcu, free_item);
+	call_rcu(&item_of(node)->rcu, free_item);
 }
 
 /* Consumers that only RCU keeps out of each other's way; one takes all there is. */
@@ -186,20 +124,8 @@ START_TEST(many_threads)
 	static void (*const work[])(void *, unsigned int) = {
 		consume_alone, consume_locked, consume_all, consume_all, consume_rcu,
 	};
-	struct crew crew = { .size = 0 };
-	struct stress *s = (struct stress *) calloc(1, sizeof(*s));
 
-	cds_lfs_init(&s->s);
-	s->locked = _i == 2;
-	crew_add(&crew, PRODUCERS, produce, s);
-	crew_add(&crew, _i ? CONSUMERS : 1, work[_i], s);
-	crew_start(&crew);
-	crew_join(&crew);
-	rcu_barrier();
-	want(tally_full(&s->tally));
-	want(cds_lfs_empty(&s->s));
-	cds_lfs_destroy(&s->s);
-	free(s);
+	stress(PRODUCERS, _i ? CONSUMERS : 1, work[_i], _i == 2);
 }
 END_TEST
 
@@ -209,17 +135,8 @@ START_TEST(duel)
 	static void (*const work[])(void *, unsigned int) = {
 		consume_alone, consume_locked, consume_all, consume_rcu,
 	};
-	struct crew crew = { .size = 0 };
-	struct stress *s = (struct stress *) calloc(1, sizeof(*s));
 
-	cds_lfs_init(&s->s);
-	crew_add(&crew, 1, produce_all, s);
-	crew_add(&crew, 1, work[_i], s);
-	crew_start(&crew);
-	crew_join(&crew);
-	rcu_barrier();
-	want(cds_lfs_empty(&s->s));
-	free(s);
+	stress(1, 1, work[_i], false);
 }
 END_TEST
 
@@ -272,18 +189,16 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("lfstack");
-	TCase *alone = tcase_create("alone"), *stress = tcase_create("stress");
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
-	tcase_add_test(alone, layout);
-	tcase_add_loop_test(alone, one_by_one, 0, 2);
-	tcase_add_test(alone, bare_stack);
-	tcase_add_loop_test(alone, all_at_once, 0, 2);
-	suite_add_tcase(suite, alone);
-
-	tcase_set_timeout(stress, 120);
-	tcase_add_loop_test(stress, many_threads, 0, 5);
-	tcase_add_loop_test(stress, duel, 0, 4);
-	tcase_add_test(stress, merry_go_round);
-	suite_add_tcase(suite, stress);
-	return run_suite(suite);
+	tcase_add_test(tcase, layout);
+	tcase_add_loop_test(tcase, one_by_one, 0, 2);
+	tcase_add_test(tcase, bare_stack);
+	tcase_add_test(tcase, a_node_need_not_be_initialized_again);
+	tcase_add_loop_test(tcase, all_at_once, 0, 2);
+	tcase = add_timed_case(suite, "stress", 120);
+	tcase_add_loop_test(tcase, many_threads, 0, 5);
+	tcase_add_loop_test(tcase, duel, 0, 4);
+	tcase_add_test(tcase, merry_go_round);
+	return run_plain_suite(suite);
 }

@@ -11,6 +11,8 @@
 #include <urcu/rcuhlist.h>
 #include <urcu/rculist.h>
 
+#include "../suite.h"
+
 struct item {
 	int key, check;
 	struct cds_list_head list;
@@ -458,13 +460,9 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("list");
-	TCase *tcase = tcase_create("list");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	TCase *tcase = add_timed_case(suite, "list", 60);
 
-	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, setup, NULL);
-	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_list_layout);
 	tcase_add_test(tcase, test_list_add_del);
 	tcase_add_test(tcase, test_list_move_replace_splice);
@@ -475,8 +473,5 @@ int main(void)
 	tcase_add_test(tcase, test_hlist_iterate);
 	tcase_add_loop_test(tcase, test_iterators, 0, 4);
 	tcase_add_test(tcase, test_readers_beside_writer);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_plain_suite(suite);
 }

@@ -3,7 +3,7 @@
  * What only qsbr has: threads that are online hold up grace periods until they announce a quiescent
  * state or go offline, and whatever waits takes an online caller offline meanwhile.
  */
-#include "harness.h"
+#include "held.h"
 
 /* This test speaks qsbr itself. */
 #undef rcu_register_thread
@@ -13,36 +13,11 @@
 
 /* ---- A writer who waits for this thread ---- */
 
-struct writer {
-	pthread_t thread;
-	bool left, returned;
-};
-
-static void *synchronize(void *arg)
-{
-	struct writer *writer = arg;
-
-	synchronize_rcu();
-	want(get(writer->left));
-	put(writer->returned, true);
-	return NULL;
-}
-
-static void not_returned_for(struct writer *writer, unsigned int us)
-{
-	for (uint64_t until = now_us() + us; now_us() < until; sched_yield())
-		want(!get(writer->returned));
-}
-
 /* Known to wait, in the way a leader does after that time. */
-static void have_wait(struct writer *writer, unsigned int us)
+static void have_wait(struct held *self, unsigned int us)
 {
-	unsigned long before = gp_number();
-
-	*writer = (struct writer){ .left = false };
-	writer->thread = start(synchronize, writer);
-	await_gp_since(before);
-	not_returned_for(writer, us);
+	held_init(self);
+	self->thread = writer_who_waits(self, us);
 }
 
 /* ---- What lets a grace period end ---- */
@@ -92,15 +67,15 @@ START_TEST(online_thread_is_waited_for_until_it_announces)
 {
 	static const unsigned int hold_us[] = { 0, 1000, 20000 };
 	const struct end *end = &ends[_i % ENDS];
-	struct writer writer;
+	struct held self;
 
 	want(!rcu_read_ongoing());
 	rcu_register_thread();
 	want(rcu_read_ongoing() && rcu_flavor.read_ongoing());
-	have_wait(&writer, hold_us[_i / ENDS]);
-	put(writer.left, true);
+	have_wait(&self, hold_us[_i / ENDS]);
+	put(self.left, true);
 	end->end();
-	pthread_join(writer.thread, NULL);
+	pthread_join(self.thread, NULL);
 	want(!rcu_read_ongoing() == !end->online);
 	want(!rcu_flavor.read_ongoing() == !end->online);
 }
@@ -117,10 +92,10 @@ START_TEST(what_does_not_wait_announces_nothing)
 	struct urcu_gp_poll_state state;
 	struct call_rcu_data *worker;
 	static struct rcu_head head;
-	struct writer writer;
+	struct held self;
 
 	rcu_register_thread();
-	have_wait(&writer, 1000);
+	have_wait(&self, 1000);
 	urcu_qsbr_read_lock();
 	urcu_qsbr_read_unlock();
 	rcu_flavor.read_lock();
@@ -132,10 +107,10 @@ START_TEST(what_does_not_wait_announces_nothing)
 	set_thread_call_rcu_data(NULL);
 	get_call_rcu_thread(worker);
 	want(!poll_state_synchronize_rcu(state));
-	not_returned_for(&writer, 20000);
-	put(writer.left, true);
+	not_returned_for(&self, 20000);
+	put(self.left, true);
 	urcu_qsbr_quiescent_state();
-	pthread_join(writer.thread, NULL);
+	pthread_join(self.thread, NULL);
 	call_rcu_data_free(worker);
 	rcu_barrier();
 	await_that(poll_state_synchronize_rcu(state));
@@ -145,17 +120,17 @@ END_TEST
 
 START_TEST(deferring_announces_nothing)
 {
-	struct writer writer;
+	struct held self;
 
 	rcu_register_thread();
 	want(rcu_defer_register_thread() == 0);
-	have_wait(&writer, 1000);
+	have_wait(&self, 1000);
 	for (int i = 0; i < 1000; i++)
 		defer_rcu(free, NULL);
-	not_returned_for(&writer, 20000);
-	put(writer.left, true);
+	not_returned_for(&self, 20000);
+	put(self.left, true);
 	urcu_qsbr_quiescent_state();
-	pthread_join(writer.thread, NULL);
+	pthread_join(self.thread, NULL);
 	rcu_defer_unregister_thread();
 	rcu_unregister_thread();
 }

@@ -12,6 +12,8 @@
 #include <urcu/pointer.h>
 #include <urcu/ref.h>
 
+#include "../suite.h"
+
 struct object {
 	int a, b;
 	struct urcu_ref ref;
@@ -250,26 +252,18 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("pointer-ref");
-	TCase *pointer = tcase_create("pointer"), *ref = tcase_create("ref");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	TCase *tcase = add_timed_case(suite, "pointer", 60);
 
-	suite_add_tcase(suite, pointer);
-	tcase_set_timeout(pointer, 60);
-	tcase_add_test(pointer, test_pointer_types);
-	tcase_add_test(pointer, test_pointer_operations);
-	tcase_add_test(pointer, test_pointer_evaluate_once);
-	tcase_add_test(pointer, test_pointer_symbols);
-	tcase_add_test(pointer, test_pointer_threads);
-	suite_add_tcase(suite, ref);
-	tcase_set_timeout(ref, 60);
-	tcase_add_test(ref, test_ref);
-	tcase_add_test(ref, test_ref_limits);
-	tcase_add_test_raise_signal(ref, test_ref_overflow_aborts, SIGABRT);
-	tcase_add_test_raise_signal(ref, test_ref_underflow_aborts, SIGABRT);
-	tcase_add_test(ref, test_ref_threads);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	tcase_add_test(tcase, test_pointer_types);
+	tcase_add_test(tcase, test_pointer_operations);
+	tcase_add_test(tcase, test_pointer_evaluate_once);
+	tcase_add_test(tcase, test_pointer_symbols);
+	tcase_add_test(tcase, test_pointer_threads);
+	tcase = add_timed_case(suite, "ref", 60);
+	tcase_add_test(tcase, test_ref);
+	tcase_add_test(tcase, test_ref_limits);
+	tcase_add_test_raise_signal(tcase, test_ref_overflow_aborts, SIGABRT);
+	tcase_add_test_raise_signal(tcase, test_ref_underflow_aborts, SIGABRT);
+	tcase_add_test(tcase, test_ref_threads);
+	return run_plain_suite(suite);
 }

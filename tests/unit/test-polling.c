@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Grace periods that are asked about: when the answer is yes, and that it comes by itself. */
-#include "harness.h"
+#include "held.h"
 
 typedef struct urcu_gp_poll_state poll_state;
 
@@ -16,12 +16,6 @@ static void await_poll(poll_state state)
 
 /* ---- Readers ---- */
 
-struct held {
-	sem_t in, leave;
-	bool left, announces;
-	pthread_t thread;
-};
-
 /* In qsbr it leaves by an announcement, going offline, or unregistering. */
 static void *hold_section(void *arg)
 {
@@ -30,11 +24,7 @@ static void *hold_section(void *arg)
 	rcu_register_thread();
 	if (held->announces)
 		rcu_thread_online();
-	rcu_read_lock();
-	sem_post(&held->in);
-	await(&held->leave);
-	put(held->left, true);
-	rcu_read_unlock();
+	held_section(held);
 	sem_post(&held->in);
 	await(&held->leave);
 	rcu_unregister_thread();
@@ -43,24 +33,15 @@ static void *hold_section(void *arg)
 
 static void hold(struct held *held, bool announces)
 {
-	memset(held, 0, sizeof(*held));
-	sem_init(&held->in, 0, 0);
-	sem_init(&held->leave, 0, 0);
+	held_init(held);
 	held->announces = announces;
-	held->thread = start(hold_section, held);
-	await(&held->in);
+	held_start(held, hold_section);
 }
 
 static void leave(struct held *held)
 {
 	sem_post(&held->leave);
 	await(&held->in);
-}
-
-static void dismiss(struct held *held)
-{
-	sem_post(&held->leave);
-	pthread_join(held->thread, NULL);
 }
 
 static void not_over_for(poll_state state, unsigned int us)
@@ -84,7 +65,7 @@ START_TEST(poll_waits_for_the_readers_before_it_and_needs_nobody_else)
 	leave(&held);
 	await_poll(state);
 	want(over(state));
-	dismiss(&held);
+	held_leave(&held);
 	want(over(state));
 }
 END_TEST
@@ -108,8 +89,8 @@ START_TEST(poll_that_starts_in_a_grace_period_waits_for_a_younger_reader)
 	not_over_for(second, 20000);
 	leave(&younger);
 	await_poll(second);
-	dismiss(&older);
-	dismiss(&younger);
+	held_leave(&older);
+	held_leave(&younger);
 }
 END_TEST
 
@@ -240,7 +221,7 @@ START_TEST(poll_may_be_asked_about_by_other_threads)
 	not_over_for(shared, 5000);
 	leave(&held);
 	team_join(&team);
-	dismiss(&held);
+	held_leave(&held);
 }
 END_TEST
 

@@ -26,11 +26,8 @@ static void *scarce_malloc(size_t size)
 #include <urcu/static/rculfqueue.h>
 #undef malloc
 
-struct item {
-	struct stamp stamp;
-	struct cds_lfq_node_rcu node;
-	struct rcu_head rcu;
-};
+#define STRUCTURE	struct cds_lfq_queue_rcu
+#define NODE		struct cds_lfq_node_rcu
 
 static unsigned int queued_dummies;
 
@@ -47,6 +44,8 @@ static void put(struct cds_lfq_queue_rcu *q, struct cds_lfq_node_rcu *node)
 	cds_lfq_enqueue_rcu(q, node);
 	rcu_read_unlock();
 }
+
+#include "items.h"
 
 /* By the library's function, or by the inline body with scarce memory. */
 static struct cds_lfq_node_rcu *take(struct cds_lfq_queue_rcu *q, bool scarce)
@@ -221,21 +220,12 @@ static void produce(void *arg, unsigned int number)
 
 	rcu_register_thread();
 	for (unsigned int i = 0; i < ITEMS; i++) {
-		struct item *item = (struct item *) malloc(sizeof(*item));
-
-		item->stamp.producer = number;
-		item->stamp.number = i;
-		put(&s->q, &item->node);
+		put(&s->q, &item_new(number, i)->node);
 		rcu_quiescent_state();
 		if (i % 64 == number)
 			sched_yield();	/* let the queue run empty now and then */
 	}
 	rcu_unregister_thread();
-}
-
-static void free_item(struct rcu_head *head)
-{
-	free(container(head, struct item, rcu));
 }
 
 static void consume(void *arg, unsigned int number)
@@ -258,9 +248,8 @@ static void consume(void *arg, unsigned int number)
 			sched_yield();
 			continue;
 		}
-		item = container(node, struct item, node);
-		want(item->stamp.number >= next[item->stamp.producer]);
-		next[item->stamp.producer] = item->stamp.number + 1;
+		item = item_of(node);
+		want_in_turn(next, &item->stamp);
 		tally_enter(&s->tally, &item->stamp);
 		call_rcu(&item->rcu, free_item);
 	}
@@ -314,12 +303,9 @@ END_TEST
 static void put_once(void *arg, unsigned int number)
 {
 	struct stress *s = (struct stress *) arg;
-	struct item *item = (struct item *) malloc(sizeof(*item));
 
 	rcu_register_thread();
-	item->stamp.producer = number;
-	item->stamp.number = 0;
-	put(&s->q, &item->node);
+	put(&s->q, &item_new(number, 0)->node);
 	rcu_unregister_thread();
 }
 
@@ -339,8 +325,8 @@ START_TEST(one_starts_it)
 		crew_start(&crew);
 		crew_join(&crew);
 		while ((node = take(&s.q, false))) {
-			got |= 1U << container(node, struct item, node)->stamp.producer;
-			call_rcu(&container(node, struct item, node)->rcu, free_item);
+			got |= 1U << item_of(node)->stamp.producer;
+			call_rcu(&item_of(node)->rcu, free_item);
 		}
 		want(got == (1U << PRODUCERS) - 1);
 		want(!cds_lfq_destroy_rcu(&s.q));
@@ -351,29 +337,23 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("rculfqueue");
-	TCase *alone = tcase_create("alone"), *stress_case = tcase_create("stress");
-	TCase *memory = tcase_create("memory");
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
-	tcase_add_checked_fixture(alone, enter_rcu, leave_rcu);
-	tcase_add_test(alone, layout);
-	tcase_add_test(alone, one_by_one);
-	tcase_add_test(alone, destroyed_unused);
-	tcase_add_loop_test(alone, lagging_tail, 0, 2);
-	tcase_add_test(alone, lagging_tail_leaves_first);
-	suite_add_tcase(suite, alone);
-
-	tcase_add_checked_fixture(memory, enter_rcu, leave_rcu);
-	tcase_set_timeout(memory, 120);
-	tcase_add_test(memory, no_memory_for_dequeue);
-	tcase_add_test(memory, no_memory_for_init);
-	tcase_add_loop_test(memory, many_threads_scarce_memory, 1, 3);
-	tcase_add_loop_test(memory, many_threads_from_nothing, 0, 3);
-	tcase_add_test(memory, one_starts_it);
-	suite_add_tcase(suite, memory);
-
-	tcase_add_checked_fixture(stress_case, enter_rcu, leave_rcu);
-	tcase_set_timeout(stress_case, 120);
-	tcase_add_loop_test(stress_case, many_threads, 0, 2);
-	suite_add_tcase(suite, stress_case);
-	return run_suite(suite);
+	tcase_add_checked_fixture(tcase, enter_rcu, leave_rcu);
+	tcase_add_test(tcase, layout);
+	tcase_add_test(tcase, one_by_one);
+	tcase_add_test(tcase, destroyed_unused);
+	tcase_add_loop_test(tcase, lagging_tail, 0, 2);
+	tcase_add_test(tcase, lagging_tail_leaves_first);
+	tcase = add_timed_case(suite, "memory", 120);
+	tcase_add_checked_fixture(tcase, enter_rcu, leave_rcu);
+	tcase_add_test(tcase, no_memory_for_dequeue);
+	tcase_add_test(tcase, no_memory_for_init);
+	tcase_add_loop_test(tcase, many_threads_scarce_memory, 1, 3);
+	tcase_add_loop_test(tcase, many_threads_from_nothing, 0, 3);
+	tcase_add_test(tcase, one_starts_it);
+	tcase = add_timed_case(suite, "stress", 120);
+	tcase_add_checked_fixture(tcase, enter_rcu, leave_rcu);
+	tcase_add_loop_test(tcase, many_threads, 0, 2);
+	return run_plain_suite(suite);
 }

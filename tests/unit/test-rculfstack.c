@@ -6,11 +6,8 @@
 
 #include "structures.h"
 
-struct item {
-	struct stamp stamp;
-	struct cds_lfs_node_rcu node;
-	struct rcu_head rcu;
-};
+#define STRUCTURE	struct cds_lfs_stack_rcu
+#define NODE		struct cds_lfs_node_rcu
 
 static int put(struct cds_lfs_stack_rcu *s, struct cds_lfs_node_rcu *node)
 {
@@ -27,6 +24,8 @@ static struct cds_lfs_node_rcu *take(struct cds_lfs_stack_rcu *s)
 	rcu_read_unlock();
 	return node;
 }
+
+#include "items.h"
 
 START_TEST(one_by_one)
 {
@@ -58,20 +57,7 @@ struct stress {
 
 static void produce(void *arg, unsigned int number)
 {
-	struct stress *s = (struct stress *) arg;
-
-	for (unsigned int i = 0; i < ITEMS; i++) {
-		struct item *item = (struct item *) malloc(sizeof(*item));
-
-		item->stamp.producer = number;
-		item->stamp.number = i;
-		put(&s->s, &item->node);
-	}
-}
-
-static void free_item(struct rcu_head *head)
-{
-	free(container(head, struct item, rcu));
+	make_items(&((struct stress *) arg)->s, number);
 }
 
 static void consume(void *arg, unsigned int number)
@@ -88,8 +74,8 @@ static void consume(void *arg, unsigned int number)
 			sched_yield();
 			continue;
 		}
-		tally_enter(&s->tally, &container(node, struct item, node)->stamp);
-		call_rcu(&container(node, struct item, node)->rcu, free_item);
+		tally_enter(&s->tally, &item_of(node)->stamp);
+		call_rcu(&item_of(node)->rcu, free_item);
 	}
 	rcu_unregister_thread();
 }
@@ -114,13 +100,10 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("rculfstack");
-	TCase *alone = tcase_create("alone"), *stress = tcase_create("stress");
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
-	tcase_add_test(alone, one_by_one);
-	suite_add_tcase(suite, alone);
-
-	tcase_set_timeout(stress, 120);
-	tcase_add_test(stress, many_threads);
-	suite_add_tcase(suite, stress);
-	return run_suite(suite);
+	tcase_add_test(tcase, one_by_one);
+	tcase = add_timed_case(suite, "stress", 120);
+	tcase_add_test(tcase, many_threads);
+	return run_plain_suite(suite);
 }

@@ -1,80 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Readers and synchronize_rcu: who is waited for, and who is not. */
-#include "harness.h"
-
-/* ---- A reader in a section, and a writer who waits for it, led step by step ---- */
-
-struct held {
-	sem_t in, leave;
-	bool left, called, returned;
-	unsigned int depth, hold_us;
-	pthread_t thread;
-};
-
-static void held_init(struct held *held)
-{
-	memset(held, 0, sizeof(*held));
-	sem_init(&held->in, 0, 0);
-	sem_init(&held->leave, 0, 0);
-}
-
-static void *held_reader(void *arg)
-{
-	struct held *held = arg;
-
-	rcu_register_thread();
-	rcu_read_lock();
-	sem_post(&held->in);
-	await(&held->leave);
-	put(held->left, true);
-	rcu_read_unlock();
-	rcu_unregister_thread();
-	return NULL;
-}
-
-static void held_enter(struct held *held)
-{
-	held_init(held);
-	held->thread = start(held_reader, held);
-	await(&held->in);
-}
-
-static void held_leave(struct held *held)
-{
-	sem_post(&held->leave);
-	pthread_join(held->thread, NULL);
-}
-
-static void *waiting_writer(void *arg)
-{
-	struct held *held = arg;
-
-	put(held->called, true);
-	synchronize_rcu();
-	want(get(held->left));
-	put(held->returned, true);
-	return NULL;
-}
-
-static void not_returned_for(struct held *held, unsigned int us)
-{
-	for (uint64_t until = now_us() + us; now_us() < until; sched_yield())
-		want(!get(held->returned));
-}
-
-/*
- * The only writer, known to wait for held. The time gives a wrong one the chance to return. (Among
- * several it may be another's grace period that held keeps from ending, and ours does not begin.)
- */
-static pthread_t writer_who_waits(struct held *held, unsigned int us)
-{
-	unsigned long before = gp_number();
-	pthread_t writer = start(waiting_writer, held);
-
-	await_gp_since(before);
-	not_returned_for(held, us);
-	return writer;
-}
+#include "held.h"
 
 /* ---- Sections ---- */
 
@@ -130,8 +56,7 @@ START_TEST(outermost_unlock_ends_the_section)
 
 	held_init(&held);
 	held.depth = 1U << _i;
-	held.thread = start(nested_reader, &held);
-	await(&held.in);
+	held_start(&held, nested_reader);
 	writer = writer_who_waits(&held, 1000);
 	sem_post(&held.leave);
 	await(&held.in);
@@ -141,7 +66,7 @@ START_TEST(outermost_unlock_ends_the_section)
 }
 END_TEST
 
-#ifndef TEST_QSBR	/* its own calls: test-qsbr.c */
+#ifndef TEST_QSBR	/* its own calls: test-online.c */
 /* The table's functions are the exported ones, as programs built with URCU_NO_INLINE call them. */
 START_TEST(real_calls_and_inline_ones_are_the_same)
 {
@@ -250,8 +175,7 @@ START_TEST(awaited_reader_may_leave_for_good)
 
 		held_init(&held);
 		held.hold_us = pick(&random, 150);
-		held.thread = start(end_while_awaited, &held);
-		await(&held.in);
+		held_start(&held, end_while_awaited);
 		synchronize_rcu();
 		want(get(held.left));
 		pthread_join(held.thread, NULL);

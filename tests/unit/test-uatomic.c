@@ -14,6 +14,8 @@
 #include <urcu/system.h>
 #include <urcu/uatomic.h>
 
+#include "../suite.h"
+
 #define assert_type(expr, type)						\
 	ck_assert(__builtin_types_compatible_p(__typeof__(expr), type))
 
@@ -557,40 +559,33 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("uatomic");
-	TCase *operations = tcase_create("operations"), *threads = tcase_create("threads");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	TCase *tcase = add_timed_case(suite, "operations", 4);
 
-	suite_add_tcase(suite, operations);
-	tcase_add_test(operations, test_schar);
-	tcase_add_test(operations, test_uchar);
-	tcase_add_test(operations, test_short);
-	tcase_add_test(operations, test_ushort);
-	tcase_add_test(operations, test_int);
-	tcase_add_test(operations, test_uint);
-	tcase_add_test(operations, test_long);
-	tcase_add_test(operations, test_ulong);
-	tcase_add_test(operations, test_conversion);
-	tcase_add_test(operations, test_bool_and_enum);
-	tcase_add_test(operations, test_pointer);
-	tcase_add_test(operations, test_aliasing);
-	tcase_add_test(operations, test_evaluate_once);
-	tcase_add_test(operations, test_orders);
-	tcase_add_test(operations, test_orders_1);
-	tcase_add_test(operations, test_orders_2);
-	tcase_add_test(operations, test_orders_4);
-	tcase_add_test(operations, test_orders_8);
-	tcase_add_test(operations, test_other_sizes);
-	tcase_add_test(operations, test_float_and_structure);
-	tcase_add_test(operations, test_arrays_of_pointers);
-	suite_add_tcase(suite, threads);
-	tcase_set_timeout(threads, 60);
-	tcase_add_test(threads, test_threads_count);
-	tcase_add_test(threads, test_threads_lock);
-	tcase_add_loop_test(threads, test_threads_full_barrier, 0, CAA_ARRAY_SIZE(barriers));
-	tcase_add_test(threads, test_threads_message);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	tcase_add_test(tcase, test_schar);
+	tcase_add_test(tcase, test_uchar);
+	tcase_add_test(tcase, test_short);
+	tcase_add_test(tcase, test_ushort);
+	tcase_add_test(tcase, test_int);
+	tcase_add_test(tcase, test_uint);
+	tcase_add_test(tcase, test_long);
+	tcase_add_test(tcase, test_ulong);
+	tcase_add_test(tcase, test_conversion);
+	tcase_add_test(tcase, test_bool_and_enum);
+	tcase_add_test(tcase, test_pointer);
+	tcase_add_test(tcase, test_aliasing);
+	tcase_add_test(tcase, test_evaluate_once);
+	tcase_add_test(tcase, test_orders);
+	tcase_add_test(tcase, test_orders_1);
+	tcase_add_test(tcase, test_orders_2);
+	tcase_add_test(tcase, test_orders_4);
+	tcase_add_test(tcase, test_orders_8);
+	tcase_add_test(tcase, test_other_sizes);
+	tcase_add_test(tcase, test_float_and_structure);
+	tcase_add_test(tcase, test_arrays_of_pointers);
+	tcase = add_timed_case(suite, "threads", 60);
+	tcase_add_test(tcase, test_threads_count);
+	tcase_add_test(tcase, test_threads_lock);
+	tcase_add_loop_test(tcase, test_threads_full_barrier, 0, CAA_ARRAY_SIZE(barriers));
+	tcase_add_test(tcase, test_threads_message);
+	return run_plain_suite(suite);
 }

@@ -5,15 +5,13 @@
 
 #include "structures.h"
 
-struct item {
-	struct stamp stamp;
-	struct cds_wfcq_node node;
-};
-
 struct queue {
 	struct cds_wfcq_head head;
 	struct cds_wfcq_tail tail;
 };
+
+#define STRUCTURE	struct queue
+#define NODE		struct cds_wfcq_node
 
 enum form { LOCKED, LOCKED_STATE, PLAIN, PLAIN_STATE, NONBLOCKING, NONBLOCKING_STATE, FORMS };
 
@@ -58,6 +56,9 @@ static void put_end(struct cds_wfcq_node *old, struct cds_wfcq_node *node)
 {
 	__atomic_store_n(&old->next, node, __ATOMIC_RELEASE);
 }
+
+#include "gaps.h"
+#include "items.h"
 
 START_TEST(layout)
 {
@@ -185,36 +186,17 @@ START_TEST(gap_is_spliced)
 }
 END_TEST
 
-struct slow {
-	struct cds_wfcq_node *old, *node;
-	long ms;
-	bool entered;
-};
-
-static void close_gap(void *arg, unsigned int number)
-{
-	struct slow *slow = (struct slow *) arg;
-
-	(void) number;
-	hold_up(&slow->entered, slow->ms);
-	put_end(slow->old, slow->node);
-}
-
 /* Blocking forms wait for a slow producer, through all stages of waiting. */
 START_TEST(gap_blocks)
 {
 	static const long ms[] = { 0, 1, 20 };
-	struct crew crew = { .size = 0 };
 	struct queue q, other;
 	struct cds_wfcq_node a, *got;
-	struct slow slow = { .node = &a, .ms = ms[_i / 5] };
+	struct slow slow;
 
 	cds_wfcq_init(&q.head, &q.tail);
 	cds_wfcq_init(&other.head, &other.tail);
-	slow.old = put_begin(&q, &a);
-	crew_add(&crew, 1, close_gap, &slow);
-	crew_start(&crew);
-	__atomic_store_n(&slow.entered, true, __ATOMIC_RELEASE);
+	slow_put(&slow, &q, &a, ms[_i / 5]);
 	switch (_i % 5) {
 	case 0:
 		got = __cds_wfcq_first_blocking(&q.head, &q.tail);
@@ -234,7 +216,7 @@ START_TEST(gap_blocks)
 		got = __cds_wfcq_dequeue_nonblocking(&other.head, &other.tail);
 	}
 	ck_assert_ptr_eq(got, &a);
-	crew_join(&crew);
+	slow_join(&slow);
 }
 END_TEST
 
@@ -280,7 +262,6 @@ START_TEST(walking)
 {
 	struct queue q;
 	struct cds_wfcq_node *node, *next;
-	struct item *item;
 	unsigned int i = 0;
 
 	cds_wfcq_init(&q.head, &q.tail);
@@ -288,20 +269,16 @@ START_TEST(walking)
 		ck_abort_msg("a node in an empty queue");
 	__cds_wfcq_for_each_blocking_safe(&q.head, &q.tail, node, next)
 		ck_abort_msg("a node in an empty queue");
-	for (; i < 10; i++) {
-		item = (struct item *) malloc(sizeof(*item));
-		item->stamp.number = i;
-		put(&q, &item->node);
-	}
+	for (; i < 10; i++)
+		put(&q, &item_new(0, i)->node);
 	i = 0;
 	__cds_wfcq_for_each_blocking(&q.head, &q.tail, node)
-		ck_assert_uint_eq(container(node, struct item, node)->stamp.number, i++);
+		ck_assert_uint_eq(item_of(node)->stamp.number, i++);
 	ck_assert_uint_eq(i, 10);
 	i = 0;
 	__cds_wfcq_for_each_blocking_safe(&q.head, &q.tail, node, next) {
-		item = container(node, struct item, node);
-		ck_assert_uint_eq(item->stamp.number, i++);
-		free(item);
+		ck_assert_uint_eq(item_of(node)->stamp.number, i++);
+		free(item_of(node));
 	}
 	ck_assert_uint_eq(i, 10);
 }
@@ -339,11 +316,7 @@ static void produce(void *arg, unsigned int number)
 
 	cds_wfcq_init(&own.head, &own.tail);
 	for (unsigned int i = 0; i < ITEMS; i++) {
-		struct item *item = (struct item *) malloc(sizeof(*item));
-
-		item->stamp.producer = number;
-		item->stamp.number = i;
-		put(s->through_own_queue ? &own : &s->q, &item->node);
+		put(s->through_own_queue ? &own : &s->q, &item_new(number, i)->node);
 		if (s->through_own_queue && (i % 7 == 0 || i == ITEMS - 1))
 			splice(i % 3, &s->q, &own);
 	}
@@ -368,8 +341,8 @@ START_TEST(one_consumer)
 			sched_yield();
 			continue;
 		}
-		ledger_enter(&s->ledger, &container(node, struct item, node)->stamp);
-		free(container(node, struct item, node));
+		ledger_enter(&s->ledger, &item_of(node)->stamp);
+		free(item_of(node));
 	}
 	crew_join(&crew);
 	stress_free(s);
@@ -388,11 +361,11 @@ static void consume_locked(void *arg, unsigned int number)
 		cds_wfcq_dequeue_lock(&s->q.head, &s->q.tail);
 		node = __cds_wfcq_dequeue_blocking(&s->q.head, &s->q.tail);
 		if (node)
-			ledger_enter(&s->ledger, &container(node, struct item, node)->stamp);
+			ledger_enter(&s->ledger, &item_of(node)->stamp);
 		done = s->ledger.total == TOTAL;
 		cds_wfcq_dequeue_unlock(&s->q.head, &s->q.tail);
 		if (node)
-			free(container(node, struct item, node));
+			free(item_of(node));
 		else
 			sched_yield();
 	} while (!done);
@@ -411,8 +384,8 @@ static void consume_self_locking(void *arg, unsigned int number)
 			sched_yield();
 			continue;
 		}
-		tally_enter(&s->tally, &container(node, struct item, node)->stamp);
-		free(container(node, struct item, node));
+		tally_enter(&s->tally, &item_of(node)->stamp);
+		free(item_of(node));
 	}
 }
 
@@ -421,7 +394,7 @@ static void consume_by_splice(void *arg, unsigned int number)
 {
 	struct stress *s = (struct stress *) arg;
 	struct cds_wfcq_node *node, *next;
-	unsigned int last[PRODUCERS] = { 0 };
+	unsigned int next_of[PRODUCERS] = { 0 };
 	struct queue own;
 
 	while (!tally_full(&s->tally)) {
@@ -429,10 +402,9 @@ static void consume_by_splice(void *arg, unsigned int number)
 		if (splice(s->locked ? 0 : 1 + number % 2, &own, &s->q) != CDS_WFCQ_RET_DEST_EMPTY)
 			sched_yield();
 		__cds_wfcq_for_each_blocking_safe(&own.head, &own.tail, node, next) {
-			struct item *item = container(node, struct item, node);
+			struct item *item = item_of(node);
 
-			want(item->stamp.number >= last[item->stamp.producer]);
-			last[item->stamp.producer] = item->stamp.number;
+			want_in_turn(next_of, &item->stamp);
 			tally_enter(&s->tally, &item->stamp);
 			free(item);
 		}
@@ -493,7 +465,7 @@ START_TEST(relayed)
 			sched_yield();
 			continue;
 		}
-		item = container(node, struct item, node);
+		item = item_of(node);
 		if (!_i)	/* one relay keeps the order */
 			ledger_enter(&r.from->ledger, &item->stamp);
 		tally_enter(&r.from->tally, &item->stamp);
@@ -509,11 +481,8 @@ END_TEST
 static void put_once(void *arg, unsigned int number)
 {
 	struct stress *s = (struct stress *) arg;
-	struct item *item = (struct item *) malloc(sizeof(*item));
 
-	item->stamp.producer = number;
-	item->stamp.number = 0;
-	if (!put(&s->q, &item->node))
+	if (!put(&s->q, &item_new(number, 0)->node))
 		__atomic_fetch_add(&s->tally.total, 1, __ATOMIC_RELAXED);
 }
 
@@ -530,8 +499,8 @@ START_TEST(one_finds_it_empty)
 		crew_join(&crew);
 		want(s->tally.total == 1);
 		while ((node = take(PLAIN, &s->q, NULL))) {
-			ledger_enter(&s->ledger, &container(node, struct item, node)->stamp);
-			free(container(node, struct item, node));
+			ledger_enter(&s->ledger, &item_of(node)->stamp);
+			free(item_of(node));
 		}
 		want(s->ledger.total == PRODUCERS);
 		stress_free(s);
@@ -542,23 +511,20 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("wfcqueue");
-	TCase *alone = tcase_create("alone"), *stress = tcase_create("stress");
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
-	tcase_add_test(alone, layout);
-	tcase_add_loop_test(alone, one_by_one, 0, FORMS);
-	tcase_add_test(alone, bare_head);
-	tcase_add_test(alone, gap_would_block);
-	tcase_add_test(alone, gap_is_spliced);
-	tcase_add_loop_test(alone, gap_blocks, 0, 15);
-	tcase_add_loop_test(alone, splicing, 0, 3);
-	tcase_add_test(alone, walking);
-	suite_add_tcase(suite, alone);
-
-	tcase_set_timeout(stress, 120);
-	tcase_add_loop_test(stress, one_consumer, 0, 2 * FORMS);
-	tcase_add_loop_test(stress, many_consumers, 0, 4);
-	tcase_add_loop_test(stress, relayed, 0, 2);
-	tcase_add_test(stress, one_finds_it_empty);
-	suite_add_tcase(suite, stress);
-	return run_suite(suite);
+	tcase_add_test(tcase, layout);
+	tcase_add_loop_test(tcase, one_by_one, 0, FORMS);
+	tcase_add_test(tcase, bare_head);
+	tcase_add_test(tcase, gap_would_block);
+	tcase_add_test(tcase, gap_is_spliced);
+	tcase_add_loop_test(tcase, gap_blocks, 0, 15);
+	tcase_add_loop_test(tcase, splicing, 0, 3);
+	tcase_add_test(tcase, walking);
+	tcase = add_timed_case(suite, "stress", 120);
+	tcase_add_loop_test(tcase, one_consumer, 0, 2 * FORMS);
+	tcase_add_loop_test(tcase, many_consumers, 0, 4);
+	tcase_add_loop_test(tcase, relayed, 0, 2);
+	tcase_add_test(tcase, one_finds_it_empty);
+	return run_plain_suite(suite);
 }

@@ -6,10 +6,8 @@
 
 #include "structures.h"
 
-struct item {
-	struct stamp stamp;
-	struct cds_wfq_node node;
-};
+#define STRUCTURE	struct cds_wfq_queue
+#define NODE		struct cds_wfq_node
 
 static void put(struct cds_wfq_queue *q, struct cds_wfq_node *node)
 {
@@ -21,6 +19,21 @@ static struct cds_wfq_node *take(int locked, struct cds_wfq_queue *q)
 {
 	return locked ? cds_wfq_dequeue_blocking(q) : __cds_wfq_dequeue_blocking(q);
 }
+
+/* The two halves of an enqueue, to make a gap as a preempted producer does. */
+static struct cds_wfq_node **put_begin(struct cds_wfq_queue *q, struct cds_wfq_node *node)
+{
+	cds_wfq_node_init(node);
+	return __atomic_exchange_n(&q->tail, &node->next, __ATOMIC_SEQ_CST);
+}
+
+static void put_end(struct cds_wfq_node **old, struct cds_wfq_node *node)
+{
+	__atomic_store_n(old, node, __ATOMIC_RELEASE);
+}
+
+#include "gaps.h"
+#include "items.h"
 
 START_TEST(layout)
 {
@@ -58,39 +71,19 @@ START_TEST(one_by_one)
 }
 END_TEST
 
-struct slow {
-	struct cds_wfq_node **old, *node;
-	long ms;
-	bool entered;
-};
-
-static void close_gap(void *arg, unsigned int number)
-{
-	struct slow *slow = (struct slow *) arg;
-
-	(void) number;
-	hold_up(&slow->entered, slow->ms);
-	__atomic_store_n(slow->old, slow->node, __ATOMIC_RELEASE);
-}
-
 /* A consumer waits for a producer between its exchange and its link. */
 START_TEST(gap_blocks)
 {
-	struct crew crew = { .size = 0 };
 	struct cds_wfq_queue q;
 	struct cds_wfq_node a, b;
-	struct slow slow = { .node = &b, .ms = _i * 5 };
+	struct slow slow;
 
 	cds_wfq_init(&q);
 	put(&q, &a);
 	ck_assert_ptr_eq(take(0, &q), &a);
-	cds_wfq_node_init(&b);
-	slow.old = __atomic_exchange_n(&q.tail, &b.next, __ATOMIC_SEQ_CST);
-	crew_add(&crew, 1, close_gap, &slow);
-	crew_start(&crew);
-	__atomic_store_n(&slow.entered, true, __ATOMIC_RELEASE);
+	slow_put(&slow, &q, &b, _i * 5);
 	ck_assert_ptr_eq(take(_i % 2, &q), &b);
-	crew_join(&crew);
+	slow_join(&slow);
 	ck_assert_ptr_null(take(0, &q));
 }
 END_TEST
@@ -104,15 +97,7 @@ struct stress {
 
 static void produce(void *arg, unsigned int number)
 {
-	struct stress *s = (struct stress *) arg;
-
-	for (unsigned int i = 0; i < ITEMS; i++) {
-		struct item *item = (struct item *) malloc(sizeof(*item));
-
-		item->stamp.producer = number;
-		item->stamp.number = i;
-		put(&s->q, &item->node);
-	}
+	make_items(&((struct stress *) arg)->q, number);
 }
 
 static void consume(void *arg, unsigned int number)
@@ -130,9 +115,8 @@ static void consume(void *arg, unsigned int number)
 			sched_yield();
 			continue;
 		}
-		item = container(node, struct item, node);
-		want(item->stamp.number >= next[item->stamp.producer]);
-		next[item->stamp.producer] = item->stamp.number + 1;
+		item = item_of(node);
+		want_in_turn(next, &item->stamp);
 		tally_enter(&s->tally, &item->stamp);
 		free(item);
 	}
@@ -158,15 +142,12 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("wfqueue");
-	TCase *alone = tcase_create("alone"), *stress = tcase_create("stress");
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
-	tcase_add_test(alone, layout);
-	tcase_add_loop_test(alone, one_by_one, 0, 2);
-	tcase_add_loop_test(alone, gap_blocks, 0, 4);
-	suite_add_tcase(suite, alone);
-
-	tcase_set_timeout(stress, 120);
-	tcase_add_loop_test(stress, many_threads, 0, 2);
-	suite_add_tcase(suite, stress);
-	return run_suite(suite);
+	tcase_add_test(tcase, layout);
+	tcase_add_loop_test(tcase, one_by_one, 0, 2);
+	tcase_add_loop_test(tcase, gap_blocks, 0, 4);
+	tcase = add_timed_case(suite, "stress", 120);
+	tcase_add_loop_test(tcase, many_threads, 0, 2);
+	return run_plain_suite(suite);
 }

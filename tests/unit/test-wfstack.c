@@ -5,11 +5,12 @@
 
 #include "structures.h"
 
-struct item {
-	struct stamp stamp;
-	struct cds_wfs_node node;
-	struct rcu_head rcu;
-};
+#define STACK(name)		cds_wfs_##name
+#define BARE_STACK(name)	__cds_wfs_##name
+#define stack_for_each		cds_wfs_for_each_blocking
+#define stack_for_each_safe	cds_wfs_for_each_blocking_safe
+#define STRUCTURE		struct cds_wfs_stack
+#define NODE			struct cds_wfs_node
 
 enum form { LOCKED, LOCKED_STATE, PLAIN, PLAIN_STATE, NONBLOCKING, NONBLOCKING_STATE, FORMS };
 
@@ -55,17 +56,44 @@ static void put_end(struct cds_wfs_head *old, struct cds_wfs_node *node)
 	__atomic_store_n(&node->next, (struct cds_wfs_node *) old, __ATOMIC_RELEASE);
 }
 
-START_TEST(layout)
+/* A form with a state leaves it alone, unless it has something to say. */
+static struct cds_wfs_node *take_by(int number, struct cds_wfs_stack *s, bool last)
+{
+	enum form form = (enum form) number;
+	int state = 7;
+	struct cds_wfs_node *node = take(form, s, &state);
+
+	ck_assert_int_eq(state, !has_state(form) ? 7 : last ? CDS_WFS_STATE_LAST : 0);
+	return node;
+}
+
+static struct cds_wfs_head *take_all(int locked, struct cds_wfs_stack *s)
+{
+	return locked ? cds_wfs_pop_all_blocking(s) : __cds_wfs_pop_all(s);
+}
+
+static struct cds_wfs_node *take_with_mutex(struct cds_wfs_stack *s, unsigned int number)
+{
+	int state;
+
+	return take(number % 2 ? LOCKED : LOCKED_STATE, s, &state);
+}
+
+static struct cds_wfs_node *take_under_lock(struct cds_wfs_stack *s)
+{
+	return take(PLAIN, s, NULL);
+}
+
+#define bare_pop(s)	__cds_wfs_pop_blocking(s)
+#define first_of(all)	cds_wfs_first(all)
+
+#include "gaps.h"
+#include "stacks.h"
+
+START_TEST(marks)
 {
 	struct cds_wfs_stack s;
 
-	ck_assert_uint_eq(sizeof(struct cds_wfs_node), sizeof(void *));
-	ck_assert_uint_eq(sizeof(struct cds_wfs_head), sizeof(void *));
-	ck_assert_uint_eq(sizeof(struct __cds_wfs_stack), sizeof(void *));
-	ck_assert_uint_eq(offsetof(struct cds_wfs_stack, lock), sizeof(void *));
-	ck_assert_uint_eq(sizeof(struct cds_wfs_stack), sizeof(void *) + sizeof(pthread_mutex_t));
-	ck_assert_uint_eq(sizeof(cds_wfs_stack_ptr_t), sizeof(void *));
-	ck_assert_uint_eq(sizeof(cds_wfs_stack_const_ptr_t), sizeof(void *));
 	ck_assert_int_eq(CDS_WFS_STATE_LAST, 1);
 	ck_assert(CDS_WFS_WOULDBLOCK == (void *) -1L);
 	cds_wfs_init(&s);
@@ -73,95 +101,35 @@ START_TEST(layout)
 }
 END_TEST
 
-START_TEST(one_by_one)
+START_TEST(nobody_need_ask_for_the_state)
 {
 	enum form form = (enum form) _i;
 	struct cds_wfs_stack s;
-	struct cds_wfs_node n[3];
-	int state = 7;
-
-	cds_wfs_init(&s);
-	for (int round = 0; round < 3; round++) {
-		ck_assert(cds_wfs_empty(&s));
-		ck_assert_ptr_null(take(form, &s, &state));
-		ck_assert_int_eq(state, has_state(form) ? 0 : 7);
-		ck_assert_int_eq(put(&s, &n[0]), 0);
-		ck_assert(!cds_wfs_empty(&s));
-		ck_assert_int_eq(put(&s, &n[1]), 1);
-		ck_assert_int_eq(put(&s, &n[2]), 1);
-		for (int i = 2; i >= 0; i--) {
-			state = 7;
-			ck_assert_ptr_eq(take(form, &s, &state), &n[i]);
-			if (has_state(form))
-				ck_assert_int_eq(state, i ? 0 : CDS_WFS_STATE_LAST);
-		}
-	}
-	if (has_state(form)) {
-		put(&s, &n[0]);
-		ck_assert_ptr_eq(take(form, &s, NULL), &n[0]);
-	}
-	cds_wfs_destroy(&s);
-}
-END_TEST
-
-START_TEST(bare_stack)
-{
-	struct __cds_wfs_stack s;
 	struct cds_wfs_node n;
 
-	__cds_wfs_init(&s);
-	ck_assert(cds_wfs_empty(&s));
-	cds_wfs_node_init(&n);
-	ck_assert_int_eq(cds_wfs_push(&s, &n), 0);
-	ck_assert(!cds_wfs_empty(&s));
-	ck_assert_ptr_eq(__cds_wfs_pop_blocking(&s), &n);
-	ck_assert_ptr_null(__cds_wfs_pop_all(&s));
-	cds_wfs_node_init(&n);
-	cds_wfs_push(&s, &n);
-	ck_assert_ptr_eq(cds_wfs_first(__cds_wfs_pop_all(&s)), &n);
+	cds_wfs_init(&s);
+	put(&s, &n);
+	ck_assert_ptr_eq(take(form, &s, NULL), &n);
 	ck_assert(cds_wfs_empty(&s));
 }
 END_TEST
 
-static struct cds_wfs_head *take_all(int locked, struct cds_wfs_stack *s)
-{
-	return locked ? cds_wfs_pop_all_blocking(s) : __cds_wfs_pop_all(s);
-}
-
-START_TEST(all_at_once)
+/* _i: whether with the mutex. */
+START_TEST(all_without_blocking)
 {
 	struct cds_wfs_stack s;
 	struct cds_wfs_node *node, *next;
 	struct cds_wfs_head *all;
-	struct item *item;
-	unsigned int i;
+	unsigned int i = 10;
 
 	cds_wfs_init(&s);
+	ck_assert_ptr_null(cds_wfs_first(take_all(_i, &s)));
+	put_numbered(&s, 10);
 	all = take_all(_i, &s);
-	ck_assert_ptr_null(all);
-	ck_assert_ptr_null(cds_wfs_first(all));
-	cds_wfs_for_each_blocking(all, node)
-		ck_abort_msg("a node in an empty stack");
-	cds_wfs_for_each_blocking_safe(all, node, next)
-		ck_abort_msg("a node in an empty stack");
-	for (i = 0; i < 10; i++) {
-		item = (struct item *) malloc(sizeof(*item));
-		item->stamp.number = i;
-		put(&s, &item->node);
-	}
-	all = take_all(_i, &s);
-	ck_assert(cds_wfs_empty(&s));
-	cds_wfs_for_each_blocking(all, node)
-		ck_assert_uint_eq(container(node, struct item, node)->stamp.number, --i);
-	ck_assert_uint_eq(i, 0);
-	i = 10;
-	for (node = cds_wfs_first(all); node; node = cds_wfs_next_nonblocking(node))
-		ck_assert_uint_eq(container(node, struct item, node)->stamp.number, --i);
-	i = 10;
-	cds_wfs_for_each_blocking_safe(all, node, next) {
-		item = container(node, struct item, node);
-		ck_assert_uint_eq(item->stamp.number, --i);
-		free(item);
+	for (node = cds_wfs_first(all); node; node = next) {
+		next = cds_wfs_next_nonblocking(node);
+		ck_assert_uint_eq(item_of(node)->stamp.number, --i);
+		free(item_of(node));
 	}
 	ck_assert_uint_eq(i, 0);
 	cds_wfs_destroy(&s);
@@ -198,65 +166,28 @@ START_TEST(gap_would_block)
 }
 END_TEST
 
-struct slow {
-	struct cds_wfs_head *old;
-	struct cds_wfs_node *node;
-	long ms;
-	bool entered;
-};
-
-static void close_gap(void *arg, unsigned int number)
-{
-	struct slow *slow = (struct slow *) arg;
-
-	(void) number;
-	hold_up(&slow->entered, slow->ms);
-	put_end(slow->old, slow->node);
-}
-
 /* Blocking forms wait for a slow producer, through all stages of waiting. */
 START_TEST(gap_blocks)
 {
 	static const long ms[] = { 0, 1, 20 };
-	struct crew crew = { .size = 0 };
 	struct cds_wfs_stack s;
 	struct cds_wfs_node a, b;
-	struct slow slow = { .node = &b, .ms = ms[_i / 3] };
+	struct slow slow;
 
 	cds_wfs_init(&s);
 	put(&s, &a);
-	slow.old = put_begin(&s, &b);
-	crew_add(&crew, 1, close_gap, &slow);
-	crew_start(&crew);
-	__atomic_store_n(&slow.entered, true, __ATOMIC_RELEASE);
+	slow_put(&slow, &s, &b, ms[_i / 3]);
 	if (_i % 3 == 0)
 		ck_assert_ptr_eq(cds_wfs_pop_blocking(&s), &b);
 	else if (_i % 3 == 1)
 		ck_assert_ptr_eq(__cds_wfs_pop_blocking(&s), &b);
 	else
 		ck_assert_ptr_eq(cds_wfs_next_blocking(&b), &a);
-	crew_join(&crew);
+	slow_join(&slow);
 }
 END_TEST
 
 /* ---- Producers and consumers at once ---- */
-
-#define STACK(name)		cds_wfs_##name
-#define stack_for_each_safe	cds_wfs_for_each_blocking_safe
-
-static struct cds_wfs_node *take_with_mutex(struct cds_wfs_stack *s, unsigned int number)
-{
-	int state;
-
-	return take(number % 2 ? LOCKED : LOCKED_STATE, s, &state);
-}
-
-static struct cds_wfs_node *take_under_lock(struct cds_wfs_stack *s)
-{
-	return take(PLAIN, s, NULL);
-}
-
-#include "stacks.h"
 
 START_TEST(one_consumer)
 {
@@ -275,7 +206,7 @@ START_TEST(one_consumer)
 			continue;
 		}
 		enter(s, node);
-		free(container(node, struct item, node));
+		free(item_of(node));
 	}
 	crew_join(&crew);
 	want(cds_wfs_empty(&s->s));
@@ -301,7 +232,7 @@ static void consume_rcu(void *arg, unsigned int number)
 			continue;
 		}
 		enter(s, node);
-		call_rcu(&container(node, struct item, node)->rcu, free_item);
+		call_rcu(&item_of(node)->rcu, free_item);
 	}
 	rcu_unregister_thread();
 }
@@ -311,20 +242,8 @@ START_TEST(many_consumers)
 	static void (*const work[])(void *, unsigned int) = {
 		consume_locked, consume_all, consume_all, consume_rcu,
 	};
-	struct crew crew = { .size = 0 };
-	struct stress *s = (struct stress *) calloc(1, sizeof(*s));
 
-	cds_wfs_init(&s->s);
-	s->locked = _i == 1;
-	crew_add(&crew, PRODUCERS, produce, s);
-	crew_add(&crew, CONSUMERS, work[_i], s);
-	crew_start(&crew);
-	crew_join(&crew);
-	rcu_barrier();
-	want(tally_full(&s->tally));
-	want(cds_wfs_empty(&s->s));
-	cds_wfs_destroy(&s->s);
-	free(s);
+	stress(PRODUCERS, CONSUMERS, work[_i], _i == 1);
 }
 END_TEST
 
@@ -334,37 +253,28 @@ START_TEST(duel)
 	static void (*const work[])(void *, unsigned int) = {
 		consume_locked, consume_all, consume_rcu,
 	};
-	struct crew crew = { .size = 0 };
-	struct stress *s = (struct stress *) calloc(1, sizeof(*s));
 
-	cds_wfs_init(&s->s);
-	crew_add(&crew, 1, produce_all, s);
-	crew_add(&crew, 1, work[_i], s);
-	crew_start(&crew);
-	crew_join(&crew);
-	rcu_barrier();
-	want(cds_wfs_empty(&s->s));
-	free(s);
+	stress(1, 1, work[_i], false);
 }
 END_TEST
 
 int main(void)
 {
 	Suite *suite = suite_create("wfstack");
-	TCase *alone = tcase_create("alone"), *stress = tcase_create("stress");
+	TCase *tcase = add_timed_case(suite, "alone", 4);
 
-	tcase_add_test(alone, layout);
-	tcase_add_loop_test(alone, one_by_one, 0, FORMS);
-	tcase_add_test(alone, bare_stack);
-	tcase_add_loop_test(alone, all_at_once, 0, 2);
-	tcase_add_test(alone, gap_would_block);
-	tcase_add_loop_test(alone, gap_blocks, 0, 9);
-	suite_add_tcase(suite, alone);
-
-	tcase_set_timeout(stress, 120);
-	tcase_add_loop_test(stress, one_consumer, 0, FORMS);
-	tcase_add_loop_test(stress, many_consumers, 0, 4);
-	tcase_add_loop_test(stress, duel, 0, 3);
-	suite_add_tcase(suite, stress);
-	return run_suite(suite);
+	tcase_add_test(tcase, layout);
+	tcase_add_loop_test(tcase, one_by_one, 0, FORMS);
+	tcase_add_test(tcase, marks);
+	tcase_add_loop_test(tcase, nobody_need_ask_for_the_state, 0, FORMS);
+	tcase_add_test(tcase, bare_stack);
+	tcase_add_loop_test(tcase, all_at_once, 0, 2);
+	tcase_add_loop_test(tcase, all_without_blocking, 0, 2);
+	tcase_add_test(tcase, gap_would_block);
+	tcase_add_loop_test(tcase, gap_blocks, 0, 9);
+	tcase = add_timed_case(suite, "stress", 120);
+	tcase_add_loop_test(tcase, one_consumer, 0, FORMS);
+	tcase_add_loop_test(tcase, many_consumers, 0, 4);
+	tcase_add_loop_test(tcase, duel, 0, 3);
+	return run_plain_suite(suite);
 }

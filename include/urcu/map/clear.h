@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Forget the names that a urcu/map/urcu-FLAVOR.h gave. No include guard. */
+#include <quiesce/version.h>
+
 #undef rcu_read_lock
 #undef _rcu_read_lock
 #undef rcu_read_unlock

@@ -48,7 +48,7 @@ static inline struct cds_lfs_node_rcu *_cds_lfs_pop_rcu(struct cds_lfs_stack_rcu
 		/* relaxed: behind LR2. */
 		below = __atomic_load_n(&head->next, __ATOMIC_RELAXED);
 		/*
-		 * The read-side section keeps the node from coming back in between.
+		 * The section keeps the node from coming back in between.
 		 * [LR3] acquire: pairs with [LR1]; when it fails it is LR2 again.
 		 */
 	} while (!__atomic_compare_exchange_n(&s->head, &head, below, true,
