@@ -29,11 +29,14 @@ includes() {
 	done
 }
 
-# What each object defines and needs; a symbol that several define is each room's own (compat-futex).
+# What each object defines and needs; a symbol that several define is each room's own (compat-futex). Objects of
+# sources that are gone are left over in an old build.
 calls() {
 	find "$builddir/src" -name '*.o' ! -path '*/.libs/*' | LC_ALL=C sort | while read -r object; do
 		name=${object#"$builddir/src/"}
-		nm -g "$object" | awk -v name="${name%.o}" '
+		name=${name%.o}
+		[ -e "$srcdir/src/$name.c" ] || continue
+		nm -g "$object" | awk -v name="$name" '
 			NF == 3 && $2 != "U" { print name, "defines", $3 }
 			NF == 2 && $1 == "U" { print name, "needs", $2 }'
 	done | awk '

@@ -236,8 +236,8 @@ extern void free_all_cpu_call_rcu_data(void);
  * before_fork, rcu_barrier, create_call_rcu_data or call_rcu_data_free wait for it. That looks like a slow
  * fork, and is reported where it no longer does: when the thread ends, or returns from the callback that
  * called before_fork, or calls that once more than they nest, or closes the library. The library then does
- * what the hooks would have done. A thread that keeps 32 other keys of thread-specific data (glibc) may end
- * unnoticed. A hook for after the fork while no thread is between them is reported and does nothing.
+ * what the hooks would have done. A thread that is not registered (in bp: any) may end unnoticed in a process
+ * that had made 32 keys of thread-specific data before the library was loaded (glibc). A hook for after the fork while no thread is between them is reported and does nothing.
  *
  * A child of fork without the hooks may use all of RCU, too, and keeps its workers, which get threads when
  * they are next used: nothing that is called there hangs for the parent's threads. But nothing stood still

@@ -10,7 +10,8 @@
  *
  * That thread is made at the first rcu_defer_register_thread and stays until exit; its policy, affinity
  * and signals are as those of a worker made there (urcu/call-rcu.h). exit runs what is queued, after the
- * callbacks, in the same function and within the same limit.
+ * callbacks, in the same function and within the same limit. call_rcu_before_fork waits for the call that it is
+ * in for a second at most; what has not run then of that call the child does not have.
  *
  * None of these is async-signal-safe. All but rcu_defer_register_thread keep errno.
  */

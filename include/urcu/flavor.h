@@ -59,7 +59,9 @@ extern const struct rcu_flavor_struct rcu_flavor;
 /*
  * Have the flavor's fork hooks call one module's hooks as well (our hash table needs none): before_fork
  * first of all, after_fork_parent and after_fork_child last. One set is kept, and each registration
- * needs one unregistration with the same argument.
+ * needs one unregistration with the same argument. Anywhere but in signal handlers; while another thread is
+ * between its fork hooks they wait for it. Between the calling thread's own they count from the next fork on: what
+ * before_fork was called of has its other hooks called, too. Keep errno.
  */
 extern void urcu_register_rculfhash_atfork(struct urcu_atfork *atfork);
 extern void urcu_unregister_rculfhash_atfork(struct urcu_atfork *atfork);

@@ -72,7 +72,11 @@ enum {
 	CDS_LFHT_ACCOUNTING	= 1U << 1
 };
 
-/* Where a table gets its memory. Each function's first argument is state. */
+/*
+ * Where a table gets its memory. Each function's first argument is state. A table calls calloc, which may
+ * fail, and free alone: in new and destroy, in whoever adds or resizes, in a section there, and in the
+ * worker's thread; several threads may be in them at once.
+ */
 struct cds_lfht_alloc {
 	void *(*malloc)(void *state, size_t size);
 	void *(*calloc)(void *state, size_t count, size_t size);
@@ -112,7 +116,7 @@ extern const struct cds_lfht_mm_type cds_lfht_mm_order, cds_lfht_mm_chunk, cds_l
  *	attr			handed back by destroy, and not looked at
  * The sizes are powers of two; an init_size out of the bounds of the others is brought within.
  * Resizes are call_rcu callbacks, the first of which new queues for a table with CDS_LFHT_AUTO_RESIZE.
- * So the worker of the calling thread's callbacks, which is the default one unless the program chose
+ * So the worker of the calling thread's callbacks, which is the standard one unless the program chose
  * another, has its thread on return, if one can be had; other tables start none before they are resized.
  * Returns NULL with errno EINVAL for other sizes, no flavor, or chunk and mmap without a maximum, and
  * ENOMEM. Anywhere but in signal handlers.

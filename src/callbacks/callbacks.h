@@ -131,6 +131,7 @@ struct call_rcu_data {
 struct own_calls {
 	struct call_rcu_data *worker;	/* set_thread_call_rcu_data; NULL: none */
 	struct worker *current;		/* whose callbacks it runs; NULL: none */
+	unsigned int nesting;		/* of current, among those of all flavors: the innermost's is highest */
 	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
@@ -186,9 +187,7 @@ struct workers {
 	 * is queued is its parent's. Set by process/, cleared by who makes the thread.
 	 */
 	bool inherited;
-	/* In the list of state.c: all of this copy of the library of which a thread ever ran something. */
-	struct workers *next;
-	bool listed;			/* set atomically */
+	struct workers *next;		/* in the list of state.c; not written once it is in there */
 };
 
 #define QUEUE_INIT(all, queue) {						\
@@ -290,7 +289,10 @@ static inline struct worker *quiesce_worker_current(const struct workers *all)
 	return all->calls->own()->current;
 }
 
-/* Before a thread's current is set for the first time. */
+/* From here on the calling thread runs what worker serves. */
+void quiesce_worker_take_place(struct worker *worker);
+
+/* By a constructor, once: these are among those of which the calling thread may run something. */
 void quiesce_workers_enlist(struct workers *all);
 
 /* Whether the calling thread runs callbacks of these workers: deferred calls are none. */
@@ -334,9 +336,13 @@ void quiesce_worker_begin_wait(void);
 void quiesce_worker_step_out(void);
 void quiesce_worker_end_wait(void);
 
-/* While the current worker waits in a hook for another thread's fork, it counts as paused. */
+/*
+ * While the current worker waits in a hook for another thread's fork, it counts as paused. It does not step back
+ * (false) while somebody forks through its own flavor; await_resume waits for the end of that.
+ */
 void quiesce_worker_step_aside(void);
-void quiesce_worker_step_back(void);
+bool quiesce_worker_step_back(void);
+void quiesce_worker_await_resume(void);
 
 /*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is

@@ -537,6 +537,15 @@ void quiesce_defer_exit(struct workers *all)
 }
 
 /*
+ * In a fork's child. One whose worker died as it came to rest, before it looked whether there is more, is at
+ * rest and not empty.
+ */
+static bool has_to_go_around(const struct defer_queue *queue)
+{
+	return queue->rounds != AT_REST || queue->tail != queue->head;
+}
+
+/*
  * The queues stay, and what is in them runs. A call that a dead thread was in the middle of running
  * has run, as far as it came. References of dead threads are forgotten.
  */
@@ -552,7 +561,7 @@ void quiesce_defer_child(struct workers *all)
 	for (queue = defer->list; queue; queue = queue->next) {
 		pthread_mutex_init(&queue->lock, NULL);
 		queue->ran = queue->tail;
-		queue->references = 1U + (queue->rounds != AT_REST);
+		queue->references = 1U + has_to_go_around(queue);
 		queue->orphan = queue != all->calls->own()->defer;
 	}
 	for (visit = all->calls->own()->visits; visit; visit = visit->outer)
@@ -576,7 +585,7 @@ void quiesce_defer_restart(struct workers *all)
 	if (!current || current->serving != deferred)
 		deferred->done = deferred->takes;
 	for (queue = all->defer.list; queue; queue = queue->next) {
-		if (queue->rounds == AT_REST ||
+		if (!has_to_go_around(queue) ||
 		    (queue->rounds == RUNNING && queue->runner == current))
 			continue;
 		queue->rounds = UNSERVED;

@@ -10,14 +10,11 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
-/* Written atomically; none is ever taken out. */
+/* The workers of all flavors of this copy of the library. Written atomically; none is ever taken out. */
 static struct workers *first;
 
 void quiesce_workers_enlist(struct workers *all)
 {
-	if (__atomic_load_n(&all->listed, __ATOMIC_RELAXED) ||
-	    __atomic_exchange_n(&all->listed, true, __ATOMIC_RELAXED))
-		return;
 	all->next = __atomic_load_n(&first, __ATOMIC_RELAXED);
 	/* Release: who sees it in the list sees the next. */
 	while (!__atomic_compare_exchange_n(&first, &all->next, all, true, __ATOMIC_RELEASE,
@@ -25,14 +22,35 @@ void quiesce_workers_enlist(struct workers *all)
 		continue;
 }
 
-/* The calling thread's current worker, of any domain; NULL: none. */
+/* The calling thread's own of the innermost of its current workers, of whatever domain; NULL: it has none. */
+static const struct own_calls *innermost(void)
+{
+	const struct own_calls *found = NULL;
+
+	for (struct workers *all = __atomic_load_n(&first, __ATOMIC_ACQUIRE); all; all = all->next) {
+		const struct own_calls *own = all->calls->own();
+
+		if (own->current && (!found || own->nesting > found->nesting))
+			found = own;
+	}
+	return found;
+}
+
 static struct worker *current_of_any(void)
 {
-	struct workers *all = __atomic_load_n(&first, __ATOMIC_ACQUIRE);
+	const struct own_calls *own = innermost();
 
-	while (all && !quiesce_worker_current(all))
-		all = all->next;
-	return all ? quiesce_worker_current(all) : NULL;
+	return own ? own->current : NULL;
+}
+
+void quiesce_worker_take_place(struct worker *worker)
+{
+	struct own_calls *own = quiesce_workers_of(worker)->calls->own();
+	const struct own_calls *outer = innermost();
+
+	own->nesting = outer ? outer->nesting + 1 : 1;
+	own->current = worker;
+	own->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
 }
 
 bool quiesce_in_callback(const struct workers *all)
@@ -156,6 +174,12 @@ void quiesce_worker_set_aside(struct worker *worker)
 		}
 }
 
+/*
+ * So long a fork waits for a deferred call. liburcu's does not wait for any: one may wait for what the forking
+ * thread holds. Whoever runs it goes on; the child has it as far as it came, and what is queued behind it.
+ */
+#define DEFERRED_PATIENCE	QUIESCE_NS_PER_S
+
 /* Longer than any callback takes, unless it waits for something that the forking thread holds. */
 #define PAUSE_PATIENCE	(10 * QUIESCE_NS_PER_S)
 
@@ -175,7 +199,8 @@ static void report_stuck_callback(const struct worker *worker)
 void quiesce_worker_await_pause(struct worker *worker, const unsigned int *readers)
 {
 	const struct worker *current = quiesce_worker_current(quiesce_workers_of(worker));
-	uint64_t patience = PAUSE_PATIENCE, *left = &patience;
+	bool deferred = quiesce_worker_is_deferred(worker);
+	uint64_t patience = deferred ? DEFERRED_PATIENCE : PAUSE_PATIENCE, *left = &patience;
 	int32_t state;
 
 	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
@@ -184,6 +209,8 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
 		else if (!quiesce_wait(&worker->state, state, left)) {
+			if (deferred)
+				return;
 			report_stuck_callback(worker);
 			left = NULL;
 		}
@@ -251,12 +278,25 @@ void quiesce_worker_step_aside(void)
 		quiesce_worker_become_free(current);
 }
 
-void quiesce_worker_step_back(void)
+bool quiesce_worker_step_back(void)
 {
 	struct worker *current = current_of_any();
+	int32_t state = current ? quiesce_worker_state(current) : 0;
 
-	if (current)
-		__atomic_fetch_or(&current->state, WORKER_BUSY, __ATOMIC_ACQUIRE);
+	while (current && !(state & WORKER_PAUSE))
+		if (__atomic_compare_exchange_n(&current->state, &state, state | WORKER_BUSY, true,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	return !current;
+}
+
+void quiesce_worker_await_resume(void)
+{
+	struct worker *current = current_of_any();
+	int32_t state;
+
+	while (current && ((state = quiesce_worker_state(current)) & WORKER_PAUSE))
+		quiesce_wait(&current->state, state, NULL);
 }
 
 /* ---- A grace period, for anybody ---- */

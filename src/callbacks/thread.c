@@ -104,14 +104,6 @@ static void leave(struct worker *worker)
 		quiesce_worker_start(worker);
 }
 
-/* From here on the calling thread runs what worker serves. */
-static void take_place(struct own_calls *own, struct worker *worker)
-{
-	quiesce_workers_enlist(quiesce_workers_of(worker));
-	own->current = worker;
-	own->worker = quiesce_worker_is_deferred(worker) ? NULL : quiesce_worker_home(worker);
-}
-
 /* A cancel that comes in a callback, or came before, must not end the thread. */
 static void *serve(void *arg)
 {
@@ -120,7 +112,7 @@ static void *serve(void *arg)
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	all->domain->calls->join();
-	take_place(all->calls->own(), worker);
+	quiesce_worker_take_place(worker);
 	quiesce_domain_suspend(all->domain);
 	pthread_cleanup_push(give_up, worker);
 	quiesce_worker_run(worker);
@@ -191,10 +183,11 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	}
 	own = all->calls->own();
 	before = *own;
-	take_place(own, worker);
+	quiesce_worker_take_place(worker);
 	quiesce_worker_run_once(worker);
 	quiesce_delay();
 	own->current = before.current;
+	own->nesting = before.nesting;
 	own->worker = before.worker;
 	if (stranger)
 		reader->part();

@@ -124,14 +124,15 @@ static void leave(struct urcu_bp_reader *reader)
 
 /*
  * A later destructor of the thread may enter a section again, and then this one runs again. What the
- * thread set, a worker or a queue of deferred calls, is there for the program's destructors until the
- * last round of them.
+ * thread set, a worker or a queue of deferred calls, is there for the program's destructors in the rounds
+ * before, and so is the hook that it owes.
  */
 static void end_thread(void *arg)
 {
 	struct bp_slot *slot = quiesce_bp_slot(arg);
+	bool owes = slot->own.worker || slot->own.defer || quiesce_fork_is_between(&quiesce_bp.engine);
 
-	if ((slot->own.worker || slot->own.defer) && ++slot->destructors < THREAD_END_ROUND &&
+	if (owes && ++slot->destructors < THREAD_END_ROUND &&
 	    pthread_setspecific(thread_end, arg) == 0)
 		return;
 	leave(arg);

@@ -41,6 +41,7 @@ void quiesce_flavor_init(struct flavor *flavor)
 {
 	if (__atomic_exchange_n(&flavor->ready, true, __ATOMIC_RELAXED))
 		return;
+	quiesce_workers_enlist(&flavor->engine.workers);
 	quiesce_fork_watch(&flavor->engine);
 	watch_ends(flavor);
 	quiesce_domain_init(&flavor->engine.domain);

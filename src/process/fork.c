@@ -32,7 +32,8 @@ static void for_each_worker(struct engine *engine, void (*act)(struct worker *wo
 }
 
 /*
- * Wait for another thread's fork. In a section that must not wait for a callback that waits for us:
+ * Wait for another thread's fork. A callback of another flavor finds that one's fork under way, perhaps: it lets
+ * that pass, which may have to pass here as well. In a section that must not wait for a callback that waits for us:
  * [K2] we raise readers before we look at the workers' states; pairs with [K1] in src/callbacks/state.c:
  * what begins to wait after our look is found there.
  */
@@ -41,6 +42,7 @@ static void await_turn(struct engine *engine)
 	struct fork_state *fork = &engine->fork;
 	bool reading = quiesce_domain_in_section(&engine->domain);
 
+	quiesce_worker_step_aside();
 	if (reading) {
 		__atomic_fetch_add(&fork->readers, 1, __ATOMIC_SEQ_CST);
 		pthread_mutex_lock(&engine->workers.lock);
@@ -49,6 +51,11 @@ static void await_turn(struct engine *engine)
 	}
 	quiesce_delay();
 	pthread_mutex_lock(&fork->lock);
+	while (!quiesce_worker_step_back()) {
+		pthread_mutex_unlock(&fork->lock);
+		quiesce_worker_await_resume();
+		pthread_mutex_lock(&fork->lock);
+	}
 	if (reading)
 		__atomic_fetch_sub(&fork->readers, 1, __ATOMIC_SEQ_CST);
 }
@@ -86,11 +93,8 @@ static void enter(struct engine *engine)
 	if (!quiesce_fork_is_between(engine)) {
 		bool suspended = quiesce_domain_suspend(&engine->domain);
 
-		if (pthread_mutex_trylock(&fork->lock) != 0) {
-			quiesce_worker_step_aside();
+		if (pthread_mutex_trylock(&fork->lock) != 0)
 			await_turn(engine);
-			quiesce_worker_step_back();
-		}
 		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);

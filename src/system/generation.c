@@ -21,6 +21,7 @@ static char room[2 * PAGE_ROOM];
 /* First word of that page, zero in a child; written atomically. NULL: nobody watches. */
 static int32_t *inhabited;
 
+/* Written by constructors, which come one after the other; read in a child that has one thread. */
 static struct heir *heirs;
 
 /* Among the child's handlers it is the first, as long as the program registers its own later. */

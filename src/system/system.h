@@ -74,11 +74,10 @@ bool quiesce_wait(int32_t *word, int32_t value, uint64_t *left);
 void quiesce_wake(int32_t *word, int count);
 
 /*
- * The same on gp.futex, which readers inlined into programs wake by the shared operation:
- * a private sleeper would never hear of it.
+ * The same wait on gp.futex, which readers wake by the shared operation (urcu_common_wake_leader): a
+ * private sleeper would never hear of it.
  */
 bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t *left);
-void quiesce_wake_shared(int32_t *word, int count);
 
 /* Sleep for so long; nobody wakes it. For readers that wake nobody (bp). */
 void quiesce_sleep(uint64_t ns);

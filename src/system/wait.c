@@ -113,13 +113,13 @@ static bool passes(int error)
 
 /*
  * Of a process's own word the kernel refuses no wake-up, but what answers in its place may
- * (seccomp(2)). A lost one is lost for ever, so it is tried again.
+ * (seccomp(2)). A lost one is lost for ever, so it is tried again. Nowhere else does call_rcu yield.
  */
-static void futex_wake(int32_t *word, int count, int scope)
+void quiesce_wake(int32_t *word, int count)
 {
 	int saved_errno = errno;
 
-	while (call(word, FUTEX_WAKE | scope, count, 0) < 0) {
+	while (call(word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, 0) < 0) {
 		if (!passes(errno)) {
 			report_refusal();
 			break;
@@ -134,19 +134,9 @@ bool quiesce_wait(int32_t *word, int32_t value, uint64_t *left)
 	return limited_wait(word, value, left, FUTEX_PRIVATE_FLAG);
 }
 
-void quiesce_wake(int32_t *word, int count)
-{
-	futex_wake(word, count, FUTEX_PRIVATE_FLAG);
-}
-
 bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t *left)
 {
 	return limited_wait(word, value, left, 0);
-}
-
-void quiesce_wake_shared(int32_t *word, int count)
-{
-	futex_wake(word, count, 0);
 }
 
 void quiesce_sleep(uint64_t ns)

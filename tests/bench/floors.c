@@ -145,6 +145,71 @@ static void free_in_threads(unsigned long threads)
 		    "M/s");
 }
 
+/*
+ * One thread frees what others allocate, handed over in full arrays: what a worker that frees in order for
+ * so many producers cannot be faster than, unless it has its allocator to itself for a while.
+ */
+#define SHELF 64
+
+static struct shelf {
+	void *arrays[SHELF][BATCH];
+	unsigned long filled, emptied;	/* arrays; each by its side alone, atomically */
+} shelves[2];
+
+static unsigned long producers;
+
+static void fill(struct bench_group *group, struct shelf *shelf)
+{
+	while (!bench_stopped(group)) {
+		void **array = shelf->arrays[shelf->filled % SHELF];
+
+		if (shelf->filled - __atomic_load_n(&shelf->emptied, __ATOMIC_ACQUIRE) == SHELF)
+			continue;
+		for (int i = 0; i < BATCH; i++)
+			array[i] = malloc(32);
+		__atomic_store_n(&shelf->filled, shelf->filled + 1, __ATOMIC_RELEASE);
+	}
+}
+
+static bool empty(struct shelf *shelf)
+{
+	void **array = shelf->arrays[shelf->emptied % SHELF];
+
+	if (__atomic_load_n(&shelf->filled, __ATOMIC_ACQUIRE) == shelf->emptied)
+		return false;
+	for (int i = 0; i < BATCH; i++)
+		free(array[i]);
+	__atomic_store_n(&shelf->emptied, shelf->emptied + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void hand_over(struct bench_group *group, unsigned long number)
+{
+	if (number) {
+		fill(group, &shelves[number - 1]);
+		return;
+	}
+	while (!bench_stopped(group))
+		for (unsigned long i = 0; i < producers; i++)
+			group->done[0] += empty(&shelves[i]) ? BATCH : 0;
+}
+
+static void free_for_others(unsigned long count)
+{
+	double time = -bench_now(), freed;
+
+	producers = count;
+	bench_start_group(&group, count + 1, hand_over);
+	bench_nap(5 * bench_length);
+	freed = (double)bench_stop_group(&group);
+	time += bench_now();
+	for (unsigned long i = 0; i < count; i++)
+		while (empty(&shelves[i]))
+			continue;
+	bench_print("malloc, free in arrays by one other thread", bench_of(count, "producer"),
+		    freed / time * 1e3, "M/s");
+}
+
 /* ---- Cache lines ---- */
 
 #define LINES 1000
@@ -213,6 +278,8 @@ int main(int argc, char **argv)
 	BENCH_COST("1000 malloc + free", "in batches, same thread", free_in_batches());
 	free_in_threads(1);
 	free_in_threads(2);
+	free_for_others(1);
+	free_for_others(2);
 	cache_lines();
 	stack_lines();
 	miss_in("32 MB", 32UL << 20);

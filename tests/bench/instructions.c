@@ -112,7 +112,9 @@ int main(int argc, char **argv)
 	unsigned long count = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
 
 	bench_register();
-	rcu_defer_register_thread();
+	/* It makes a thread, which is a reader: nobody else's business. */
+	if (argc > 1 && strcmp(argv[1], "defer") == 0)
+		rcu_defer_register_thread();
 	heads = calloc(count + 1, sizeof(*heads));
 	fill_table();
 	if (argc > 1 && strcmp(argv[1], "synchronize") != 0) {

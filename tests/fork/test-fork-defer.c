@@ -418,6 +418,52 @@ START_TEST(behind_a_call_that_forks_the_order_is_kept_on_both_sides)
 }
 END_TEST
 
+/* ---- A call that waits for what the forking thread holds: as with liburcu, the fork goes on ---- */
+
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static sem_t in_call;
+static int waited, behind;
+
+static void wait_for_held(void *arg)
+{
+	(void)arg;
+	sem_post(&in_call);
+	pthread_mutex_lock(&held);
+	pthread_mutex_unlock(&held);
+	waited++;
+}
+
+static void count_behind(void *arg)
+{
+	(void)arg;
+	behind++;
+}
+
+static void run_what_is_behind(void *arg)
+{
+	(void)arg;
+	STAGE("rcu_defer_barrier behind a call that was left behind");
+	rcu_defer_barrier();
+	MUST(waited == 0 && behind == 1);
+	use_everything();
+}
+
+START_TEST(a_call_that_waits_for_the_forking_thread_does_not_hold_it_up)
+{
+	sem_init(&in_call, 0, 0);
+	MUST(rcu_defer_register_thread() == 0);
+	pthread_mutex_lock(&held);
+	defer_rcu(wait_for_held, NULL);
+	await(&in_call);
+	defer_rcu(count_behind, NULL);
+	run_child(run_what_is_behind, NULL);
+	pthread_mutex_unlock(&held);
+	rcu_defer_barrier();
+	MUST(waited == 1 && behind == 1);
+	rcu_defer_unregister_thread();
+}
+END_TEST
+
 /* ---- A clean program, for leaks.sh ---- */
 
 static void *defer_and_end(void *arg)
@@ -486,6 +532,7 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(tcase,
 		calls_of_dead_threads_run_when_the_child_registers_defers_or_exits, 0, 3);
 	tcase_add_test(tcase, forks_among_producers_lose_nothing);
+	tcase_add_test(tcase, a_call_that_waits_for_the_forking_thread_does_not_hold_it_up);
 	tcase_add_loop_test(tcase, behind_a_call_that_forks_the_order_is_kept_on_both_sides, 0, 3);
 	return run_suite(suite);
 }

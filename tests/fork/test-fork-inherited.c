@@ -2,7 +2,7 @@
 /*
  * The order of inherited callbacks in a child that was forked through the hooks: those of a worker run
  * in the order in which they were queued, wherever its thread was at the fork, and all of them before
- * what the child queues on the default worker.
+ * what the child queues on the standard worker.
  */
 #include "fork-harness.h"
 

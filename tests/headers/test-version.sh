@@ -7,12 +7,9 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
-include=${INCLUDE:-$top/include}
 libraries=$(cd "${1:-$LIBRARIES}" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$here/../tap.inc"
+# shellcheck source=tests/headers/headers.inc
+. "$here/headers.inc"
 
 version=$(sed -n 's/^AC_INIT(\[quiesce\], \[\([0-9.]*\)\].*/\1/p' "$top/configure.ac")
 as_number=$(echo "$version" | awk -F . 'NF == 3 { print $1 * 10000 + $2 * 100 + $3 }')

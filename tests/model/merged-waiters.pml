@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Callers of synchronize_rcu share grace periods: quiesce_gp_ticket, await_grace_period, take_turn,
+ * Callers of synchronize_rcu share grace periods: quiesce_gp_ticket, quiesce_gp_wait, take_turn,
  * await_turn and call_up of src/grace/gp.c. CALLERS threads call CALLS times in all.
  *
  * Claim: a caller returns only when a grace period that began after its call is over, only one is

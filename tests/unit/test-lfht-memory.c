@@ -102,7 +102,31 @@ END_TEST
 #define BUCKETS(order)	((sizeof(struct cds_lfht_node) << (order)))
 
 static struct cds_lfht *contended;
+static struct ledger contended_ledger;
 static unsigned int contended_scheme;
+
+/* Of that scheme, with the fewest buckets, and pieces to await. */
+static struct cds_lfht *contended_new(unsigned int scheme)
+{
+	static struct rcu_flavor_struct flavor;
+	static struct cds_lfht_alloc alloc;
+
+	flavor = stepped();
+	alloc = ledger_alloc(&contended_ledger);
+	alloc.calloc = calloc_hooked;
+	contended_scheme = scheme;
+	contended = _cds_lfht_new_with_alloc(1, 1UL << LEAST, 1UL << (LEAST + 4), 0, scheme_of[scheme],
+					     &flavor, &alloc, NULL);
+	want(contended);
+	return contended;
+}
+
+static void contended_destroy(void)
+{
+	must_be_whole(contended);
+	want(cds_lfht_destroy(contended, NULL) == 0);
+	want(contended_ledger.live == 0);
+}
 
 /* The first piece of the order above that one. */
 static void await_piece(unsigned int order, unsigned long before, void (*then)(void))
@@ -126,17 +150,8 @@ static void grow_beside(void)
 
 START_TEST(memory_that_two_threads_provide_and_the_callback_takes_is_there_for_who_grows)
 {
-	struct rcu_flavor_struct flavor = stepped();
-	struct ledger ledger = { .fail_from = 0 };
-	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
-	struct cds_lfht *ht;
+	struct cds_lfht *ht = contended_new((unsigned int)_i);
 
-	contended_scheme = (unsigned int)_i;
-	alloc.calloc = calloc_hooked;
-	ht = _cds_lfht_new_with_alloc(1, 1UL << LEAST, 1UL << (LEAST + 4), 0, scheme_of[_i], &flavor,
-				      &alloc, NULL);
-	want(ht);
-	contended = ht;
 	cds_lfht_resize(ht, 1UL << (LEAST + 2));
 	step_to_rest();
 	cds_lfht_resize(ht, 1UL << (LEAST + 1));
@@ -148,9 +163,7 @@ START_TEST(memory_that_two_threads_provide_and_the_callback_takes_is_there_for_w
 	must_be_whole(ht);
 	cds_lfht_resize(ht, 1);
 	step_to_rest();
-	must_be_whole(ht);
-	want(cds_lfht_destroy(ht, NULL) == 0);
-	want(ledger.live == 0);
+	contended_destroy();
 }
 END_TEST
 
@@ -162,24 +175,13 @@ static void grow_first(void)
 
 START_TEST(memory_in_use_is_not_replaced_by_who_provides_it_late)
 {
-	struct rcu_flavor_struct flavor = stepped();
-	struct ledger ledger = { .fail_from = 0 };
-	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
-	struct cds_lfht *ht;
+	struct cds_lfht *ht = contended_new((unsigned int)_i);
 
-	contended_scheme = (unsigned int)_i;
-	alloc.calloc = calloc_hooked;
-	ht = _cds_lfht_new_with_alloc(1, 1UL << LEAST, 1UL << (LEAST + 4), 0, scheme_of[_i], &flavor,
-				      &alloc, NULL);
-	want(ht);
-	contended = ht;
 	await_piece(LEAST, 0, grow_first);
 	cds_lfht_resize(ht, 1UL << (LEAST + 1));
 	want(coming.count == 0);
 	step_to_rest();
-	must_be_whole(ht);
-	want(cds_lfht_destroy(ht, NULL) == 0);
-	want(ledger.live == 0);
+	contended_destroy();
 }
 END_TEST
 

@@ -110,7 +110,7 @@ START_TEST(barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can)
 }
 END_TEST
 
-/* ---- Who is freed between the default worker's two looks ---- */
+/* ---- Who is freed between the standard worker's two looks ---- */
 
 #define TAKEN 1000	/* so many that it looks for a pause while it turns them around */
 
