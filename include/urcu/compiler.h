@@ -17,12 +17,17 @@
 
 /*
  * (type) (v), zero of a type, and a null pointer. C++ has other names for them, which no flag of a compiler
- * warns of (-Wold-style-cast, -Wzero-as-null-pointer-constant).
+ * warns of (-Wold-style-cast, -Wzero-as-null-pointer-constant); before C++11, only the compilers have one
+ * for the last.
  */
 #ifdef __cplusplus
 #define _urcu_as(type)		__typeof__(type)
 #define _urcu_zero(type)	(__typeof__(type)())
+#if __cplusplus >= 201103L
 #define _URCU_NULL		nullptr
+#else
+#define _URCU_NULL		__null
+#endif
 #else
 #define _urcu_as(type)		(type)
 #define _urcu_zero(type)	((type) 0)

@@ -183,6 +183,33 @@ int use(cds_lfht *table, cds_list_head *list, cds_hlist_head *hlist)
 }
 TXT
 
+# liburcu's headers compile so, too, without _LGPL_SOURCE.
+for standard in c++98 gnu++98; do
+	for flag in -U_LGPL_SOURCE -D_LGPL_SOURCE; do
+		accepted "C++ before C++11" c++ -std=$standard -Wno-pedantic $flag <<-'TXT'
+		#include <urcu.h>
+		#include <urcu/cds.h>
+		struct entry { int number; cds_list_head list; cds_hlist_node hlist; cds_lfht_node node; };
+		extern entry *shared;
+		entry *shared;
+		int use(cds_lfht *table, cds_list_head *list, cds_hlist_head *hlist, int *number);
+		int use(cds_lfht *table, cds_list_head *list, cds_hlist_head *hlist, int *number)
+		{
+			cds_lfht_iter iter;
+			entry *pos;
+
+			CDS_INIT_HLIST_HEAD(hlist);
+			cds_lfht_for_each_entry(table, &iter, pos, node)
+				uatomic_inc(number);
+			cds_list_for_each_entry_rcu(pos, list, list)
+				uatomic_or(number, pos->number);
+			rcu_assign_pointer(shared, pos);
+			return uatomic_xchg(number, 1) + rcu_dereference(shared)->number + CMM_LOAD_SHARED(*number);
+		}
+		TXT
+	done
+done
+
 # ---- Barriers in what compilers make ----
 
 barriers() { # pattern, wanted number, source, flags ...
