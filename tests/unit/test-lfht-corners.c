@@ -10,7 +10,7 @@
 
 #define BITS	CAA_BITS_PER_LONG
 
-enum { ITEMS = 3000 };
+enum { ITEMS = 1000 };	/* in one bucket they are a list, walked for each of them */
 
 static struct item store[ITEMS + 1];
 static struct item *items[ITEMS + 1];
