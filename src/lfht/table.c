@@ -58,10 +58,11 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 	if (highest > ORDER_MAX)
 		return fail(ENOMEM);
 	/*
-	 * For requests, which may all come in a sandbox. This library has a generation of its own, which no
-	 * worker's thread has watched.
+	 * For requests, which may come in a sandbox later. This library has a generation of its own, which no
+	 * worker's thread has watched. Of a table that asks for none the program expects no system call.
 	 */
-	quiesce_generation_watch();
+	if (flags & CDS_LFHT_AUTO_RESIZE)
+		quiesce_generation_watch();
 	if (!alloc)
 		alloc = &quiesce_lfht_malloc;
 	ht = quiesce_table_alloc(highest, alloc);
