@@ -17,8 +17,8 @@ _URCU_EXTERN_C_BEGIN
 extern void __tsan_acquire(void *addr);
 extern void __tsan_release(void *addr);
 _URCU_EXTERN_C_END
-#define urcu_annotate_acquire(addr)	__tsan_acquire((void *) (addr))
-#define urcu_annotate_release(addr)	__tsan_release((void *) (addr))
+#define urcu_annotate_acquire(addr)	__tsan_acquire(_urcu_cast(void *, addr))
+#define urcu_annotate_release(addr)	__tsan_release(_urcu_cast(void *, addr))
 #else
 #define urcu_annotate_acquire(addr)	((void) (addr))
 #define urcu_annotate_release(addr)	((void) (addr))

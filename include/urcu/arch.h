@@ -116,6 +116,6 @@ static inline caa_cycles_t caa_get_cycles(void)
 	struct timespec ts = { 0, 0 };
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (caa_cycles_t) ts.tv_sec * 1000000000U + (caa_cycles_t) ts.tv_nsec;
+	return _urcu_cast(caa_cycles_t, ts.tv_sec) * 1000000000U + _urcu_cast(caa_cycles_t, ts.tv_nsec);
 }
 #endif

@@ -15,11 +15,32 @@
 /* The compiler moves no memory access across this. It emits no instruction. */
 #define cmm_barrier()		__asm__ __volatile__ ("" : : : "memory")
 
+/*
+ * (type) (v), zero of a type, and a null pointer. C++ has other names for them, which no flag of a compiler
+ * warns of (-Wold-style-cast, -Wzero-as-null-pointer-constant); before C++11, only the compilers have one
+ * for the last.
+ */
+#ifdef __cplusplus
+#define _urcu_as(type)		__typeof__(type)
+#define _urcu_zero(type)	(__typeof__(type)())
+#if __cplusplus >= 201103L
+#define _URCU_NULL		nullptr
+#else
+#define _URCU_NULL		__null
+#endif
+#else
+#define _urcu_as(type)		(type)
+#define _urcu_zero(type)	((type) 0)
+#define _URCU_NULL		((void *) 0)
+#endif
+#define _urcu_cast(type, v)	(_urcu_as(type) (v))
+
 /* Lvalue of x that the compiler reads or writes exactly as often as the program says. No order. */
 #define CMM_ACCESS_ONCE(x)	(*cmm_cast_volatile(&(x)))
 
 /* The pointer ptr, to a volatile version of what it points to. */
-#define cmm_cast_volatile(ptr)	(1 ? (ptr) : (__volatile__ __typeof__(*(ptr)) *) 0)
+#define cmm_cast_volatile(ptr)						\
+	(1 ? (ptr) : _urcu_cast(__volatile__ __typeof__(*(ptr)) *, _URCU_NULL))
 
 /* The optimizer forgets what it knows of the value of var, an lvalue that fits a register. */
 #define _CMM_OPTIMIZER_HIDE_VAR(var)	__asm__ ("" : "+r" (var))
@@ -46,8 +67,13 @@
  * does not point to what the member is. An address constant if ptr is one.
  */
 #define caa_container_of(ptr, type, member)				\
-	((type *) ((char *) (1 ? (ptr) : (__typeof__(&((type *) 0)->member)) 0) - \
+	(_urcu_as(type *) (						\
+		_urcu_cast(char *, 1 ? (ptr) : _caa_no_member(type, member)) - \
 		_caa_offset_of(type, member)))
+
+/* A null pointer to such a member. */
+#define _caa_no_member(type, member)					\
+	_urcu_cast(__typeof__(&_urcu_cast(type *, _URCU_NULL)->member), _URCU_NULL)
 
 /*
  * offsetof(), but no warning for a C++ class with a base. clang takes pragmas anywhere; g++ does not, and
@@ -62,13 +88,16 @@
 	 offsetof(type, member) _Pragma("clang diagnostic pop"))
 #else
 #define _caa_offset_of(type, member)					\
-	((size_t) ((char *) &((type *) __alignof__(type))->member - (char *) __alignof__(type)))
+	_urcu_cast(size_t,						\
+		_urcu_cast(char *, &_urcu_cast(type *, __alignof__(type))->member) - \
+		_urcu_cast(char *, __alignof__(type)))
 #endif
 
-/* As caa_container_of(), but a null ptr gives a null result. */
+/* As caa_container_of(), but a null ptr, NULL itself too, gives a null result. */
 #define caa_container_of_check_null(ptr, type, member) __extension__ ({	\
-	__typeof__(ptr) _caa_ptr = (ptr);				\
-	_caa_ptr ? caa_container_of(_caa_ptr, type, member) : (type *) 0; \
+	__typeof__(1 ? (ptr) : _caa_no_member(type, member)) _caa_ptr = (ptr); \
+	_caa_ptr ? caa_container_of(_caa_ptr, type, member) :		\
+		   _urcu_cast(type *, _URCU_NULL);			\
 })
 
 /* Fail the compilation if the constant cond holds: as a statement, and as an expression of 0. */
@@ -105,12 +134,12 @@
 #define __CAA_COMBINE_TOKENS(prefix, counter)	prefix ## counter
 #define CAA_COMBINE_TOKENS(prefix, counter)	__CAA_COMBINE_TOKENS(prefix, counter)
 
-#define caa_is_signed_type(type)	((type) -1 < (type) 1)
+#define caa_is_signed_type(type)	(_urcu_cast(type, -1) < _urcu_cast(type, 1))
 
 /* Integer or pointer v as a long, extended according to its own signedness. */
-#define caa_cast_long_keep_sign(v)	((long) (v))
+#define caa_cast_long_keep_sign(v)	_urcu_cast(long, v)
 
-#define URCU_FORCE_CAST(type, arg)	((type) (arg))
+#define URCU_FORCE_CAST(type, arg)	_urcu_cast(type, arg)
 
 #define CDS_DEPRECATED(msg)		__attribute__((__deprecated__(msg)))
 

@@ -34,9 +34,9 @@ static inline int futex(int32_t *uaddr, int op, int32_t val,
 {
 #ifdef __NR_futex_time64
 	if (sizeof(time_t) > sizeof(long))
-		return (int) syscall(__NR_futex_time64, uaddr, op, val, timeout, uaddr2, val3);
+		return _urcu_cast(int, syscall(__NR_futex_time64, uaddr, op, val, timeout, uaddr2, val3));
 #endif
-	return (int) syscall(__NR_futex, uaddr, op, val, timeout, uaddr2, val3);
+	return _urcu_cast(int, syscall(__NR_futex, uaddr, op, val, timeout, uaddr2, val3));
 }
 
 /*

@@ -21,19 +21,19 @@ struct cds_hlist_node {
 };
 
 /* An empty list: as an initializer, as a definition, and as a call. */
-#define CDS_HLIST_HEAD_INIT(name)	{ 0 }
+#define CDS_HLIST_HEAD_INIT(name)	{ _URCU_NULL }
 #define CDS_HLIST_HEAD(name)		struct cds_hlist_head name = CDS_HLIST_HEAD_INIT(name)
 
 static inline void CDS_INIT_HLIST_HEAD(struct cds_hlist_head *ptr)
 {
-	ptr->next = 0;
+	ptr->next = _URCU_NULL;
 }
 
 /* Insert newp as the first. */
 static inline void cds_hlist_add_head(struct cds_hlist_node *newp, struct cds_hlist_head *head)
 {
 	newp->next = head->next;
-	newp->prev = (struct cds_hlist_node *) head;
+	newp->prev = _urcu_cast(struct cds_hlist_node *, head);
 	if (newp->next)
 		newp->next->prev = newp;
 	head->next = newp;
@@ -44,7 +44,7 @@ static inline void cds_hlist_del(struct cds_hlist_node *elem)
 {
 	if (elem->next)
 		elem->next->prev = elem->prev;
-	((struct cds_hlist_head *) elem->prev)->next = elem->next;
+	_urcu_cast(struct cds_hlist_head *, elem->prev)->next = elem->next;
 }
 
 /* The element that holds node *ptr as its member; the second gives null for null. */

@@ -46,11 +46,11 @@ _URCU_EXTERN_C_END
 #else
 
 /* As the functions take them, whatever the qualifiers. */
-#define _rcu_plain(v)		((void *) (uintptr_t) (v))
-#define _rcu_cell(p_addr)	((void **) (uintptr_t) (p_addr))
+#define _rcu_plain(v)		_urcu_cast(void *, _urcu_cast(uintptr_t, v))
+#define _rcu_cell(p_addr)	_urcu_cast(void **, _urcu_cast(uintptr_t, p_addr))
 
 #define rcu_dereference(p) __extension__				\
-	((_uatomic_type(&(p))) rcu_dereference_sym(_rcu_plain(_rcu_dereference(p))))
+	_urcu_cast(_uatomic_type(&(p)), rcu_dereference_sym(_rcu_plain(_rcu_dereference(p))))
 
 #define rcu_set_pointer(p_addr, v) __extension__ ({			\
 	_uatomic_type(p_addr) _rcu_v = (v);				\
@@ -59,14 +59,15 @@ _URCU_EXTERN_C_END
 
 #define rcu_xchg_pointer(p_addr, v) __extension__ ({			\
 	_uatomic_type(p_addr) _rcu_v = (v);				\
-	(_uatomic_type(p_addr)) rcu_xchg_pointer_sym(_rcu_cell(p_addr), _rcu_plain(_rcu_v)); \
+	_urcu_cast(_uatomic_type(p_addr),				\
+		rcu_xchg_pointer_sym(_rcu_cell(p_addr), _rcu_plain(_rcu_v))); \
 })
 
 #define rcu_cmpxchg_pointer(p_addr, old, _new) __extension__ ({		\
 	_uatomic_type(p_addr) _rcu_old = (old);				\
 	_uatomic_type(p_addr) _rcu_new = (_new);			\
-	(_uatomic_type(p_addr)) rcu_cmpxchg_pointer_sym(_rcu_cell(p_addr), \
-		_rcu_plain(_rcu_old), _rcu_plain(_rcu_new));			\
+	_urcu_cast(_uatomic_type(p_addr), rcu_cmpxchg_pointer_sym(_rcu_cell(p_addr), \
+		_rcu_plain(_rcu_old), _rcu_plain(_rcu_new)));		\
 })
 
 #endif

@@ -11,7 +11,7 @@ static inline void cds_hlist_add_head_rcu(struct cds_hlist_node *newp,
 		struct cds_hlist_head *head)
 {
 	newp->next = head->next;
-	newp->prev = (struct cds_hlist_node *) head;
+	newp->prev = _urcu_cast(struct cds_hlist_node *, head);
 	if (newp->next)
 		newp->next->prev = newp;
 	_rcu_set_pointer(&head->next, newp);
@@ -22,7 +22,7 @@ static inline void cds_hlist_del_rcu(struct cds_hlist_node *elem)
 {
 	if (elem->next)
 		elem->next->prev = elem->prev;
-	_rcu_set_pointer(&((struct cds_hlist_head *) elem->prev)->next, elem->next);
+	_rcu_set_pointer(&_urcu_cast(struct cds_hlist_head *, elem->prev)->next, elem->next);
 }
 
 /* Loops as in <urcu/hlist.h>. An element met is safe to use until the section ends. */

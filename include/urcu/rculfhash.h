@@ -40,7 +40,10 @@
 
 _URCU_EXTERN_C_BEGIN
 
-/* To be embedded in the program's own structure, aligned to 8 bytes. Both fields are the table's. */
+/*
+ * To be embedded in the program's own structure, aligned to 8 bytes, wherever the kernel lets a program
+ * have memory. Both fields are the table's.
+ */
 struct cds_lfht_node {
 	struct cds_lfht_node *next;
 	unsigned long reverse_hash;
@@ -104,8 +107,9 @@ extern const struct cds_lfht_mm_type cds_lfht_mm_order, cds_lfht_mm_chunk, cds_l
  *	init_size		buckets to begin with; a table that resizes itself does not shrink
  *				below that
  *	min_nr_alloc_buckets	buckets that are never given back
- *	max_nr_buckets		never more than that; 0: no limit
- *	flags			of the enumeration above
+ *	max_nr_buckets		never more than that; 0: no limit. Above 2^40 (2^27 on 32 bits): the same
+ *				as that
+ *	flags			of the enumeration above, and of quiesce/lfht.h; others are ignored
  *	mm			one of the three above, or NULL
  *	flavor			whose readers look at the table
  *	alloc			where its memory comes from; NULL: malloc. Kept: it must outlive the table
@@ -114,8 +118,8 @@ extern const struct cds_lfht_mm_type cds_lfht_mm_order, cds_lfht_mm_chunk, cds_l
  * Resizes are call_rcu callbacks, the first of which new queues for a table with CDS_LFHT_AUTO_RESIZE.
  * So the worker of the calling thread's callbacks, which is the standard one unless the program chose
  * another, has its thread on return, if one can be had; other tables start none before they are resized.
- * Returns NULL with errno EINVAL for other sizes, unknown flags, no flavor, or chunk and mmap
- * without a maximum, and ENOMEM. Anywhere but in signal handlers.
+ * Returns NULL with errno EINVAL for other sizes, no flavor, or chunk and mmap without a maximum, and
+ * ENOMEM. Anywhere but in signal handlers.
  */
 extern struct cds_lfht *_cds_lfht_new(unsigned long init_size, unsigned long min_nr_alloc_buckets,
 		unsigned long max_nr_buckets, int flags, const struct cds_lfht_mm_type *mm,
@@ -203,7 +207,7 @@ extern int cds_lfht_is_node_deleted(const struct cds_lfht_node *node);
  * into force, and memory is given back, in call_rcu callbacks; so does a larger one at the moment in
  * which memory is given back. Without memory for the callback's request that waits for the next
  * resize, by this or by the table itself, which goes on to resize itself if it does. A registered
- * thread, outside sections.
+ * thread, outside sections; one of qsbr that is offline is online meanwhile.
  */
 extern void cds_lfht_resize(struct cds_lfht *ht, unsigned long new_size);
 

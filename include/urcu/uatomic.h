@@ -8,7 +8,8 @@
  * Objects of other sizes fail the compilation; CMM_LOAD_SHARED and CMM_STORE_SHARED
  * (urcu/system.h) read and set them, a byte at a time.
  * addr points to the object, which may be volatile, and const to be read. Results have the type of
- * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes.
+ * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes; to add to a
+ * boolean, or count one, fails the compilation.
  * Arguments are evaluated once.
  *
  * mo..., where a macro takes it, is an optional order, one of enum cmm_memorder. It should be a
@@ -97,7 +98,7 @@ typedef unsigned long _uatomic_ulong __attribute__((__may_alias__));
  */
 static inline void *_uatomic_hide(const volatile void *addr)
 {
-	return (void *) (uintptr_t) addr;
+	return _urcu_cast(void *, _urcu_cast(uintptr_t, addr));
 }
 
 #define _uatomic_sized(op, size, addr, ...)				\
@@ -107,24 +108,24 @@ static inline void *_uatomic_hide(const volatile void *addr)
 		       op(_uatomic_ulong, _uatomic_hide(addr), __VA_ARGS__))
 
 /* The caller's own value at p: read, and written. */
-#define _uatomic_get(type, p, unused)	(*(type *) (p))
-#define _uatomic_put(type, p, v)	((void) (*(type *) (p) = (type) (v)))
+#define _uatomic_get(type, p, unused)	(*_urcu_cast(type *, p))
+#define _uatomic_put(type, p, v)	((void) (*_urcu_cast(type *, p) = _urcu_cast(type, v)))
 
-#define _uatomic_op_load(type, p, mo)	__atomic_load_n((volatile type *) (p), mo)
+#define _uatomic_op_load(type, p, mo)	__atomic_load_n(_urcu_cast(volatile type *, p), mo)
 #define _uatomic_op_store(type, p, v, mo)				\
-	__atomic_store_n((volatile type *) (p), (type) (v), mo)
+	__atomic_store_n(_urcu_cast(volatile type *, p), _urcu_cast(type, v), mo)
 #define _uatomic_op_add(type, p, v, mo)					\
-	__atomic_add_fetch((volatile type *) (p), (type) (v), mo)
+	__atomic_add_fetch(_urcu_cast(volatile type *, p), _urcu_cast(type, v), mo)
 #define _uatomic_op_and(type, p, v, mo)					\
-	__atomic_fetch_and((volatile type *) (p), (type) (v), mo)
+	__atomic_fetch_and(_urcu_cast(volatile type *, p), _urcu_cast(type, v), mo)
 #define _uatomic_op_or(type, p, v, mo)					\
-	__atomic_fetch_or((volatile type *) (p), (type) (v), mo)
+	__atomic_fetch_or(_urcu_cast(volatile type *, p), _urcu_cast(type, v), mo)
 #define _uatomic_op_xchg(type, p, v, mo)				\
-	__atomic_exchange_n((volatile type *) (p), (type) (v), mo)
+	__atomic_exchange_n(_urcu_cast(volatile type *, p), _urcu_cast(type, v), mo)
 /* The comparison leaves in *old what stood there. */
 #define _uatomic_op_cmpxchg(type, p, old, _new, mos, mof)		\
-	((void) __atomic_compare_exchange_n((volatile type *) (p),	\
-		(type *) (old), (type) (_new), 0, mos, mof))
+	((void) __atomic_compare_exchange_n(_urcu_cast(volatile type *, p), \
+		_urcu_cast(type *, old), _urcu_cast(type, _new), 0, mos, mof))
 
 /*
  * Whether the processor has no atomic of that size: CMM_LOAD_SHARED and CMM_STORE_SHARED then load and
@@ -137,7 +138,7 @@ static inline void _uatomic_copy(volatile void *to, const volatile void *from, s
 	size_t i;
 
 	for (i = 0; i < size; i++)
-		((volatile char *) to)[i] = ((const volatile char *) from)[i];
+		_urcu_cast(volatile char *, to)[i] = _urcu_cast(const volatile char *, from)[i];
 }
 
 /* *ret becomes *addr. */
@@ -151,9 +152,10 @@ void _uatomic_load(const volatile void *addr, void *ret, size_t size, int mo)
 		__atomic_thread_fence(cmm_to_c11(mo));
 		return;
 	}
+	cmm_seq_cst_fence_after_atomic(_urcu_cast(enum cmm_memorder, mo));	/* and before */
 	v = _uatomic_sized(_uatomic_op_load, size, addr, cmm_to_c11(mo));
 	_uatomic_sized(_uatomic_put, size, ret, v);
-	cmm_seq_cst_fence_after_atomic((enum cmm_memorder) mo);
+	cmm_seq_cst_fence_after_atomic(_urcu_cast(enum cmm_memorder, mo));
 }
 
 /* *addr becomes *value. */
@@ -191,11 +193,13 @@ void _uatomic_cmpxchg(volatile void *addr, void *old, const void *_new, size_t s
 		int mos, int mof)
 {
 	unsigned long v = _uatomic_sized(_uatomic_get, size, _new, );
+	/* Which of the two orders it is shows when it is done. */
+	int fence = mof == CMM_SEQ_CST_FENCE ? mof : mos;
 
-	_uatomic_fence_at_rmw(mos);
+	_uatomic_fence_at_rmw(fence);
 	_uatomic_sized(_uatomic_op_cmpxchg, size, addr, _uatomic_hide(old), v,
 			cmm_to_c11(mos), cmm_to_c11(mof));
-	_uatomic_fence_at_rmw(mos);
+	_uatomic_fence_at_rmw(fence);
 }
 
 static inline __attribute__((__always_inline__))
@@ -239,10 +243,26 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 	(sizeof(*(addr)) + CAA_BUILD_BUG_ON_ZERO(sizeof(*(addr)) > sizeof(long) || \
 		(sizeof(*(addr)) & (sizeof(*(addr)) - 1))))
 
-/* The same; fails to compile for what no integer adds to: floating point, structures. */
-#define _uatomic_number(addr)						\
+/* The same; fails to compile for what has no bits to an integer: floating point, structures. */
+#define _uatomic_bits(addr)						\
 	(_uatomic_size(addr) +						\
-	 CAA_BUILD_BUG_ON_ZERO(__builtin_classify_type((_uatomic_type(addr)) 0) > 5))
+	 CAA_BUILD_BUG_ON_ZERO(__builtin_classify_type(_urcu_zero(_uatomic_type(addr))) > 5))
+
+/* The same; fails to compile for what cannot be added to: booleans too. */
+#define _uatomic_number(addr)						\
+	(_uatomic_bits(addr) + CAA_BUILD_BUG_ON_ZERO(_uatomic_is_bool(addr)))
+
+#ifdef __cplusplus
+#define _uatomic_is_bool(addr)						\
+	(__builtin_classify_type(_urcu_zero(_uatomic_type(addr))) == 4)
+#else
+#define _uatomic_is_bool(addr)	__builtin_types_compatible_p(_uatomic_type(addr), _Bool)
+#endif
+
+/* v as an operand of and and or: for a boolean true or false. */
+#define _uatomic_operand(addr, v)					\
+	(_uatomic_is_bool(addr) ? _urcu_cast(unsigned long, _urcu_cast(unsigned long, v) != 0) : \
+				  _urcu_cast(unsigned long, v))
 
 #define uatomic_load_mo(addr, mo) __extension__ ({			\
 	_uatomic_type(addr) _uatomic_loaded;				\
@@ -251,21 +271,21 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 })
 
 #define uatomic_store_mo(addr, v, mo) __extension__ ({			\
-	_uatomic_type(addr) _uatomic_stored = (_uatomic_type(addr)) (v); \
+	_uatomic_type(addr) _uatomic_stored = _urcu_cast(_uatomic_type(addr), v); \
 	_uatomic_store((addr), &_uatomic_stored, _uatomic_size(addr), (mo)); \
 })
 
 /* The value that *addr had before. */
 #define uatomic_xchg_mo(addr, v, mo) __extension__ ({			\
-	_uatomic_type(addr) _uatomic_swapped = (_uatomic_type(addr)) (v); \
+	_uatomic_type(addr) _uatomic_swapped = _urcu_cast(_uatomic_type(addr), v); \
 	_uatomic_xchg((addr), &_uatomic_swapped, _uatomic_size(addr), (mo)); \
 	_uatomic_swapped;						\
 })
 
 /* The value that *addr had: equal to old if _new was stored (order mos), else not (order mof). */
 #define uatomic_cmpxchg_mo(addr, old, _new, mos, mof) __extension__ ({	\
-	_uatomic_type(addr) _uatomic_old = (_uatomic_type(addr)) (old);	\
-	_uatomic_type(addr) _uatomic_new = (_uatomic_type(addr)) (_new); \
+	_uatomic_type(addr) _uatomic_old = _urcu_cast(_uatomic_type(addr), old); \
+	_uatomic_type(addr) _uatomic_new = _urcu_cast(_uatomic_type(addr), _new); \
 	_uatomic_cmpxchg((addr), &_uatomic_old, &_uatomic_new, _uatomic_size(addr), \
 		(mos), (mof));						\
 	_uatomic_old;							\
@@ -273,29 +293,29 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 
 /* A variable and not a bare cast: compilers warn when the program leaves that unused. */
 #define uatomic_add_return_mo(addr, v, mo) __extension__ ({		\
-	_uatomic_type(addr) _uatomic_sum = (_uatomic_type(addr))	\
-		_uatomic_add_return((addr), (unsigned long) (v), _uatomic_number(addr), (mo)); \
+	_uatomic_type(addr) _uatomic_sum = _urcu_cast(_uatomic_type(addr),	\
+		_uatomic_add_return((addr), _urcu_cast(unsigned long, v), _uatomic_number(addr), (mo))); \
 	_uatomic_sum;							\
 })
 
 #define uatomic_sub_return_mo(addr, v, mo) __extension__ ({		\
-	_uatomic_type(addr) _uatomic_difference = (_uatomic_type(addr))	\
-		_uatomic_add_return((addr), -(unsigned long) (v), _uatomic_number(addr), (mo)); \
+	_uatomic_type(addr) _uatomic_difference = _urcu_cast(_uatomic_type(addr), \
+		_uatomic_add_return((addr), -_urcu_cast(unsigned long, v), _uatomic_number(addr), (mo))); \
 	_uatomic_difference;						\
 })
 
 #define uatomic_add_mo(addr, v, mo)					\
-	((void) _uatomic_add_return((addr), (unsigned long) (v), _uatomic_number(addr), (mo)))
+	((void) _uatomic_add_return((addr), _urcu_cast(unsigned long, v), _uatomic_number(addr), (mo)))
 #define uatomic_sub_mo(addr, v, mo)					\
-	((void) _uatomic_add_return((addr), -(unsigned long) (v), _uatomic_number(addr), (mo)))
+	((void) _uatomic_add_return((addr), -_urcu_cast(unsigned long, v), _uatomic_number(addr), (mo)))
 #define uatomic_inc_mo(addr, mo)	uatomic_add_mo(addr, 1, mo)
 #define uatomic_dec_mo(addr, mo)	uatomic_sub_mo(addr, 1, mo)
 
 #define uatomic_and_mo(addr, v, mo)					\
-	_uatomic_and((addr), (unsigned long) (v), _uatomic_number(addr), (mo))
+	_uatomic_and((addr), _uatomic_operand(addr, v), _uatomic_bits(addr), (mo))
 
 #define uatomic_or_mo(addr, v, mo)					\
-	_uatomic_or((addr), (unsigned long) (v), _uatomic_number(addr), (mo))
+	_uatomic_or((addr), _uatomic_operand(addr, v), _uatomic_bits(addr), (mo))
 
 /*
  * The forms with an optional order: the default stands behind what the program gave, and the first

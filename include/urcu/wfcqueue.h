@@ -50,7 +50,7 @@
 _URCU_EXTERN_C_BEGIN
 
 /* What non-blocking forms return in place of a node when they would have to wait for a link. */
-#define CDS_WFCQ_WOULDBLOCK ((struct cds_wfcq_node *) -1UL)
+#define CDS_WFCQ_WOULDBLOCK _urcu_cast(struct cds_wfcq_node *, -1UL)
 
 enum cds_wfcq_ret {
 	CDS_WFCQ_RET_WOULDBLOCK = -1,

@@ -50,7 +50,7 @@
 _URCU_EXTERN_C_BEGIN
 
 /* What non-blocking forms return in place of a node when they would have to wait for a link. */
-#define CDS_WFS_WOULDBLOCK ((struct cds_wfs_node *) -1UL)
+#define CDS_WFS_WOULDBLOCK _urcu_cast(struct cds_wfs_node *, -1UL)
 
 enum cds_wfs_state {
 	CDS_WFS_STATE_LAST = (1U << 0),

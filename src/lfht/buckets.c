@@ -38,7 +38,7 @@ static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfh
 			;
 		quiesce_word_set(bucket, quiesce_word_link(place.word));
 		quiesce_delay();
-	} while (!quiesce_word_swap(place.holder, place.word, quiesce_word_to(bucket) | WORD_BUCKET |
+	} while (!quiesce_word_swap(place.holder, place.word, quiesce_word_to(ht, bucket) | WORD_BUCKET |
 				    (place.word & WORD_HOLDER)));
 	quiesce_delay();
 	quiesce_word_flag(bucket, WORD_READY);
@@ -119,7 +119,7 @@ void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
 
 		bucket->reverse_hash = quiesce_reverse(i);
 		quiesce_word_set(bucket, quiesce_word(parent));
-		quiesce_word_set(parent, quiesce_word_to(bucket) | WORD_BUCKET | WORD_READY);
+		quiesce_word_set(parent, quiesce_word_to(ht, bucket) | WORD_BUCKET | WORD_READY);
 	}
 }
 

@@ -56,21 +56,27 @@ enum {
 #define WORD_CLAIMED	WORD_END
 
 /*
- * Where addresses leave the upper quarter of a word free, it holds a tag: the second quarter of the
- * reversed hash of the node pointed to. In a table of so many buckets that the first quarter is the
- * same all through a bucket, that tells whether the next node is past a place in the list without
- * looking at it, which nearly always saves a cache miss.
+ * Where an address leaves the upper quarter of a word free, that may hold a tag: the second quarter of
+ * the reversed hash of the node pointed to, and in place of its lowest bit, at the top, WORD_TAGGED. In a
+ * table of so many buckets that the first quarter is the same all through a bucket, that tells whether
+ * the next node is past a place in the list without looking at it, which nearly always saves a cache miss.
+ *
+ * Each word says of itself whether it has a tag, so that those with and without may be in one list: a
+ * node at an address that leaves no room is pointed to without one, whenever it comes, and readers
+ * need not know how the table was made. No program has an address with the highest bit: that half is the
+ * kernel's, with 5-level paging too, and linear address masking (LAM) leaves that bit alone.
  */
 #define QUARTER		(sizeof(unsigned long) * CHAR_BIT / 4)
 #if defined(__x86_64__) && defined(__LP64__)
+#define WORD_TAGGED	(1UL << (4 * QUARTER - 1))
 #define WORD_TAG	(~0UL << 3 * QUARTER)
 #else
+#define WORD_TAGGED	0UL
 #define WORD_TAG	0UL
 #endif
-#define WORD_ADDRESS	(~WORD_TAG & ~(unsigned long)WORD_FLAGS)
 
-/* WORD_TAG, or 0 if quiesce_lfht_watched. Does not change once there is a table. */
-extern unsigned long quiesce_lfht_tag;
+/* Addresses from here on leave no room. */
+#define WORD_ROOM	(WORD_TAG & -WORD_TAG)
 
 /*
  * Whether something looks for pointers in memory, and would miss those with a tag, or in a mapping.
@@ -89,9 +95,17 @@ static inline unsigned long quiesce_reverse(unsigned long bits)
 	       __builtin_bswap32((uint32_t)bits);
 }
 
+/* Nearly all are, or none: a guess is right, and its result is there before the word is. */
+static inline bool quiesce_is_tagged(unsigned long word)
+{
+	return __builtin_expect((word & WORD_TAGGED) != 0, WORD_TAGGED != 0);
+}
+
 static inline struct cds_lfht_node *quiesce_word_node(unsigned long word)
 {
-	return (struct cds_lfht_node *)(word & WORD_ADDRESS);
+	if (quiesce_is_tagged(word))
+		word &= ~WORD_TAG;
+	return (struct cds_lfht_node *)(word & ~(unsigned long)WORD_FLAGS);
 }
 
 /* What points to the same node, without the holder's flags. */
@@ -102,12 +116,7 @@ static inline unsigned long quiesce_word_link(unsigned long word)
 
 static inline unsigned long quiesce_tag_of(unsigned long reverse_hash)
 {
-	return (reverse_hash << QUARTER) & quiesce_lfht_tag;
-}
-
-static inline unsigned long quiesce_word_to(const struct cds_lfht_node *node)
-{
-	return (uintptr_t)node | quiesce_tag_of(node->reverse_hash);
+	return (WORD_TAGGED | reverse_hash << QUARTER >> 1) & WORD_TAG;
 }
 
 /*
@@ -117,8 +126,9 @@ static inline unsigned long quiesce_word_to(const struct cds_lfht_node *node)
  */
 static inline long quiesce_word_order(unsigned long word, unsigned long reverse_hash)
 {
-	return (long)((word & quiesce_lfht_tag) >> QUARTER) -
-	       (long)(quiesce_tag_of(reverse_hash) >> QUARTER);
+	if (!quiesce_is_tagged(word))
+		return 0;
+	return (long)(word >> 3 * QUARTER) - (long)(quiesce_tag_of(reverse_hash) >> 3 * QUARTER);
 }
 
 static inline bool quiesce_same_quarter(unsigned long a, unsigned long b)
@@ -248,6 +258,7 @@ struct cds_lfht {
 	int flags;
 	const struct memory_scheme *memory;
 	const struct rcu_flavor_struct *flavor;
+	unsigned long tagged_below;	/* words that lead to addresses below have a tag */
 	struct counter *counters;	/* NULL while the table is small; set once, atomically */
 
 	/* Seldom used, and so between the former and the next, which updates write: 64 bytes. */
@@ -278,6 +289,13 @@ struct cds_lfht {
 	 */
 	void *pieces[];
 };
+
+static inline unsigned long quiesce_word_to(const struct cds_lfht *ht,
+		const struct cds_lfht_node *node)
+{
+	return (uintptr_t)node |
+	       ((uintptr_t)node < ht->tagged_below ? quiesce_tag_of(node->reverse_hash) : 0);
+}
 
 static inline unsigned int quiesce_bits_in(unsigned long index)
 {

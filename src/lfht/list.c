@@ -32,8 +32,6 @@
 #include "system/system.h"
 #include "lfht/lfht.h"
 
-unsigned long quiesce_lfht_tag = WORD_TAG;
-
 /*
  * LeakSanitizer and valgrind take a block for lost if they find no pointer to it, or, the former, if
  * the pointer lies in memory that is not malloc's. valgrind shows itself by what it preloads.
@@ -49,8 +47,6 @@ bool quiesce_lfht_watched(void)
 		return watched;
 	preloaded = getenv("LD_PRELOAD");
 	watched = __lsan_do_leak_check || (preloaded && strstr(preloaded, "vgpreload"));
-	if (watched)
-		quiesce_lfht_tag = 0;
 	looked = true;
 	return watched;
 }

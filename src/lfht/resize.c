@@ -419,23 +419,40 @@ static void request_run(struct rcu_head *head)
 
 /* ---- For the interface ---- */
 
+/* A section, for which a thread of qsbr that is offline goes online. Whether it was. */
+static bool enter(const struct cds_lfht *ht)
+{
+	bool offline = !ht->flavor->read_ongoing();
+
+	if (offline)
+		ht->flavor->thread_online();
+	ht->flavor->read_lock();
+	return offline;
+}
+
+static void leave(const struct cds_lfht *ht, bool offline)
+{
+	ht->flavor->read_unlock();
+	if (offline)
+		ht->flavor->thread_offline();
+}
+
 void quiesce_resize_to(struct cds_lfht *ht, unsigned int order)
 {
 	unsigned long size = 1UL << order;
-	bool done;
+	bool offline = enter(ht), done;
 
-	ht->flavor->read_lock();
 	done = order >= quiesce_shape_order(quiesce_shape(ht)) && grow(ht, order);
 	quiesce_delay();
 	__atomic_store_n(&ht->order_wanted, done ? 0 : order + 1, __ATOMIC_RELAXED);
 	if (!done)
 		request(ht);
-	ht->flavor->read_unlock();
+	leave(ht, offline);
 	for (unsigned long i = 0; done && i < size; i += CHUNK) {
-		ht->flavor->read_lock();
+		offline = enter(ht);
 		if (1UL << quiesce_shape_order(quiesce_shape(ht)) >= size)
 			quiesce_buckets_make(ht, i, size - i < CHUNK ? size : i + CHUNK);
-		ht->flavor->read_unlock();
+		leave(ht, offline);
 	}
 }
 

@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "lfht/lfht.h"
+#include <quiesce/lfht.h>
 
-#define FLAGS	(CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING)
+#include "system/system.h"
+#include "lfht/lfht.h"
 
 static bool is_power_of_two(unsigned long size)
 {
@@ -40,34 +41,42 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 		const struct cds_lfht_alloc *alloc, pthread_attr_t *attr)
 {
 	const struct memory_scheme *memory = quiesce_memory_scheme(mm);
+	bool watched = quiesce_lfht_watched();
 	unsigned int lowest, highest, first;
 	struct cds_lfht *ht;
 
 	if (!is_power_of_two(init_size) || !is_power_of_two(min_nr_alloc_buckets) ||
-	    (max_nr_buckets && !is_power_of_two(max_nr_buckets)) || flags & ~FLAGS || !flavor ||
-	    !memory || (memory->bounded && !max_nr_buckets))
+	    (max_nr_buckets && !is_power_of_two(max_nr_buckets)) || !flavor || !memory ||
+	    (memory->bounded && !max_nr_buckets))
 		return fail(EINVAL);
 	lowest = order_of(min_nr_alloc_buckets);
-	highest = max_nr_buckets ? order_of(max_nr_buckets) : ORDER_MAX;
+	highest = max_nr_buckets ? bring_within(order_of(max_nr_buckets), 0, ORDER_MAX) : ORDER_MAX;
 	highest = highest > lowest ? highest : lowest;
 	if (memory->paged)
 		lowest = bring_within(page_order(), lowest, highest);
 	first = bring_within(order_of(init_size), lowest, highest);
 	if (highest > ORDER_MAX)
 		return fail(ENOMEM);
+	/*
+	 * For requests, which may come in a sandbox later. This library has a generation of its own, which no
+	 * worker's thread has watched. Of a table that asks for none the program expects no system call.
+	 */
+	if (flags & CDS_LFHT_AUTO_RESIZE)
+		quiesce_generation_watch();
 	if (!alloc)
 		alloc = &quiesce_lfht_malloc;
 	ht = quiesce_table_alloc(highest, alloc);
 	if (!ht)
 		return fail(ENOMEM);
 	ht->chunked = memory->chunked;
-	ht->mapped = !quiesce_lfht_watched() && alloc == &quiesce_lfht_malloc;
+	ht->mapped = !watched && alloc == &quiesce_lfht_malloc;
 	ht->order_min = (unsigned char)lowest;
 	ht->order_max = (unsigned char)highest;
 	ht->order_floor = (unsigned char)first;
 	ht->flags = flags;
 	ht->memory = memory;
 	ht->flavor = flavor;
+	ht->tagged_below = watched || flags & QUIESCE_LFHT_NO_TAGS ? 0 : WORD_ROOM;
 	ht->alloc = alloc;
 	ht->attr = attr;
 	if (!memory->init(ht)) {

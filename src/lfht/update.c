@@ -26,10 +26,10 @@ static bool commit(struct cds_lfht_node *holder, unsigned long old, unsigned lon
 
 static void check_node(const struct cds_lfht_node *node, const char *function)
 {
-	if (((uintptr_t)node & ~WORD_ADDRESS) == 0 && node)
+	if (node && !((uintptr_t)node & (WORD_TAGGED | WORD_FLAGS)))
 		return;
 	quiesce_report("%s: %p cannot be a node: it must be aligned to 8 bytes%s", function,
-		       (const void *)node, WORD_TAG ? " and below 2^48" : "");
+		       (const void *)node, WORD_TAGGED ? " and below 2^63" : "");
 	abort();
 }
 
@@ -58,12 +58,12 @@ static struct cds_lfht_node *find_unique(struct cds_lfht *ht, unsigned long hash
 	return quiesce_list_search(place->word, quiesce_reverse(hash), match, key);
 }
 
-static bool add_at(const struct place *place, struct cds_lfht_node *node)
+static bool add_at(const struct cds_lfht *ht, const struct place *place, struct cds_lfht_node *node)
 {
 	quiesce_word_set(node, quiesce_word_link(place->word));
 	quiesce_tell_release(node);
 	return commit(place->holder, place->word,
-		      quiesce_word_to(node) | (place->word & WORD_HOLDER));
+		      quiesce_word_to(ht, node) | (place->word & WORD_HOLDER));
 }
 
 /* Who makes a table grow makes buckets that nobody came to, in its turn with all who do. */
@@ -90,7 +90,7 @@ void cds_lfht_add(struct cds_lfht *ht, unsigned long hash, struct cds_lfht_node 
 	node->reverse_hash = quiesce_reverse(hash);
 	do
 		find_place(ht, hash, NULL, &place);
-	while (!add_at(&place, node));
+	while (!add_at(ht, &place, node));
 	added(ht);
 }
 
@@ -106,7 +106,7 @@ struct cds_lfht_node *cds_lfht_add_unique(struct cds_lfht *ht, unsigned long has
 		equal = find_unique(ht, hash, match, key, &place);
 		if (equal)
 			return equal;
-	} while (!add_at(&place, node));
+	} while (!add_at(ht, &place, node));
 	added(ht);
 	return node;
 }
@@ -131,7 +131,7 @@ static bool replace(struct cds_lfht *ht, struct cds_lfht_node *old, struct cds_l
 		if (word & WORD_REMOVED)
 			return false;
 		quiesce_word_set(node, word);
-	} while (!commit(old, word, quiesce_word_to(node) | WORD_REMOVED));
+	} while (!commit(old, word, quiesce_word_to(ht, node) | WORD_REMOVED));
 	quiesce_delay();
 	unlink_node(ht, old);
 	return true;
@@ -149,7 +149,7 @@ struct cds_lfht_node *cds_lfht_add_replace(struct cds_lfht *ht, unsigned long ha
 		equal = find_unique(ht, hash, match, key, &place);
 		if (equal && replace(ht, equal, node))
 			return equal;
-		if (!equal && add_at(&place, node))
+		if (!equal && add_at(ht, &place, node))
 			break;
 	}
 	added(ht);

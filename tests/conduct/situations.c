@@ -430,6 +430,20 @@ static void table_destroy(void)
 	want(cds_lfht_destroy(table, NULL) == 0);
 }
 
+/* One that does not resize itself. */
+static void table_fixed(void)
+{
+	static struct cds_lfht_node node;
+
+	table = cds_lfht_new(64, 64, 64, CDS_LFHT_ACCOUNTING, NULL);
+	want(table);
+	rcu_read_lock();
+	cds_lfht_add(table, 1, &node);
+	want(cds_lfht_del(table, &node) == 0);
+	rcu_read_unlock();
+	want(cds_lfht_destroy(table, NULL) == 0);
+}
+
 /* ---- Forks ---- */
 
 static pid_t hooked_fork(void)
@@ -572,6 +586,7 @@ static const struct situation situations[] = {
 	{ "table-new", "cds_lfht_new", READY, .run = table_new },
 	{ "table-grow", "a hash table that grows", table_ready, table_grow },
 	{ "table-destroy", "a hash table that shrinks, cds_lfht_destroy", table_full, table_destroy },
+	{ "table-fixed", "a hash table that does not resize itself: new, use, destroy", READY, .run = table_fixed },
 	{ "fork-hooks", "a fork with the hooks; grace periods and callbacks in parent and child",
 	  RUNNING, .run = fork_with_hooks },
 	{ "fork-hooks-exit", "a fork with the hooks, exit in the child", RUNNING,

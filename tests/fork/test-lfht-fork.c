@@ -12,7 +12,8 @@ enum {
 	STAYING = 500,		/* keys that stay in the table until its end */
 	CROWD = 4000,		/* of each of the threads that come and go */
 	CROWDS = 2,
-	LEFT_BEHIND = 8,	/* pieces that threads held which are not in the child */
+	LARGEST = 1 << 16, SMALLEST = 16,	/* tables, in buckets */
+	LEFT_BEHIND = 8,	/* pieces, or orders of chunks, that threads held which are not in the child */
 	FORKS = 4,
 };
 
@@ -23,6 +24,7 @@ static struct world {
 	struct item staying[STAYING], crowd[CROWDS + 1][CROWD], fresh[CROWD], spare[CROWD];
 	pthread_t threads[CROWDS + 1];
 	int numbers, over;
+	bool chunked;
 	unsigned int operations;	/* of the crowds */
 } world;
 
@@ -97,7 +99,8 @@ static void make_world(int config)
 
 	rcu_register_thread();
 	world.alloc = ledger_alloc(&world.ledger);
-	world.ht = _cds_lfht_new_with_alloc(16, 16, 1 << 16, resizes ? ALL_FLAGS : CDS_LFHT_ACCOUNTING,
+	world.chunked = scheme_of[config % SCHEMES] == &cds_lfht_mm_chunk;
+	world.ht = _cds_lfht_new_with_alloc(SMALLEST, SMALLEST, LARGEST, resizes ? ALL_FLAGS : CDS_LFHT_ACCOUNTING,
 					    scheme_of[config % SCHEMES], &rcu_flavor, &world.alloc, NULL);
 	MUST(world.ht);
 	add_items(world.staying, STAYING, 1);
@@ -159,8 +162,10 @@ static void use_table(unsigned int round)
 	must_find(world.staying, STAYING);
 }
 
+/* An order of a chunked table is as many pieces as it has chunks, and the array of them. */
 static void take_down(long left_behind)
 {
+	long held = world.chunked ? left_behind * (LARGEST / SMALLEST / 2 + 1) : left_behind;
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
@@ -172,7 +177,7 @@ static void take_down(long left_behind)
 	MUST(cds_lfht_destroy(world.ht, NULL) == 0);
 	STAGE("rcu_barrier after destroy");
 	await_requests();
-	if (world.ledger.live > left_behind)
+	if (world.ledger.live > held)
 		broken("pieces leak", __FILE__, __LINE__);
 }
 

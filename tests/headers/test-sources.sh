@@ -96,6 +96,51 @@ for language in c c++; do
 		TXT
 	done
 
+	for operation in 'uatomic_inc(&x)' 'uatomic_dec(&x)' 'uatomic_add(&x, true)' 'uatomic_sub(&x, true)' \
+			'(void) uatomic_add_return(&x, true)' '(void) uatomic_sub_return(&x, true)'; do
+		refused "negative|narrowing" "$operation of a boolean" $language <<-TXT
+		#include <stdbool.h>
+		#include <urcu/uatomic.h>
+		extern bool x;
+		extern void use(void);
+		void use(void) { $operation; }
+		TXT
+	done
+
+	accepted "all else with a boolean, and counts of other types" $language <<-'TXT'
+	#include <stdbool.h>
+	#include <urcu/uatomic.h>
+	enum colour { RED, GREEN };
+	extern bool x;
+	extern enum colour colour;
+	extern char *pointer;
+	extern unsigned char byte;
+	extern volatile long number;
+	extern bool use(void);
+	bool use(void)
+	{
+		uatomic_set(&x, true);
+		uatomic_or(&x, 2);
+		uatomic_and(&x, false);
+		uatomic_add(&colour, 1);
+		uatomic_inc(&pointer);
+		uatomic_inc(&byte);
+		return uatomic_xchg(&x, false) || uatomic_cmpxchg(&x, true, false) || uatomic_add_return(&number, 1);
+	}
+	TXT
+
+	accepted "an entry of NULL" $language <<-'TXT'
+	#include <urcu.h>
+	#include <urcu/rculfhash.h>
+	#include <stdlib.h>
+	struct entry { int number; struct cds_lfht_node node; };
+	extern struct entry *use(const struct cds_lfht_node *node);
+	struct entry *use(const struct cds_lfht_node *node)
+	{
+		return cds_lfht_entry(NULL, struct entry, node) ? NULL : cds_lfht_entry(node, struct entry, node);
+	}
+	TXT
+
 	for order in '#include <urcu/call-rcu.h>
 #include <urcu.h>' '#include <urcu.h>
 #include <urcu/urcu-qsbr.h>' '#include <urcu-bp.h>' '#include <urcu-qsbr.h>'; do
@@ -138,6 +183,33 @@ int use(cds_lfht *table, cds_list_head *list, cds_hlist_head *hlist)
 }
 TXT
 
+# liburcu's headers compile so, too, without _LGPL_SOURCE.
+for standard in c++98 gnu++98; do
+	for flag in -U_LGPL_SOURCE -D_LGPL_SOURCE; do
+		accepted "C++ before C++11" c++ -std=$standard -Wno-pedantic $flag <<-'TXT'
+		#include <urcu.h>
+		#include <urcu/cds.h>
+		struct entry { int number; cds_list_head list; cds_hlist_node hlist; cds_lfht_node node; };
+		extern entry *shared;
+		entry *shared;
+		int use(cds_lfht *table, cds_list_head *list, cds_hlist_head *hlist, int *number);
+		int use(cds_lfht *table, cds_list_head *list, cds_hlist_head *hlist, int *number)
+		{
+			cds_lfht_iter iter;
+			entry *pos;
+
+			CDS_INIT_HLIST_HEAD(hlist);
+			cds_lfht_for_each_entry(table, &iter, pos, node)
+				uatomic_inc(number);
+			cds_list_for_each_entry_rcu(pos, list, list)
+				uatomic_or(number, pos->number);
+			rcu_assign_pointer(shared, pos);
+			return uatomic_xchg(number, 1) + rcu_dereference(shared)->number + CMM_LOAD_SHARED(*number);
+		}
+		TXT
+	done
+done
+
 # ---- Barriers in what compilers make ----
 
 barriers() { # pattern, wanted number, source, flags ...
@@ -147,11 +219,20 @@ barriers() { # pattern, wanted number, source, flags ...
 		[ "$(grep -cE "$pattern" "$work/assembly")" = "$wanted" ] || { cat "$work/assembly"; return 1; }
 }
 
-cat > "$work/store.c" <<-'TXT'
-#include <urcu/uatomic.h>
-extern void store(long *p);
-void store(long *p) { uatomic_store(p, 1, CMM_SEQ_CST_FENCE); }
-TXT
+# fenced NAME EXPRESSION: a function that does that with *p, in a file of its own.
+fenced() {
+	cat > "$work/$1.c" <<-TXT
+	#include <urcu/uatomic.h>
+	extern long act(long *p);
+	long act(long *p) { $2; }
+	TXT
+}
+fenced store 'uatomic_store(p, 1, CMM_SEQ_CST_FENCE); return 0'
+fenced load 'return uatomic_load(p, CMM_SEQ_CST_FENCE)'
+fenced exchange 'return uatomic_xchg(p, 1, CMM_SEQ_CST_FENCE)'
+fenced compare 'return uatomic_cmpxchg(p, 1, 2)'
+fenced failure 'return uatomic_cmpxchg(p, 1, 2, CMM_RELAXED, CMM_SEQ_CST_FENCE)'
+fenced success 'return uatomic_cmpxchg(p, 1, 2, CMM_SEQ_CST_FENCE, CMM_RELAXED)'
 for compiler in gcc clang; do
 	case $(command -v $compiler) in
 	"") skip "one barrier in a store, $compiler" "no $compiler" ;;
@@ -174,6 +255,14 @@ mkdir "$work/gnu"
 sed '/^void \*rcu_dereference_sym2/,$d' "$here/../../src/flavor/pointer.c" > "$work/pointer.c"
 if command -v clang > /dev/null && clang --print-targets 2> /dev/null | grep -q aarch64 &&
 		[ -d /usr/include/x86_64-linux-gnu ]; then
+	# Those of a store are its release and what is behind it.
+	for case in store:stlr:1 store:dmb:1 load:dmb:2 exchange:dmb:2 compare:dmb:2 failure:dmb:2 success:dmb:2; do
+		name=${case%%:*} pattern=${case#*:}
+		status=0
+		barriers "${pattern%:*}" "${case##*:}" "$work/$name.c" clang --target=aarch64-linux-gnu \
+			-isystem "$work" -isystem /usr/include/x86_64-linux-gnu -w > "$work/log" 2>&1 || status=1
+		result $status "a barrier before and after, CMM_SEQ_CST_FENCE, $case, aarch64" || :
+	done
 	status=0
 	barriers 'dmb' 1 "$work/pointer.c" clang --target=aarch64-linux-gnu \
 		-isystem "$work" -isystem /usr/include/x86_64-linux-gnu -w > "$work/log" 2>&1 || status=1

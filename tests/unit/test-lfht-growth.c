@@ -273,10 +273,76 @@ START_TEST(a_table_may_shrink_again_in_the_middle_of_reviving)
 }
 END_TEST
 
+/* ---- Words with and without a tag in one list ---- */
+
+/* As where nodes and buckets lie on both sides of what leaves room for one. */
+START_TEST(words_with_a_tag_and_without_may_be_in_one_list)
+{
+	struct rcu_flavor_struct flavor = stepped();
+	unsigned int tagged = 0;
+	struct fill fill;
+
+	fill_init(&fill, (unsigned int)_i % SCHEMES, AUTO, &flavor);
+	/* In the midst of the items; buckets lie where malloc has put them. */
+	fill.ht->tagged_below = (uintptr_t)&fill.items[_i / SCHEMES ? LARGE / 3 : 2 * LARGE / 3];
+	step_into(&fill, PHASE_UNLINKING, 3);
+	for (unsigned int i = 0; i < LARGE - FEW; i++)
+		fill.items[i].hash = spread(i);
+	add_from(&fill, 0, LARGE - FEW);
+	must_have(&fill, 0, LARGE);
+	step_to_rest();
+	must_have(&fill, 0, LARGE);
+	must_be_whole(fill.ht);
+	for (unsigned int i = 0; i < LARGE; i++)
+		tagged += quiesce_is_tagged((uintptr_t)fill.items[i].node.next);
+	want(WORD_TAGGED ? tagged && tagged < LARGE : !tagged);
+	shrink_and_end(&fill, 0, LARGE);
+}
+END_TEST
+
+START_TEST(a_word_holds_an_address_and_what_it_says_of_it)
+{
+	static const uint64_t low = 0x00007ffffffffff8, high = 0x7ffffffffffffff8;
+	unsigned long before = 0x1234000000000000, at = 0x1234432100000000, past = 0x12344fff00000000;
+
+	if (!WORD_TAGGED)
+		return;
+	for (unsigned long flags = 0; flags <= WORD_FLAGS; flags++) {
+		unsigned long word = low | quiesce_tag_of(at) | flags;
+
+		want((uintptr_t)quiesce_word_node(word) == low && quiesce_is_tagged(word));
+		want(quiesce_word_order(word, before) > 0 && quiesce_word_order(word, past) < 0);
+		want(quiesce_word_order(word, at) == 0);
+		word = high | flags;
+		want((uintptr_t)quiesce_word_node(word) == high && !quiesce_is_tagged(word));
+		want(quiesce_word_order(word, before) == 0 && quiesce_word_order(word, past) == 0);
+	}
+	want(low < WORD_ROOM && WORD_ROOM < high);
+}
+END_TEST
+
 /* ---- A fork while a thread is about to queue the callback ---- */
 
 static struct fill forked;
 static bool left_behind, was_queued;
+
+/*
+ * A child that no fork handler knows of, and whose process id is its parent's: each is the first of its
+ * namespace. Where that is not permitted, one with another id.
+ */
+static pid_t unnoticed_fork(void)
+{
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID) != 0)
+		want(errno == EPERM || errno == EINVAL || errno == ENOSYS);
+	pid = _Fork();
+	if (pid == 0)
+		alarm(60);
+	return pid;
+}
+
+static pid_t (*fork_so)(void);
 
 /*
  * In the child the thread that was here is not: what it was about to do, or had just done, nobody
@@ -306,18 +372,18 @@ static void fork_here(struct rcu_head *head, void (*run)(struct rcu_head *head))
 		return;
 	}
 	left_behind = true;
-	pid = fork();
+	pid = fork_so();
 	if (pid == 0)
 		be_the_child(head, run);
 	want(waitpid(pid, &status, 0) == pid && status == 0);
 	keep(head, run);
 }
 
-START_TEST(a_request_that_a_fork_left_behind_is_made_anew)
+static void leave_request_behind(bool queued)
 {
 	struct rcu_flavor_struct flavor = stepped();
 
-	was_queued = _i;
+	was_queued = queued;
 	flavor.update_call_rcu = fork_here;
 	left_behind = true;	/* of the first request, which is queued while nobody else has the table */
 	fill_init(&forked, 0, AUTO, &flavor);
@@ -329,6 +395,27 @@ START_TEST(a_request_that_a_fork_left_behind_is_made_anew)
 	step_to_rest();
 	must_be_whole(forked.ht);
 	shrink_and_end(&forked, 0, 100);
+}
+
+START_TEST(a_request_that_a_fork_left_behind_is_made_anew)
+{
+	fork_so = fork;
+	leave_request_behind(_i);
+}
+END_TEST
+
+START_TEST(in_a_child_like_its_parent_too)
+{
+	int status;
+	pid_t pid;
+
+	fork_so = unnoticed_fork;
+	pid = unnoticed_fork();
+	if (pid == 0) {
+		leave_request_behind(_i);
+		_exit(0);
+	}
+	want(waitpid(pid, &status, 0) == pid && status == 0);
 }
 END_TEST
 
@@ -347,6 +434,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, a_table_may_grow_in_each_phase_of_shrinking, 0, 4 * STOPS);
 	tcase_add_loop_test(tcase, a_table_may_shrink_again_in_the_middle_of_reviving, 0, SCHEMES);
 	tcase_add_loop_test(tcase, a_request_that_a_fork_left_behind_is_made_anew, 0, 2);
+	tcase_add_loop_test(tcase, in_a_child_like_its_parent_too, 0, 2);
+	tcase_add_loop_test(tcase, words_with_a_tag_and_without_may_be_in_one_list, 0, 2 * SCHEMES);
+	tcase_add_test(tcase, a_word_holds_an_address_and_what_it_says_of_it);
 	return suite;
 }
 

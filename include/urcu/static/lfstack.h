@@ -59,7 +59,7 @@ static inline void _cds_lfs_pop_unlock(struct cds_lfs_stack *s)
 
 static inline bool _cds_lfs_push(cds_lfs_stack_ptr_t s, struct cds_lfs_node *node)
 {
-	struct cds_lfs_head *head, *pushed = (struct cds_lfs_head *) node;
+	struct cds_lfs_head *head, *pushed = _urcu_cast(struct cds_lfs_head *, node);
 
 	/* relaxed: a first guess, which LS1 verifies. */
 	head = __atomic_load_n(&s._s->head, __ATOMIC_RELAXED);
@@ -87,8 +87,8 @@ static inline struct cds_lfs_node *_cds_lfs_pop(struct cds_lfs_head **top)
 		if (!head)
 			return NULL;
 		/* relaxed: behind LS2; atomic, for another pop may have handed the node on. */
-		below = (struct cds_lfs_head *) __atomic_load_n(&head->node.next,
-				__ATOMIC_RELAXED);
+		below = _urcu_cast(struct cds_lfs_head *,
+				__atomic_load_n(&head->node.next, __ATOMIC_RELAXED));
 		/*
 		 * That head still names the node means that nothing happened since it was read, as
 		 * long as the node cannot have left and come back: see the table in urcu/lfstack.h.

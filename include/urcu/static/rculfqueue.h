@@ -51,7 +51,7 @@ static inline void _cds_lfq_node_init_rcu(struct cds_lfq_node_rcu *node)
 
 static inline struct cds_lfq_node_rcu *_cds_lfq_new_dummy(struct cds_lfq_queue_rcu *q)
 {
-	struct _cds_lfq_dummy *dummy = (struct _cds_lfq_dummy *) malloc(sizeof(*dummy));
+	struct _cds_lfq_dummy *dummy = _urcu_cast(struct _cds_lfq_dummy *, malloc(sizeof(*dummy)));
 
 	if (!dummy)
 		return NULL;
@@ -68,7 +68,7 @@ static inline void _cds_lfq_free_dummy(struct cds_lfq_node_rcu *node)
 
 static inline void _cds_lfq_free_dummy_cb(struct rcu_head *head)
 {
-	free((char *) head - offsetof(struct _cds_lfq_dummy, head));
+	free(_urcu_cast(char *, head) - offsetof(struct _cds_lfq_dummy, head));
 }
 
 static inline void _cds_lfq_init_rcu(struct cds_lfq_queue_rcu *q,
@@ -189,7 +189,7 @@ static inline struct cds_lfq_node_rcu *_cds_lfq_dequeue_rcu(struct cds_lfq_queue
 			continue;
 		if (!head->dummy)
 			break;
-		q->queue_call_rcu(&((struct _cds_lfq_dummy *) head)->head, _cds_lfq_free_dummy_cb);
+		q->queue_call_rcu(&_urcu_cast(struct _cds_lfq_dummy *, head)->head, _cds_lfq_free_dummy_cb);
 	}
 	if (spare)
 		_cds_lfq_free_dummy(spare);

@@ -41,7 +41,7 @@ static inline void _urcu_bp_read_lock(void)
 {
 	if (caa_unlikely(URCU_TLS(urcu_bp_reader) == NULL))
 		urcu_bp_register();
-	urcu_common_read_lock(&URCU_TLS(urcu_bp_reader)->ctr, (const struct urcu_gp *) &urcu_bp_gp,
+	urcu_common_read_lock(&URCU_TLS(urcu_bp_reader)->ctr, _urcu_cast(const struct urcu_gp *, &urcu_bp_gp),
 		__atomic_load_n(&urcu_bp_has_sys_membarrier, __ATOMIC_RELAXED));
 }
 

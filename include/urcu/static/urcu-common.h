@@ -141,7 +141,7 @@ static inline void urcu_common_read_unlock(unsigned long *ctr, struct urcu_gp *g
 /* Non-zero if ctr shows its thread inside a section. */
 static inline int urcu_common_read_ongoing(const unsigned long *ctr)
 {
-	return (int)(__atomic_load_n(ctr, __ATOMIC_RELAXED) & URCU_GP_NEST_MASK);
+	return _urcu_cast(int, __atomic_load_n(ctr, __ATOMIC_RELAXED) & URCU_GP_NEST_MASK);
 }
 
 _URCU_EXTERN_C_END

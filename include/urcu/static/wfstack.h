@@ -23,17 +23,17 @@
 #include <urcu/uatomic.h>
 
 /* What the lowest node links to, and the head of an empty stack; known to existing binaries. */
-#define CDS_WFS_END ((struct cds_wfs_head *) 1UL)
+#define CDS_WFS_END _urcu_cast(struct cds_wfs_head *, 1UL)
 
 /* A head is the first node under another name. Casts, for either may be CDS_WFS_END. */
 static inline struct cds_wfs_head *_cds_wfs_to_head(struct cds_wfs_node *node)
 {
-	return (struct cds_wfs_head *) node;
+	return _urcu_cast(struct cds_wfs_head *, node);
 }
 
 static inline struct cds_wfs_node *_cds_wfs_to_node(struct cds_wfs_head *head)
 {
-	return (struct cds_wfs_node *) head;
+	return _urcu_cast(struct cds_wfs_node *, head);
 }
 
 static inline void _cds_wfs_node_init(struct cds_wfs_node *node)
