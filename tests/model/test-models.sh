@@ -27,6 +27,8 @@ search() {
 	shift 3
 	# Their own process watch judges how they end.
 	case $model in worker|aside) ends=-E ;; esac
+	# It takes longer to compile than to run.
+	case $model in table-list) optimisation=-O0 ;; esac
 	(cd "$work" && rm -f pan* ./*.trail && spin -a "$@" "$source/tests/model/$model.pml" &&
 		$compiler -w -DSAFETY -DCOLLAPSE -DMEMLIM=$MEGABYTES -o pan pan.c &&
 		timeout "$seconds" ./pan $ends -m$DEPTH) > "$work/log" 2>&1
@@ -223,5 +225,40 @@ found table-memory -DMMAP -DMUTANT_MMAP_REMEMBERS
 found table-memory -DMUTANT_PUBLISH_STORES
 found table-memory -DMUTANT_RETIRE_FORGETS_TOP
 found table-memory -DMUTANT_RETIRE_WITHOUT_GRACE_PERIOD
+# The list of a hash table.
+holds table-list -DDUPLICATES
+holds table-list -DUNIQUE
+holds table-list -DMAKE
+holds table-list -DSHRINK
+holds table-list -DREGROW
+holds table-list -DFOUR
+holds table-list -DSHRINK -DLEFT_BEHIND
+found table-list -DDUPLICATES -DMUTANT_ADD_AT_IGNORES_REMOVED
+found table-list -DUNIQUE -DMUTANT_ADD_UNIQUE_BEHIND_EQUALS
+found table-list -DUNIQUE -DMUTANT_ADD_UNIQUE_LOOKS_ONCE
+found table-list -DREGROW -DMUTANT_BUCKET_FORGET_ALL
+found table-list -DREGROW -DMUTANT_BUCKET_UNLINK_IGNORES_SHAPE
+found table-list -DREGROW -DMUTANT_BUCKET_UNLINK_READS_SHAPE_FIRST
+found table-list -DDUPLICATES -DMUTANT_DEL_FREES_FIRST
+found table-list -DDUPLICATES -DMUTANT_DEL_STORES
+found table-list -DDUPLICATES -DMUTANT_DEL_UNLINKS_FIRST
+found table-list -DDUPLICATES -DMUTANT_DEL_UNLINKS_NOTHING
+found table-list -DDUPLICATES -DMUTANT_FREE_NODE_WITHOUT_GRACE_PERIOD
+found table-list -DSHRINK -DMUTANT_FREE_WITHOUT_GRACE_PERIOD
+found table-list -DREGROW -DMUTANT_GROW_GOES_ON_UNLINKING
+found table-list -DREGROW -DMUTANT_GROW_PROVIDES_LAST
+found table-list -DMAKE -DMUTANT_LINK_BUCKET_BEHIND_EQUALS
+found table-list -DMAKE -DMUTANT_LINK_BUCKET_READY_FIRST
+found table-list -DMAKE -DMUTANT_MAKE_WITHOUT_CLAIM
+found table-list -DREGROW -DMUTANT_MAY_START_IF_REMOVED
+found table-list -DFOUR -DMUTANT_RETIRE_FORGETS_TOP
+found table-list -DSHRINK -DMUTANT_RETIRE_SAYS_DRAINED
+found table-list -DSHRINK -DMUTANT_RETIRE_WITHOUT_GRACE_PERIOD
+found table-list -DREGROW -DMUTANT_REVIVE_WITHOUT_GRACE_PERIOD
+found table-list -DDUPLICATES -DMUTANT_SEARCH_FINDS_REMOVED
+found table-list -DDUPLICATES -DMUTANT_UNLINK_NEXT_STORES
+found table-list -DREGROW -DMUTANT_UNLINK_NODE_TRIES_ONCE
+found table-list -DDUPLICATES -DMUTANT_WALK_PASSES_REMOVED
+found table-list -DUNIQUE -DMUTANT_WALK_STAYS_ON_REMOVED
 LIST
 plan
