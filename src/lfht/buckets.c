@@ -19,7 +19,7 @@ struct cds_lfht_node *quiesce_ancestor(const struct cds_lfht *ht, unsigned long 
 {
 	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
 
-	while (!quiesce_may_start(quiesce_word(bucket)))
+	while (!quiesce_may_start(quiesce_word(&bucket->next)))
 		bucket = quiesce_bucket(ht, index = parent_of(index));
 	return bucket;
 }
@@ -33,15 +33,15 @@ static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfh
 	if (bucket->reverse_hash != reverse_hash)
 		bucket->reverse_hash = reverse_hash;
 	do {
-		while (quiesce_list_find(quiesce_ancestor(ht, parent_of(index)), reverse_hash,
+		while (quiesce_list_find(ht, quiesce_ancestor(ht, parent_of(index)), index,
 					 quiesce_match_any, NULL, &place) == FOUND_NO_START)
 			;
-		quiesce_word_set(bucket, quiesce_word_link(place.word));
+		quiesce_word_set(&bucket->next, quiesce_word_link(place.word));
 		quiesce_delay();
-	} while (!quiesce_word_swap(place.holder, place.word, quiesce_word_to(ht, bucket) | WORD_BUCKET |
+	} while (!quiesce_word_swap(place.at, place.word, quiesce_word_to(ht, bucket) | WORD_BUCKET |
 				    (place.word & WORD_HOLDER)));
 	quiesce_delay();
-	quiesce_word_flag(bucket, WORD_READY);
+	quiesce_word_flag(&bucket->next, WORD_READY);
 }
 
 /* Make a bucket and the ancestors that it misses. Whether it was this thread that did. */
@@ -49,10 +49,10 @@ static bool make(struct cds_lfht *ht, unsigned long index)
 {
 	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
 
-	if (quiesce_word(bucket) != WORD_MISSING)
+	if (quiesce_word(&bucket->next) != WORD_MISSING)
 		return false;
 	make(ht, parent_of(index));
-	if (!quiesce_word_swap(bucket, WORD_MISSING, WORD_CLAIMED))
+	if (!quiesce_word_swap(&bucket->next, WORD_MISSING, WORD_CLAIMED))
 		return false;
 	quiesce_delay();
 	link_bucket(ht, index, bucket);
@@ -64,7 +64,7 @@ static void prefetch(const struct cds_lfht *ht, unsigned long index)
 {
 	if (index)
 		__builtin_prefetch(quiesce_word_node(quiesce_word(
-			quiesce_bucket(ht, parent_of(index)))));
+			&quiesce_bucket(ht, parent_of(index))->next)));
 }
 
 unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end)
@@ -75,7 +75,7 @@ unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, uns
 		unsigned long stop = end - first < GROUP ? end : first + GROUP;
 
 		for (unsigned long i = first; i < stop; i++)
-			if (quiesce_word(quiesce_bucket(ht, i)) == WORD_MISSING)
+			if (quiesce_word(&quiesce_bucket(ht, i)->next) == WORD_MISSING)
 				prefetch(ht, i);
 		for (; first < stop; first++)
 			made += make(ht, first);
@@ -100,7 +100,7 @@ struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long ha
 {
 	unsigned long size = 1UL << quiesce_shape_order(quiesce_shape(ht)), index = hash & (size - 1);
 	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
-	unsigned long word = quiesce_word(bucket), first = index & ~(GROUP - 1);
+	unsigned long word = quiesce_word(&bucket->next), first = index & ~(GROUP - 1);
 
 	if (__builtin_expect(quiesce_may_start(word), 1))
 		return bucket;
@@ -112,14 +112,14 @@ struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long ha
 /* The children of bucket i come right behind it, the youngest first. */
 void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
 {
-	quiesce_word_set(quiesce_bucket(ht, 0), WORD_END | WORD_READY);
+	quiesce_word_set(&quiesce_bucket(ht, 0)->next, WORD_END | WORD_READY);
 	for (unsigned long i = 1; i < 1UL << order; i++) {
 		struct cds_lfht_node *bucket = quiesce_bucket(ht, i);
 		struct cds_lfht_node *parent = quiesce_bucket(ht, parent_of(i));
 
 		bucket->reverse_hash = quiesce_reverse(i);
-		quiesce_word_set(bucket, quiesce_word(parent));
-		quiesce_word_set(parent, quiesce_word_to(ht, bucket) | WORD_BUCKET | WORD_READY);
+		quiesce_word_set(&bucket->next, quiesce_word(&parent->next));
+		quiesce_word_set(&parent->next, quiesce_word_to(ht, bucket) | WORD_BUCKET | WORD_READY);
 	}
 }
 
@@ -130,16 +130,16 @@ void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
 bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned long shape)
 {
 	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
-	unsigned long word = quiesce_word(bucket);
+	unsigned long word = quiesce_word(&bucket->next);
 
 	if (quiesce_shape(ht) != shape)
 		return false;
 	if (word == WORD_MISSING)
 		return true;
 	quiesce_delay();
-	quiesce_word_flag(bucket, WORD_REMOVED);
+	quiesce_word_flag(&bucket->next, WORD_REMOVED);
 	quiesce_delay();
-	while (!quiesce_list_unlink(quiesce_ancestor(ht, parent_of(index)), bucket))
+	while (!quiesce_list_unlink(ht, quiesce_ancestor(ht, parent_of(index)), index, &bucket->next))
 		;
 	return true;
 }
@@ -148,6 +148,6 @@ void quiesce_bucket_forget(struct cds_lfht *ht, unsigned long index)
 {
 	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
 
-	if (quiesce_word(bucket) & WORD_REMOVED)
-		quiesce_word_set(bucket, WORD_MISSING);
+	if (quiesce_word(&bucket->next) & WORD_REMOVED)
+		quiesce_word_set(&bucket->next, WORD_MISSING);
 }

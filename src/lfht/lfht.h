@@ -31,7 +31,11 @@
 
 #include <urcu/rculfhash.h>
 
-/* ---- Words: what the `next` of a node holds ---- */
+/*
+ * ---- Words: what the `next` of a node holds ----
+ *
+ * Functions take the address of one, &node->next.
+ */
 
 enum {
 	/* Of the holder: it is deleted, and its word does not change any more. */
@@ -137,29 +141,28 @@ static inline bool quiesce_same_quarter(unsigned long a, unsigned long b)
 }
 
 /* Pairs with the release of quiesce_word_swap: what the word points to is written. */
-static inline unsigned long quiesce_word(const struct cds_lfht_node *node)
+static inline unsigned long quiesce_word(struct cds_lfht_node *const *at)
 {
-	return (uintptr_t)__atomic_load_n(&node->next, __ATOMIC_ACQUIRE);
+	return (uintptr_t)__atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 
 /* One that the caller alone can see. */
-static inline void quiesce_word_set(struct cds_lfht_node *node, unsigned long word)
+static inline void quiesce_word_set(struct cds_lfht_node **at, unsigned long word)
 {
-	__atomic_store_n(&node->next, (struct cds_lfht_node *)word, __ATOMIC_RELAXED);
+	__atomic_store_n(at, (struct cds_lfht_node *)word, __ATOMIC_RELAXED);
 }
 
-/* Replace node's word if it is still old. Whether it was. */
-static inline bool quiesce_word_swap(struct cds_lfht_node *node, unsigned long old,
-		unsigned long word)
+/* Replace a word if it is still old. Whether it was. */
+static inline bool quiesce_word_swap(struct cds_lfht_node **at, unsigned long old, unsigned long word)
 {
 	struct cds_lfht_node *expected = (struct cds_lfht_node *)old;
 
-	return __atomic_compare_exchange_n(&node->next, &expected, (struct cds_lfht_node *)word,
-					   false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+	return __atomic_compare_exchange_n(at, &expected, (struct cds_lfht_node *)word, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
 }
 
-/* Add flags to node's word. Returns the word before. */
-unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags);
+/* Add flags to a word. Returns the word before. */
+unsigned long quiesce_word_flag(struct cds_lfht_node **at, unsigned long flags);
 
 static inline bool quiesce_may_start(unsigned long word)
 {
@@ -168,10 +171,11 @@ static inline bool quiesce_may_start(unsigned long word)
 
 /* ---- The list (list.c) ---- */
 
-/* A place in the list: holder's word, which was word, points to what comes next. */
+/* A place in the list: the holder's word, which was word, points to what comes next. */
 struct place {
-	struct cds_lfht_node *holder;
+	struct cds_lfht_node **at;
 	unsigned long word;
+	bool near;	/* the holder's hash has the same first quarter, reversed, as the one looked for */
 };
 
 enum found {
@@ -185,18 +189,19 @@ enum found {
  * first equal one, no bucket, that match accepts; NULL accepts none. Removed nodes on the way are
  * unlinked.
  */
-enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash,
+enum found quiesce_list_find(const struct cds_lfht *ht, struct cds_lfht_node *start, unsigned long hash,
 		cds_lfht_match_fct match, const void *key, struct place *place);
 
 /* A match that accepts every node. */
 int quiesce_match_any(struct cds_lfht_node *node, const void *key);
 
-/* Unlink a node that is marked as removed. False if start is being taken away. */
-bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node);
+/* Unlink what has that hash and word, which is marked as removed. False if start is being taken away. */
+bool quiesce_list_unlink(const struct cds_lfht *ht, struct cds_lfht_node *start, unsigned long hash,
+		struct cds_lfht_node *const *at);
 
 /* The first node of that hash from word on that match accepts. NULL if there is none. */
-struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash,
-		cds_lfht_match_fct match, const void *key);
+struct cds_lfht_node *quiesce_list_search(const struct cds_lfht *ht, unsigned long word,
+		unsigned long hash, cds_lfht_match_fct match, const void *key);
 
 /* ---- Sizes ---- */
 
@@ -344,7 +349,7 @@ static inline struct cds_lfht_node *quiesce_start(const struct cds_lfht *ht, uns
 	unsigned long index = quiesce_bucket_index(ht, hash);
 	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
 
-	if (__builtin_expect(quiesce_may_start(quiesce_word(bucket)), 1))
+	if (__builtin_expect(quiesce_may_start(quiesce_word(&bucket->next)), 1))
 		return bucket;
 	return quiesce_ancestor(ht, index);
 }

@@ -57,12 +57,12 @@ static void __attribute__((constructor)) look_for_watchers(void)
 	quiesce_lfht_watched();
 }
 
-unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags)
+unsigned long quiesce_word_flag(struct cds_lfht_node **at, unsigned long flags)
 {
-	unsigned long word = quiesce_word(node);
+	unsigned long word = quiesce_word(at);
 
-	while ((word & flags) != flags && !quiesce_word_swap(node, word, word | flags))
-		word = quiesce_word(node);
+	while ((word & flags) != flags && !quiesce_word_swap(at, word, word | flags))
+		word = quiesce_word(at);
 	return word;
 }
 
@@ -73,38 +73,40 @@ unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags)
 static bool unlink_next(struct place *place, unsigned long after)
 {
 	unsigned long word = quiesce_word_link(after) | (place->word & WORD_HOLDER);
-	bool unlinked = quiesce_word_swap(place->holder, place->word, word);
+	bool unlinked = quiesce_word_swap(place->at, place->word, word);
 
-	place->word = unlinked ? word : quiesce_word(place->holder);
+	place->word = unlinked ? word : quiesce_word(place->at);
 	return unlinked;
 }
 
 /*
  * Go on from start to the first node that is greater, or that is equal and matches, or until target,
- * which is removed, is unlinked.
+ * the word of one that is removed, is unlinked.
  */
-static enum found walk(struct cds_lfht_node *start, unsigned long reverse_hash,
-		cds_lfht_match_fct match, const void *key, const struct cds_lfht_node *target,
+static enum found walk(struct cds_lfht_node *start, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct cds_lfht_node *const *target,
 		struct place *place)
 {
-	bool near;
+	const unsigned long reverse_hash = quiesce_reverse(hash);
 
 again:
-	*place = (struct place) { start, quiesce_word(start) };
+	*place = (struct place) {
+		&start->next, quiesce_word(&start->next),
+		quiesce_same_quarter(start->reverse_hash, reverse_hash),
+	};
 	if (place->word & WORD_REMOVED)
 		return FOUND_NO_START;
-	near = quiesce_same_quarter(start->reverse_hash, reverse_hash);
 	for (;;) {
 		struct cds_lfht_node *next = quiesce_word_node(place->word);
 		unsigned long after;
 
-		if (!next || (near && quiesce_word_order(place->word, reverse_hash) > 0))
+		if (!next || (place->near && quiesce_word_order(place->word, reverse_hash) > 0))
 			return FOUND_PLACE;
-		after = quiesce_word(next);
+		after = quiesce_word(&next->next);
 		if (after & WORD_REMOVED) {
 			quiesce_delay();
 			if (unlink_next(place, after)) {
-				if (next == target)
+				if (&next->next == target)
 					return FOUND_PLACE;
 			} else if (place->word & WORD_REMOVED) {
 				goto again;
@@ -116,8 +118,9 @@ again:
 		if (match && next->reverse_hash == reverse_hash && !(place->word & WORD_BUCKET) &&
 		    match(next, key))
 			return FOUND_MATCH;
-		*place = (struct place) { next, after };
-		near = quiesce_same_quarter(next->reverse_hash, reverse_hash);
+		*place = (struct place) {
+			&next->next, after, quiesce_same_quarter(next->reverse_hash, reverse_hash),
+		};
 	}
 }
 
@@ -128,15 +131,18 @@ int quiesce_match_any(struct cds_lfht_node *node, const void *key)
 	return 1;
 }
 
-enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash,
+enum found quiesce_list_find(const struct cds_lfht *ht, struct cds_lfht_node *start, unsigned long hash,
 		cds_lfht_match_fct match, const void *key, struct place *place)
 {
-	return walk(start, reverse_hash, match, key, NULL, place);
+	(void)ht;
+	return walk(start, hash, match, key, NULL, place);
 }
 
-bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node)
+bool quiesce_list_unlink(const struct cds_lfht *ht, struct cds_lfht_node *start, unsigned long hash,
+		struct cds_lfht_node *const *at)
 {
 	struct place place;
 
-	return walk(start, node->reverse_hash, NULL, NULL, node, &place) != FOUND_NO_START;
+	(void)ht;
+	return walk(start, hash, NULL, NULL, at, &place) != FOUND_NO_START;
 }

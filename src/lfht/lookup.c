@@ -11,9 +11,10 @@
  * has the same first quarter. NULL if there is none.
  */
 static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsigned long word,
-		unsigned long reverse_hash, bool near, cds_lfht_match_fct match, const void *key,
+		unsigned long hash, bool near, cds_lfht_match_fct match, const void *key,
 		unsigned long *after)
 {
+	const unsigned long reverse_hash = quiesce_reverse(hash);
 	struct cds_lfht_node *node;
 
 	while ((node = quiesce_word_node(word))) {
@@ -21,7 +22,7 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsign
 
 		if (order > 0)
 			return NULL;
-		*after = quiesce_word(node);
+		*after = quiesce_word(&node->next);
 		near = quiesce_same_quarter(node->reverse_hash, reverse_hash);
 		/*
 		 * Told by the word, which was there before the node is: so the processor need not guess
@@ -44,12 +45,13 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsign
 	return NULL;
 }
 
-struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash,
-		cds_lfht_match_fct match, const void *key)
+struct cds_lfht_node *quiesce_list_search(const struct cds_lfht *ht, unsigned long word,
+		unsigned long hash, cds_lfht_match_fct match, const void *key)
 {
 	unsigned long after;
 
-	return search(word, reverse_hash, false, match, key, &after);
+	(void)ht;
+	return search(word, hash, false, match, key, &after);
 }
 
 static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *node, unsigned long after)
@@ -62,9 +64,10 @@ void cds_lfht_lookup(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct
 		const void *key, struct cds_lfht_iter *iter)
 {
 	const struct cds_lfht_node *start = quiesce_start(ht, hash);
-	unsigned long reverse_hash = quiesce_reverse(hash), after = WORD_END;
-	struct cds_lfht_node *node = search(quiesce_word(start), reverse_hash,
-			quiesce_same_quarter(start->reverse_hash, reverse_hash), match, key, &after);
+	unsigned long after = WORD_END;
+	struct cds_lfht_node *node = search(quiesce_word(&start->next), hash,
+			quiesce_same_quarter(start->reverse_hash, quiesce_reverse(hash)), match, key,
+			&after);
 
 	set_iter(iter, node, after);
 }
@@ -74,7 +77,7 @@ void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, cons
 {
 	unsigned long after = WORD_END;
 	struct cds_lfht_node *node = search((uintptr_t)iter->next,
-			iter->node->reverse_hash, true, match, key, &after);
+			quiesce_reverse(iter->node->reverse_hash), true, match, key, &after);
 
 	(void)ht;
 	set_iter(iter, node, after);
@@ -101,7 +104,7 @@ static void prefetch(const struct cds_lfht *ht, unsigned int order, unsigned lon
 	if (far)
 		__builtin_prefetch(far);
 	if (near)
-		__builtin_prefetch(quiesce_word_node(quiesce_word(near)));
+		__builtin_prefetch(quiesce_word_node(quiesce_word(&near->next)));
 }
 
 static inline __attribute__((always_inline)) void find_any_from(const struct cds_lfht *ht,
@@ -111,7 +114,7 @@ static inline __attribute__((always_inline)) void find_any_from(const struct cds
 	unsigned long after = WORD_END;
 
 	while ((node = quiesce_word_node(word))) {
-		after = quiesce_word(node);
+		after = quiesce_word(&node->next);
 		if (!(word & WORD_BUCKET)) {
 			if (!(after & WORD_REMOVED)) {
 				quiesce_tell_acquire(node);
@@ -138,7 +141,7 @@ static void find_any(const struct cds_lfht *ht, unsigned long word, struct cds_l
 
 void cds_lfht_first(struct cds_lfht *ht, struct cds_lfht_iter *iter)
 {
-	find_any(ht, quiesce_word(quiesce_bucket(ht, 0)), iter);
+	find_any(ht, quiesce_word(&quiesce_bucket(ht, 0)->next), iter);
 }
 
 void cds_lfht_next(struct cds_lfht *ht, struct cds_lfht_iter *iter)
@@ -161,5 +164,5 @@ void cds_lfht_count_nodes(struct cds_lfht *ht, long *approx_before, unsigned lon
 
 int cds_lfht_is_node_deleted(const struct cds_lfht_node *node)
 {
-	return (quiesce_word(node) & WORD_REMOVED) != 0;
+	return (quiesce_word(&node->next) & WORD_REMOVED) != 0;
 }

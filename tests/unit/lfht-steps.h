@@ -20,12 +20,17 @@ static inline enum phase phase_of(const struct cds_lfht *ht)
 	return quiesce_shape_phase(quiesce_shape(ht));
 }
 
+static inline unsigned long bucket_word(const struct cds_lfht *ht, unsigned long index)
+{
+	return quiesce_word(&quiesce_bucket(ht, index)->next);
+}
+
 static inline unsigned long ready_buckets(const struct cds_lfht *ht)
 {
 	unsigned long ready = 0;
 
 	for (unsigned long i = 0; i < 1UL << order_of(ht); i++)
-		ready += quiesce_may_start(quiesce_word(quiesce_bucket(ht, i)));
+		ready += quiesce_may_start(bucket_word(ht, i));
 	return ready;
 }
 
@@ -38,10 +43,10 @@ static inline bool is_at_rest(const struct cds_lfht *ht)
 static inline void must_be_whole(const struct cds_lfht *ht)
 {
 	unsigned long in_list = 1, size = 1UL << order_of(ht);
-	unsigned long word = quiesce_word(quiesce_bucket(ht, 0)), last = 0;
+	unsigned long word = bucket_word(ht, 0), last = 0;
 
 	want(is_at_rest(ht));
-	for (; quiesce_word_node(word); word = quiesce_word(quiesce_word_node(word))) {
+	for (; quiesce_word_node(word); word = quiesce_word(&quiesce_word_node(word)->next)) {
 		want(quiesce_word_node(word)->reverse_hash >= last);
 		last = quiesce_word_node(word)->reverse_hash;
 		if (word & WORD_BUCKET) {
