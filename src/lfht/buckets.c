@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Buckets: places in the list to start from. One is missing until somebody claims it, links its node
+ * Buckets: places in the list to start from. One is missing until somebody claims it, links it
  * and marks it ready. A claim whose owner a fork has left behind stays one: the bucket's stretch
  * remains part of its parent's, until a shrinking takes it away like any other.
  */
@@ -8,37 +8,33 @@
 #include "lfht/lfht.h"
 
 /* Buckets that share a cache line are made together. */
-#define GROUP	4UL
+#define GROUP	(64 / sizeof(struct bucket))
 
 static unsigned long parent_of(unsigned long index)
 {
 	return index & ~(1UL << (quiesce_bits_in(index) - 1));
 }
 
-struct cds_lfht_node *quiesce_ancestor(const struct cds_lfht *ht, unsigned long index)
+struct start quiesce_ancestor(const struct cds_lfht *ht, unsigned long index)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 
 	while (!quiesce_may_start(quiesce_word(&bucket->next)))
 		bucket = quiesce_bucket(ht, index = parent_of(index));
-	return bucket;
+	return (struct start) { bucket, index };
 }
 
-static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfht_node *bucket)
+static void link_bucket(struct cds_lfht *ht, unsigned long index, struct bucket *bucket)
 {
-	unsigned long reverse_hash = quiesce_reverse(index);
 	struct place place;
 
-	/* One that is made for the second time has it. */
-	if (bucket->reverse_hash != reverse_hash)
-		bucket->reverse_hash = reverse_hash;
 	do {
 		while (quiesce_list_find(ht, quiesce_ancestor(ht, parent_of(index)), index,
 					 quiesce_match_any, NULL, &place) == FOUND_NO_START)
 			;
 		quiesce_word_set(&bucket->next, quiesce_word_link(place.word));
 		quiesce_delay();
-	} while (!quiesce_word_swap(place.at, place.word, quiesce_word_to(ht, bucket) | WORD_BUCKET |
+	} while (!quiesce_word_swap(place.at, place.word, quiesce_word_to_bucket(index) |
 				    (place.word & WORD_HOLDER)));
 	quiesce_delay();
 	quiesce_word_flag(&bucket->next, WORD_READY);
@@ -47,7 +43,7 @@ static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfh
 /* Make a bucket and the ancestors that it misses. Whether it was this thread that did. */
 static bool make(struct cds_lfht *ht, unsigned long index)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 
 	if (quiesce_word(&bucket->next) != WORD_MISSING)
 		return false;
@@ -59,12 +55,13 @@ static bool make(struct cds_lfht *ht, unsigned long index)
 	return true;
 }
 
-/* What will be looked at to make a bucket. */
+/* What will be looked at to make a bucket, most likely. */
 static void prefetch(const struct cds_lfht *ht, unsigned long index)
 {
-	if (index)
-		__builtin_prefetch(quiesce_word_node(quiesce_word(
-			&quiesce_bucket(ht, parent_of(index))->next)));
+	unsigned long word = index ? quiesce_word(&quiesce_bucket(ht, parent_of(index))->next) : WORD_END;
+
+	if (!(word & WORD_BUCKET))
+		__builtin_prefetch(quiesce_word_node(word));
 }
 
 unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end)
@@ -96,14 +93,14 @@ unsigned long quiesce_buckets_make_more(struct cds_lfht *ht, unsigned long size,
 	return quiesce_buckets_make(ht, first, end);
 }
 
-struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long hash)
+struct start quiesce_start_update(struct cds_lfht *ht, unsigned long hash)
 {
 	unsigned long size = 1UL << quiesce_shape_order(quiesce_shape(ht)), index = hash & (size - 1);
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 	unsigned long word = quiesce_word(&bucket->next), first = index & ~(GROUP - 1);
 
 	if (__builtin_expect(quiesce_may_start(word), 1))
-		return bucket;
+		return (struct start) { bucket, index };
 	if (word == WORD_MISSING)
 		quiesce_buckets_make(ht, first, size - first < GROUP ? size : first + GROUP);
 	return quiesce_ancestor(ht, index);
@@ -114,12 +111,11 @@ void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
 {
 	quiesce_word_set(&quiesce_bucket(ht, 0)->next, WORD_END | WORD_READY);
 	for (unsigned long i = 1; i < 1UL << order; i++) {
-		struct cds_lfht_node *bucket = quiesce_bucket(ht, i);
-		struct cds_lfht_node *parent = quiesce_bucket(ht, parent_of(i));
+		struct bucket *bucket = quiesce_bucket(ht, i);
+		struct bucket *parent = quiesce_bucket(ht, parent_of(i));
 
-		bucket->reverse_hash = quiesce_reverse(i);
 		quiesce_word_set(&bucket->next, quiesce_word(&parent->next));
-		quiesce_word_set(&parent->next, quiesce_word_to(ht, bucket) | WORD_BUCKET | WORD_READY);
+		quiesce_word_set(&parent->next, quiesce_word_to_bucket(i) | WORD_READY);
 	}
 }
 
@@ -129,7 +125,7 @@ void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
  */
 bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned long shape)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 	unsigned long word = quiesce_word(&bucket->next);
 
 	if (quiesce_shape(ht) != shape)
@@ -146,7 +142,7 @@ bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned lo
 
 void quiesce_bucket_forget(struct cds_lfht *ht, unsigned long index)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 
 	if (quiesce_word(&bucket->next) & WORD_REMOVED)
 		quiesce_word_set(&bucket->next, WORD_MISSING);

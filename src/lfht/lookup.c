@@ -10,16 +10,26 @@
  * The first node from word on that match accepts; *after is its word then. Near: the word's holder
  * has the same first quarter. NULL if there is none.
  */
-static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsigned long word,
-		unsigned long hash, bool near, cds_lfht_match_fct match, const void *key,
-		unsigned long *after)
+static inline __attribute__((always_inline)) struct cds_lfht_node *search(
+		const struct cds_lfht *ht, unsigned long word, unsigned long hash, bool near,
+		cds_lfht_match_fct match, const void *key, unsigned long *after)
 {
 	const unsigned long reverse_hash = quiesce_reverse(hash);
-	struct cds_lfht_node *node;
 
-	while ((node = quiesce_word_node(word))) {
-		long order = near ? quiesce_word_order(word, reverse_hash) : 0;
+	for (;;) {
+		struct cds_lfht_node *node = quiesce_word_node(word);
+		long order;
 
+		if (word & WORD_BUCKET) {
+			unsigned long index = quiesce_word_index(word);
+
+			if (__builtin_expect(quiesce_is_behind(index, hash), 1))
+				return NULL;
+			near = quiesce_same_first(index, hash);
+			word = quiesce_word(&quiesce_bucket(ht, index)->next);
+			continue;
+		}
+		order = near ? quiesce_word_order(word, reverse_hash) : 0;
 		if (order > 0)
 			return NULL;
 		*after = quiesce_word(&node->next);
@@ -34,15 +44,13 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsign
 		}
 		if (node->reverse_hash > reverse_hash)
 			return NULL;
-		if (node->reverse_hash == reverse_hash && !(word & WORD_BUCKET) &&
-		    !(*after & WORD_REMOVED)) {
+		if (node->reverse_hash == reverse_hash && !(*after & WORD_REMOVED)) {
 			quiesce_tell_acquire(node);
 			if (match(node, key))
 				return node;
 		}
 		word = *after;
 	}
-	return NULL;
 }
 
 struct cds_lfht_node *quiesce_list_search(const struct cds_lfht *ht, unsigned long word,
@@ -50,8 +58,7 @@ struct cds_lfht_node *quiesce_list_search(const struct cds_lfht *ht, unsigned lo
 {
 	unsigned long after;
 
-	(void)ht;
-	return search(word, hash, false, match, key, &after);
+	return search(ht, word, hash, false, match, key, &after);
 }
 
 static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *node, unsigned long after)
@@ -63,11 +70,10 @@ static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *no
 void cds_lfht_lookup(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct match,
 		const void *key, struct cds_lfht_iter *iter)
 {
-	const struct cds_lfht_node *start = quiesce_start(ht, hash);
+	struct start start = quiesce_start(ht, hash);
 	unsigned long after = WORD_END;
-	struct cds_lfht_node *node = search(quiesce_word(&start->next), hash,
-			quiesce_same_quarter(start->reverse_hash, quiesce_reverse(hash)), match, key,
-			&after);
+	struct cds_lfht_node *node = search(ht, quiesce_word(&start.bucket->next), hash,
+			quiesce_same_first(start.index, hash), match, key, &after);
 
 	set_iter(iter, node, after);
 }
@@ -76,15 +82,14 @@ void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, cons
 		struct cds_lfht_iter *iter)
 {
 	unsigned long after = WORD_END;
-	struct cds_lfht_node *node = search((uintptr_t)iter->next,
+	struct cds_lfht_node *node = search(ht, (uintptr_t)iter->next,
 			quiesce_reverse(iter->node->reverse_hash), true, match, key, &after);
 
-	(void)ht;
 	set_iter(iter, node, after);
 }
 
 /* In a table of 2^order buckets, the one so many behind that of reverse_hash; NULL: past the last. */
-static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned int order,
+static struct bucket *bucket_ahead(const struct cds_lfht *ht, unsigned int order,
 		unsigned long reverse_hash, unsigned long places)
 {
 	unsigned long step = 1UL << (4 * QUARTER - order), ahead = reverse_hash + places * step;
@@ -98,13 +103,15 @@ static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned in
  */
 static void prefetch(const struct cds_lfht *ht, unsigned int order, unsigned long reverse_hash)
 {
-	const struct cds_lfht_node *far = bucket_ahead(ht, order, reverse_hash, 8);
-	const struct cds_lfht_node *near = bucket_ahead(ht, order, reverse_hash, 4);
+	const struct bucket *far = bucket_ahead(ht, order, reverse_hash, 8);
+	const struct bucket *near = bucket_ahead(ht, order, reverse_hash, 4);
+	unsigned long word;
 
 	if (far)
 		__builtin_prefetch(far);
-	if (near)
-		__builtin_prefetch(quiesce_word_node(quiesce_word(&near->next)));
+	word = near ? quiesce_word(&near->next) : WORD_END;
+	if (!(word & WORD_BUCKET))
+		__builtin_prefetch(quiesce_word_node(word));
 }
 
 static inline __attribute__((always_inline)) void find_any_from(const struct cds_lfht *ht,
@@ -113,17 +120,24 @@ static inline __attribute__((always_inline)) void find_any_from(const struct cds
 	struct cds_lfht_node *node;
 	unsigned long after = WORD_END;
 
-	while ((node = quiesce_word_node(word))) {
-		after = quiesce_word(&node->next);
-		if (!(word & WORD_BUCKET)) {
-			if (!(after & WORD_REMOVED)) {
-				quiesce_tell_acquire(node);
-				break;
-			}
-		} else if (!cached) {
-			prefetch(ht, order, node->reverse_hash);
+	for (;; word = after) {
+		unsigned long index = quiesce_word_index(word);
+
+		node = NULL;
+		if (word & WORD_BUCKET && !index)
+			break;
+		if (word & WORD_BUCKET) {
+			if (!cached)
+				prefetch(ht, order, quiesce_reverse(index));
+			after = quiesce_word(&quiesce_bucket(ht, index)->next);
+			continue;
 		}
-		word = after;
+		node = quiesce_word_node(word);
+		after = quiesce_word(&node->next);
+		if (!(after & WORD_REMOVED)) {
+			quiesce_tell_acquire(node);
+			break;
+		}
 	}
 	set_iter(iter, node, after);
 }
@@ -146,7 +160,8 @@ void cds_lfht_first(struct cds_lfht *ht, struct cds_lfht_iter *iter)
 
 void cds_lfht_next(struct cds_lfht *ht, struct cds_lfht_iter *iter)
 {
-	find_any(ht, (uintptr_t)iter->next, iter);
+	/* Behind the last there is none. */
+	find_any(ht, iter->next ? (uintptr_t)iter->next : WORD_END, iter);
 }
 
 void cds_lfht_count_nodes(struct cds_lfht *ht, long *approx_before, unsigned long *count,

@@ -46,13 +46,19 @@ static inline void must_be_whole(const struct cds_lfht *ht)
 	unsigned long word = bucket_word(ht, 0), last = 0;
 
 	want(is_at_rest(ht));
-	for (; quiesce_word_node(word); word = quiesce_word(&quiesce_word_node(word)->next)) {
-		want(quiesce_word_node(word)->reverse_hash >= last);
-		last = quiesce_word_node(word)->reverse_hash;
+	while (quiesce_word_link(word) != WORD_END) {
+		unsigned long index = quiesce_word_index(word), now = quiesce_reverse(index);
+
 		if (word & WORD_BUCKET) {
+			want(index < size && now > last);
 			in_list++;
-			want(quiesce_bucket(ht, quiesce_reverse(last)) == quiesce_word_node(word));
+			word = bucket_word(ht, index);
+		} else {
+			now = quiesce_word_node(word)->reverse_hash;
+			want(now >= last);
+			word = quiesce_word(&quiesce_word_node(word)->next);
 		}
+		last = now;
 	}
 	want(in_list == size);
 	want(ready_buckets(ht) == size);

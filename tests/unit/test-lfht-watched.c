@@ -7,7 +7,7 @@
 #include "lfht-steps.h"
 
 #define FIRST	101	/* the first priority that is a program's */
-#define LARGE	(1UL << 18)	/* buckets that are mapped where nobody looks */
+#define LARGE	(1UL << 19)	/* buckets that are mapped where nobody looks */
 
 extern void __lsan_do_leak_check(void);
 
