@@ -4,6 +4,12 @@
 #define QUIESCE_LFHT_H
 
 #include <urcu/compiler.h>
+#include <urcu/rculfhash.h>
+
+/* For #ifdef: that there is quiesce_lfht_lookup_many. */
+#define QUIESCE_LFHT_LOOKUP_MANY 1
+
+_URCU_EXTERN_C_BEGIN
 
 enum {
 	/*
@@ -20,5 +26,21 @@ enum {
 	 */
 	QUIESCE_LFHT_NO_TAGS	= 1 << 24
 };
+
+/*
+ * What cds_lfht_lookup does, for many at once: find for each of `number` the first node of hashes[i] that match
+ * accepts for keys[i], in iters[i]; without one its node is NULL. Returns how many were found. Each
+ * is a lookup of its own, at some moment during the call, in no order among them; a hash or a key may be
+ * there several times, and number may be 0. Keys are given to match alone.
+ *
+ * In a table that does not fit into the cache that takes less time than one after the other: what they read is
+ * fetched for several at a time. To be called, and iters used, as with cds_lfht_lookup: all in one section, by a
+ * reader, in signal handlers too. Allocates nothing and waits for nobody.
+ */
+extern unsigned long quiesce_lfht_lookup_many(struct cds_lfht *ht, unsigned long number,
+		const unsigned long *hashes, cds_lfht_match_fct match, const void *const *keys,
+		struct cds_lfht_iter *iters);
+
+_URCU_EXTERN_C_END
 
 #endif /* QUIESCE_LFHT_H */

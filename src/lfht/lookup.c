@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lookups and traversals: loads alone, so that they are wait-free. */
+#include <quiesce/lfht.h>
+
 #include "system/sanitize.h"
 #include "lfht/lfht.h"
 
@@ -67,15 +69,65 @@ static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *no
 	iter->next = node ? (struct cds_lfht_node *)after : NULL;
 }
 
+/* What a lookup needs to go on from its bucket. */
+struct begun {
+	unsigned long word;
+	bool near;	/* as in search */
+};
+
+static inline struct begun begin(const struct cds_lfht *ht, unsigned long hash)
+{
+	struct start start = quiesce_start(ht, hash);
+
+	return (struct begun) { quiesce_word(&start.bucket->next), quiesce_same_first(start.index, hash) };
+}
+
+static inline void finish(const struct cds_lfht *ht, struct begun begun, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct cds_lfht_iter *iter)
+{
+	unsigned long after = WORD_END;
+	struct cds_lfht_node *node = search(ht, begun.word, hash, begun.near, match, key, &after);
+
+	set_iter(iter, node, after);
+}
+
 void cds_lfht_lookup(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct match,
 		const void *key, struct cds_lfht_iter *iter)
 {
-	struct start start = quiesce_start(ht, hash);
-	unsigned long after = WORD_END;
-	struct cds_lfht_node *node = search(ht, quiesce_word(&start.bucket->next), hash,
-			quiesce_same_first(start.index, hash), match, key, &after);
+	finish(ht, begin(ht, hash), hash, match, key, iter);
+}
 
-	set_iter(iter, node, after);
+/* More than a core can wait for at once is of no use. */
+#define TOGETHER	16UL
+
+/* The buckets are on their way first, then the first nodes, unless a tag tells that they are past. */
+static void begin_some(const struct cds_lfht *ht, unsigned long number, const unsigned long *hashes,
+		struct begun *begun)
+{
+	for (unsigned long i = 0; i < number; i++)
+		__builtin_prefetch(quiesce_bucket(ht, quiesce_bucket_index(ht, hashes[i])));
+	for (unsigned long i = 0; i < number; i++) {
+		begun[i] = begin(ht, hashes[i]);
+		if (!(begun[i].word & WORD_BUCKET) &&
+		    !(begun[i].near && quiesce_word_order(begun[i].word, quiesce_reverse(hashes[i])) > 0))
+			__builtin_prefetch(quiesce_word_node(begun[i].word));
+	}
+}
+
+unsigned long quiesce_lfht_lookup_many(struct cds_lfht *ht, unsigned long number,
+		const unsigned long *hashes, cds_lfht_match_fct match, const void *const *keys,
+		struct cds_lfht_iter *iters)
+{
+	struct begun begun[TOGETHER];
+	unsigned long found = 0;
+
+	for (unsigned long i = 0; i < number; i++) {
+		if (i % TOGETHER == 0)
+			begin_some(ht, number - i < TOGETHER ? number - i : TOGETHER, &hashes[i], begun);
+		finish(ht, begun[i % TOGETHER], hashes[i], match, keys[i], &iters[i]);
+		found += iters[i].node != NULL;
+	}
+	return found;
 }
 
 void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, const void *key,
