@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Buckets: places in the list to start from. One is missing until somebody claims it, links its node
+ * Buckets: places in the list to start from. One is missing until somebody claims it, links it
  * and marks it ready. A claim whose owner a fork has left behind stays one: the bucket's stretch
  * remains part of its parent's, until a shrinking takes it away like any other.
  */
@@ -8,63 +8,60 @@
 #include "lfht/lfht.h"
 
 /* Buckets that share a cache line are made together. */
-#define GROUP	4UL
+#define GROUP	(64 / sizeof(struct bucket))
 
 static unsigned long parent_of(unsigned long index)
 {
 	return index & ~(1UL << (quiesce_bits_in(index) - 1));
 }
 
-struct cds_lfht_node *quiesce_ancestor(const struct cds_lfht *ht, unsigned long index)
+struct start quiesce_ancestor(const struct cds_lfht *ht, unsigned long index)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 
-	while (!quiesce_may_start(quiesce_word(bucket)))
+	while (!quiesce_may_start(quiesce_word(&bucket->next)))
 		bucket = quiesce_bucket(ht, index = parent_of(index));
-	return bucket;
+	return (struct start) { bucket, index };
 }
 
-static void link_bucket(struct cds_lfht *ht, unsigned long index, struct cds_lfht_node *bucket)
+static void link_bucket(struct cds_lfht *ht, unsigned long index, struct bucket *bucket)
 {
-	unsigned long reverse_hash = quiesce_reverse(index);
 	struct place place;
 
-	/* One that is made for the second time has it. */
-	if (bucket->reverse_hash != reverse_hash)
-		bucket->reverse_hash = reverse_hash;
 	do {
-		while (quiesce_list_find(quiesce_ancestor(ht, parent_of(index)), reverse_hash,
+		while (quiesce_list_find(ht, quiesce_ancestor(ht, parent_of(index)), index,
 					 quiesce_match_any, NULL, &place) == FOUND_NO_START)
 			;
-		quiesce_word_set(bucket, quiesce_word_link(place.word));
+		quiesce_word_set(&bucket->next, quiesce_word_link(place.word));
 		quiesce_delay();
-	} while (!quiesce_word_swap(place.holder, place.word, quiesce_word_to(ht, bucket) | WORD_BUCKET |
+	} while (!quiesce_word_swap(place.at, place.word, quiesce_word_to_bucket(index) |
 				    (place.word & WORD_HOLDER)));
 	quiesce_delay();
-	quiesce_word_flag(bucket, WORD_READY);
+	quiesce_word_flag(&bucket->next, WORD_READY);
 }
 
 /* Make a bucket and the ancestors that it misses. Whether it was this thread that did. */
 static bool make(struct cds_lfht *ht, unsigned long index)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 
-	if (quiesce_word(bucket) != WORD_MISSING)
+	if (quiesce_word(&bucket->next) != WORD_MISSING)
 		return false;
 	make(ht, parent_of(index));
-	if (!quiesce_word_swap(bucket, WORD_MISSING, WORD_CLAIMED))
+	if (!quiesce_word_swap(&bucket->next, WORD_MISSING, WORD_CLAIMED))
 		return false;
 	quiesce_delay();
 	link_bucket(ht, index, bucket);
 	return true;
 }
 
-/* What will be looked at to make a bucket. */
+/* What will be looked at to make a bucket, most likely. */
 static void prefetch(const struct cds_lfht *ht, unsigned long index)
 {
-	if (index)
-		__builtin_prefetch(quiesce_word_node(quiesce_word(
-			quiesce_bucket(ht, parent_of(index)))));
+	unsigned long word = index ? quiesce_word(&quiesce_bucket(ht, parent_of(index))->next) : WORD_END;
+
+	if (!(word & WORD_BUCKET))
+		__builtin_prefetch(quiesce_word_node(word));
 }
 
 unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, unsigned long end)
@@ -75,7 +72,7 @@ unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, uns
 		unsigned long stop = end - first < GROUP ? end : first + GROUP;
 
 		for (unsigned long i = first; i < stop; i++)
-			if (quiesce_word(quiesce_bucket(ht, i)) == WORD_MISSING)
+			if (quiesce_word(&quiesce_bucket(ht, i)->next) == WORD_MISSING)
 				prefetch(ht, i);
 		for (; first < stop; first++)
 			made += make(ht, first);
@@ -96,14 +93,14 @@ unsigned long quiesce_buckets_make_more(struct cds_lfht *ht, unsigned long size,
 	return quiesce_buckets_make(ht, first, end);
 }
 
-struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long hash)
+struct start quiesce_start_update(struct cds_lfht *ht, unsigned long hash)
 {
 	unsigned long size = 1UL << quiesce_shape_order(quiesce_shape(ht)), index = hash & (size - 1);
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
-	unsigned long word = quiesce_word(bucket), first = index & ~(GROUP - 1);
+	struct bucket *bucket = quiesce_bucket(ht, index);
+	unsigned long word = quiesce_word(&bucket->next), first = index & ~(GROUP - 1);
 
 	if (__builtin_expect(quiesce_may_start(word), 1))
-		return bucket;
+		return (struct start) { bucket, index };
 	if (word == WORD_MISSING)
 		quiesce_buckets_make(ht, first, size - first < GROUP ? size : first + GROUP);
 	return quiesce_ancestor(ht, index);
@@ -112,14 +109,13 @@ struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long ha
 /* The children of bucket i come right behind it, the youngest first. */
 void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
 {
-	quiesce_word_set(quiesce_bucket(ht, 0), WORD_END | WORD_READY);
+	quiesce_word_set(&quiesce_bucket(ht, 0)->next, WORD_END | WORD_READY);
 	for (unsigned long i = 1; i < 1UL << order; i++) {
-		struct cds_lfht_node *bucket = quiesce_bucket(ht, i);
-		struct cds_lfht_node *parent = quiesce_bucket(ht, parent_of(i));
+		struct bucket *bucket = quiesce_bucket(ht, i);
+		struct bucket *parent = quiesce_bucket(ht, parent_of(i));
 
-		bucket->reverse_hash = quiesce_reverse(i);
-		quiesce_word_set(bucket, quiesce_word(parent));
-		quiesce_word_set(parent, quiesce_word_to(ht, bucket) | WORD_BUCKET | WORD_READY);
+		quiesce_word_set(&bucket->next, quiesce_word(&parent->next));
+		quiesce_word_set(&parent->next, quiesce_word_to_bucket(i) | WORD_READY);
 	}
 }
 
@@ -129,25 +125,25 @@ void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order)
  */
 bool quiesce_bucket_unlink(struct cds_lfht *ht, unsigned long index, unsigned long shape)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
-	unsigned long word = quiesce_word(bucket);
+	struct bucket *bucket = quiesce_bucket(ht, index);
+	unsigned long word = quiesce_word(&bucket->next);
 
 	if (quiesce_shape(ht) != shape)
 		return false;
 	if (word == WORD_MISSING)
 		return true;
 	quiesce_delay();
-	quiesce_word_flag(bucket, WORD_REMOVED);
+	quiesce_word_flag(&bucket->next, WORD_REMOVED);
 	quiesce_delay();
-	while (!quiesce_list_unlink(quiesce_ancestor(ht, parent_of(index)), bucket))
+	while (!quiesce_list_unlink(ht, quiesce_ancestor(ht, parent_of(index)), index, &bucket->next))
 		;
 	return true;
 }
 
 void quiesce_bucket_forget(struct cds_lfht *ht, unsigned long index)
 {
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 
-	if (quiesce_word(bucket) & WORD_REMOVED)
-		quiesce_word_set(bucket, WORD_MISSING);
+	if (quiesce_word(&bucket->next) & WORD_REMOVED)
+		quiesce_word_set(&bucket->next, WORD_MISSING);
 }

@@ -14,8 +14,8 @@
  * The list is sorted by the hash with its bits reversed (split order: Shalev and Shavit, "Split-
  * Ordered Lists: Lock-Free Extensible Hash Tables", 2006). The nodes of bucket i of 2^k, those
  * whose hash ends in the k bits of i, then lie together, and a bucket of 2^(k+1) is one half of
- * such a stretch: the table grows without moving a node. Before the stretch lies the bucket's own
- * node, so that operations start there. A bucket that is missing is no harm: its stretch is part of
+ * such a stretch: the table grows without moving a node. Before the stretch lies the bucket itself, a
+ * word that leads to it, so that operations start there. A bucket that is missing is no harm: its stretch is part of
  * that of its parent, i without its highest bit, and so the operation starts at the nearest
  * ancestor that is there. Bucket 0 always is.
  *
@@ -31,21 +31,31 @@
 
 #include <urcu/rculfhash.h>
 
-/* ---- Words: what the `next` of a node holds ---- */
+/* A place in the list to start from. Its reversed hash is that of its index. */
+struct bucket {
+	struct cds_lfht_node *next;	/* a word */
+} __attribute__((__aligned__(8)));
+
+/*
+ * ---- Words: what the `next` of a node or a bucket holds ----
+ *
+ * To a node an address leads, to a bucket its index. Functions take the address of a word, &node->next.
+ */
 
 enum {
 	/* Of the holder: it is deleted, and its word does not change any more. */
 	WORD_REMOVED	= 1 << 0,
-	/* Of the node pointed to: it is a bucket's. */
+	/* Of what comes next: it is a bucket, whose index follows the flags. */
 	WORD_BUCKET	= 1 << 1,
 	/* Of the holder, a bucket: operations may start here. */
 	WORD_READY	= 1 << 2,
 
 	WORD_HOLDER	= WORD_REMOVED | WORD_READY,
 	WORD_FLAGS	= WORD_REMOVED | WORD_BUCKET | WORD_READY,
+	WORD_FLAG_BITS	= 3,
 };
 
-/* The end of the list, which counts as a bucket. */
+/* The end of the list, which counts as a bucket: that of index 0, to which no word leads, as it comes first. */
 #define WORD_END	((unsigned long)WORD_BUCKET)
 
 /*
@@ -108,6 +118,16 @@ static inline struct cds_lfht_node *quiesce_word_node(unsigned long word)
 	return (struct cds_lfht_node *)(word & ~(unsigned long)WORD_FLAGS);
 }
 
+static inline unsigned long quiesce_word_index(unsigned long word)
+{
+	return word >> WORD_FLAG_BITS;
+}
+
+static inline unsigned long quiesce_word_to_bucket(unsigned long index)
+{
+	return index << WORD_FLAG_BITS | WORD_BUCKET;
+}
+
 /* What points to the same node, without the holder's flags. */
 static inline unsigned long quiesce_word_link(unsigned long word)
 {
@@ -136,30 +156,46 @@ static inline bool quiesce_same_quarter(unsigned long a, unsigned long b)
 	return (a ^ b) >> 3 * QUARTER == 0;
 }
 
-/* Pairs with the release of quiesce_word_swap: what the word points to is written. */
-static inline unsigned long quiesce_word(const struct cds_lfht_node *node)
+/* The same of hashes that are not reversed. */
+static inline bool quiesce_same_first(unsigned long a, unsigned long b)
 {
-	return (uintptr_t)__atomic_load_n(&node->next, __ATOMIC_ACQUIRE);
+	return (a ^ b) << 3 * QUARTER == 0;
+}
+
+/*
+ * Whether a bucket, or the end, lies behind the nodes of that hash. Of reversed numbers that one is
+ * greater which has the lowest bit that they differ in.
+ */
+static inline bool quiesce_is_behind(unsigned long index, unsigned long hash)
+{
+	unsigned long differ = index ^ hash;
+
+	return !index || (differ & -differ & index);
+}
+
+/* Pairs with the release of quiesce_word_swap: what the word points to is written. */
+static inline unsigned long quiesce_word(struct cds_lfht_node *const *at)
+{
+	return (uintptr_t)__atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 
 /* One that the caller alone can see. */
-static inline void quiesce_word_set(struct cds_lfht_node *node, unsigned long word)
+static inline void quiesce_word_set(struct cds_lfht_node **at, unsigned long word)
 {
-	__atomic_store_n(&node->next, (struct cds_lfht_node *)word, __ATOMIC_RELAXED);
+	__atomic_store_n(at, (struct cds_lfht_node *)word, __ATOMIC_RELAXED);
 }
 
-/* Replace node's word if it is still old. Whether it was. */
-static inline bool quiesce_word_swap(struct cds_lfht_node *node, unsigned long old,
-		unsigned long word)
+/* Replace a word if it is still old. Whether it was. */
+static inline bool quiesce_word_swap(struct cds_lfht_node **at, unsigned long old, unsigned long word)
 {
 	struct cds_lfht_node *expected = (struct cds_lfht_node *)old;
 
-	return __atomic_compare_exchange_n(&node->next, &expected, (struct cds_lfht_node *)word,
-					   false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+	return __atomic_compare_exchange_n(at, &expected, (struct cds_lfht_node *)word, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
 }
 
-/* Add flags to node's word. Returns the word before. */
-unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags);
+/* Add flags to a word. Returns the word before. */
+unsigned long quiesce_word_flag(struct cds_lfht_node **at, unsigned long flags);
 
 static inline bool quiesce_may_start(unsigned long word)
 {
@@ -168,10 +204,17 @@ static inline bool quiesce_may_start(unsigned long word)
 
 /* ---- The list (list.c) ---- */
 
-/* A place in the list: holder's word, which was word, points to what comes next. */
+/* A place in the list: the holder's word, which was word, points to what comes next. */
 struct place {
-	struct cds_lfht_node *holder;
+	struct cds_lfht_node **at;
 	unsigned long word;
+	bool near;	/* the holder's hash has the same first quarter, reversed, as the one looked for */
+};
+
+/* A bucket to start at. */
+struct start {
+	struct bucket *bucket;
+	unsigned long index;
 };
 
 enum found {
@@ -185,18 +228,19 @@ enum found {
  * first equal one, no bucket, that match accepts; NULL accepts none. Removed nodes on the way are
  * unlinked.
  */
-enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash,
+enum found quiesce_list_find(const struct cds_lfht *ht, struct start start, unsigned long hash,
 		cds_lfht_match_fct match, const void *key, struct place *place);
 
 /* A match that accepts every node. */
 int quiesce_match_any(struct cds_lfht_node *node, const void *key);
 
-/* Unlink a node that is marked as removed. False if start is being taken away. */
-bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node);
+/* Unlink what has that hash and word, which is marked as removed. False if start is being taken away. */
+bool quiesce_list_unlink(const struct cds_lfht *ht, struct start start, unsigned long hash,
+		struct cds_lfht_node *const *at);
 
 /* The first node of that hash from word on that match accepts. NULL if there is none. */
-struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash,
-		cds_lfht_match_fct match, const void *key);
+struct cds_lfht_node *quiesce_list_search(const struct cds_lfht *ht, unsigned long word,
+		unsigned long hash, cds_lfht_match_fct match, const void *key);
 
 /* ---- Sizes ---- */
 
@@ -236,7 +280,7 @@ static inline enum phase quiesce_shape_phase(unsigned long shape)
 /* A table this many times too large shrinks. */
 #define SHRINK_RATIO	8
 
-/* Of a table without a limit; its buckets alone would take 16 TiB. */
+/* Of a table without a limit; its buckets alone would take 8 TiB. Three bits more are an index in a word. */
 #define ORDER_MAX (sizeof(unsigned long) == 8 ? 40U : 27U)
 
 struct counter {
@@ -302,20 +346,20 @@ static inline unsigned int quiesce_bits_in(unsigned long index)
 	return index ? sizeof(index) * CHAR_BIT - (unsigned int)__builtin_clzl(index) : 0;
 }
 
-static inline struct cds_lfht_node *quiesce_bucket_in_chunk(const struct cds_lfht *ht,
+static inline struct bucket *quiesce_bucket_in_chunk(const struct cds_lfht *ht,
 		unsigned long index)
 {
 	unsigned long chunk = index >> ht->order_min;
 	unsigned int bits = quiesce_bits_in(chunk);
-	struct cds_lfht_node **chunks = __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE);
+	struct bucket **chunks = __atomic_load_n(&ht->pieces[bits], __ATOMIC_ACQUIRE);
 
 	return chunks[chunk - (1UL << bits >> 1)] + (index & ((1UL << ht->order_min) - 1));
 }
 
-static inline struct cds_lfht_node *quiesce_bucket(const struct cds_lfht *ht, unsigned long index)
+static inline struct bucket *quiesce_bucket(const struct cds_lfht *ht, unsigned long index)
 {
 	unsigned int bits = quiesce_bits_in(index);
-	struct cds_lfht_node *piece;
+	struct bucket *piece;
 
 	if (__builtin_expect(ht->chunked, 0))
 		return quiesce_bucket_in_chunk(ht, index);
@@ -336,21 +380,21 @@ static inline unsigned long quiesce_bucket_index(const struct cds_lfht *ht, unsi
 /* ---- Buckets (buckets.c) ---- */
 
 /* The nearest ancestor of a bucket, or it itself, where operations may start. */
-struct cds_lfht_node *quiesce_ancestor(const struct cds_lfht *ht, unsigned long index);
+struct start quiesce_ancestor(const struct cds_lfht *ht, unsigned long index);
 
 /* Where an operation on hash starts. */
-static inline struct cds_lfht_node *quiesce_start(const struct cds_lfht *ht, unsigned long hash)
+static inline struct start quiesce_start(const struct cds_lfht *ht, unsigned long hash)
 {
 	unsigned long index = quiesce_bucket_index(ht, hash);
-	struct cds_lfht_node *bucket = quiesce_bucket(ht, index);
+	struct bucket *bucket = quiesce_bucket(ht, index);
 
-	if (__builtin_expect(quiesce_may_start(quiesce_word(bucket)), 1))
-		return bucket;
+	if (__builtin_expect(quiesce_may_start(quiesce_word(&bucket->next)), 1))
+		return (struct start) { bucket, index };
 	return quiesce_ancestor(ht, index);
 }
 
 /* The same for an update, which makes the bucket, and its neighbours, if they are missing. */
-struct cds_lfht_node *quiesce_start_update(struct cds_lfht *ht, unsigned long hash);
+struct start quiesce_start_update(struct cds_lfht *ht, unsigned long hash);
 
 /* Link the first 2^order buckets of a table that nobody sees yet. */
 void quiesce_buckets_init(struct cds_lfht *ht, unsigned int order);

@@ -5,14 +5,16 @@
  * grace periods in place of reference counts.
  *
  * What holds at any moment:
- * 1. From each bucket's node that is ready, and from each node in the list, the list goes on sorted.
+ * 1. From each bucket that is ready, and from each node in the list, the list goes on sorted.
  * 2. The word of a removed node never changes. So nothing is added behind one, and a node behind it
  *    is unlinked only after it.
- * 3. A word that points to a node in the list stops doing so only because something was put in
- *    between, or because that node is removed and is unlinked: the word then points to what the
+ * 3. A word that leads to a node in the list stops doing so only because something was put in
+ *    between, or because that node is removed and is unlinked: the word then leads to what the
  *    removed node's word does.
  * 4. No address means another node while somebody may hold it: memory is used again after a grace
- *    period. So a word that has its old value has its old meaning.
+ *    period. A bucket that was taken out is made again, or its memory given back, after one. So a word
+ *    that has its old value has its old meaning, and the bucket that an index means has memory.
+ * Buckets count as nodes here.
  *
  * An update takes effect in one compare-and-exchange, on a word of a holder that is not removed
  * (its flag is part of the word): adding, when the holder points to the new node; deleting, when the
@@ -57,12 +59,12 @@ static void __attribute__((constructor)) look_for_watchers(void)
 	quiesce_lfht_watched();
 }
 
-unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags)
+unsigned long quiesce_word_flag(struct cds_lfht_node **at, unsigned long flags)
 {
-	unsigned long word = quiesce_word(node);
+	unsigned long word = quiesce_word(at);
 
-	while ((word & flags) != flags && !quiesce_word_swap(node, word, word | flags))
-		word = quiesce_word(node);
+	while ((word & flags) != flags && !quiesce_word_swap(at, word, word | flags))
+		word = quiesce_word(at);
 	return word;
 }
 
@@ -73,33 +75,49 @@ unsigned long quiesce_word_flag(struct cds_lfht_node *node, unsigned long flags)
 static bool unlink_next(struct place *place, unsigned long after)
 {
 	unsigned long word = quiesce_word_link(after) | (place->word & WORD_HOLDER);
-	bool unlinked = quiesce_word_swap(place->holder, place->word, word);
+	bool unlinked = quiesce_word_swap(place->at, place->word, word);
 
-	place->word = unlinked ? word : quiesce_word(place->holder);
+	place->word = unlinked ? word : quiesce_word(place->at);
 	return unlinked;
+}
+
+/* Whether what comes next lies behind the nodes of that hash, as far as the word tells. */
+static bool is_past(const struct place *place, unsigned long hash, unsigned long reverse_hash)
+{
+	if (place->word & WORD_BUCKET)
+		return quiesce_is_behind(quiesce_word_index(place->word), hash);
+	return place->near && quiesce_word_order(place->word, reverse_hash) > 0;
 }
 
 /*
  * Go on from start to the first node that is greater, or that is equal and matches, or until target,
- * which is removed, is unlinked.
+ * the word of one that is removed, is unlinked.
  */
-static enum found walk(struct cds_lfht_node *start, unsigned long reverse_hash,
-		cds_lfht_match_fct match, const void *key, const struct cds_lfht_node *target,
+static enum found walk(const struct cds_lfht *ht, struct start start, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct cds_lfht_node *const *target,
 		struct place *place)
 {
-	bool near;
+	const unsigned long reverse_hash = quiesce_reverse(hash);
 
 again:
-	*place = (struct place) { start, quiesce_word(start) };
+	*place = (struct place) {
+		&start.bucket->next, quiesce_word(&start.bucket->next),
+		quiesce_same_first(start.index, hash),
+	};
 	if (place->word & WORD_REMOVED)
 		return FOUND_NO_START;
-	near = quiesce_same_quarter(start->reverse_hash, reverse_hash);
 	for (;;) {
-		struct cds_lfht_node *next = quiesce_word_node(place->word);
-		unsigned long after;
+		unsigned long index = quiesce_word_index(place->word), after;
+		struct cds_lfht_node *node = NULL, **next;
 
-		if (!next || (near && quiesce_word_order(place->word, reverse_hash) > 0))
+		if (is_past(place, hash, reverse_hash))
 			return FOUND_PLACE;
+		if (place->word & WORD_BUCKET) {
+			next = &quiesce_bucket(ht, index)->next;
+		} else {
+			node = quiesce_word_node(place->word);
+			next = &node->next;
+		}
 		after = quiesce_word(next);
 		if (after & WORD_REMOVED) {
 			quiesce_delay();
@@ -111,13 +129,14 @@ again:
 			}
 			continue;
 		}
-		if (next->reverse_hash > reverse_hash)
+		if (node && node->reverse_hash > reverse_hash)
 			return FOUND_PLACE;
-		if (match && next->reverse_hash == reverse_hash && !(place->word & WORD_BUCKET) &&
-		    match(next, key))
+		if (match && node && node->reverse_hash == reverse_hash && match(node, key))
 			return FOUND_MATCH;
-		*place = (struct place) { next, after };
-		near = quiesce_same_quarter(next->reverse_hash, reverse_hash);
+		*place = (struct place) {
+			next, after, node ? quiesce_same_quarter(node->reverse_hash, reverse_hash) :
+				     quiesce_same_first(index, hash),
+		};
 	}
 }
 
@@ -128,15 +147,16 @@ int quiesce_match_any(struct cds_lfht_node *node, const void *key)
 	return 1;
 }
 
-enum found quiesce_list_find(struct cds_lfht_node *start, unsigned long reverse_hash,
+enum found quiesce_list_find(const struct cds_lfht *ht, struct start start, unsigned long hash,
 		cds_lfht_match_fct match, const void *key, struct place *place)
 {
-	return walk(start, reverse_hash, match, key, NULL, place);
+	return walk(ht, start, hash, match, key, NULL, place);
 }
 
-bool quiesce_list_unlink(struct cds_lfht_node *start, struct cds_lfht_node *node)
+bool quiesce_list_unlink(const struct cds_lfht *ht, struct start start, unsigned long hash,
+		struct cds_lfht_node *const *at)
 {
 	struct place place;
 
-	return walk(start, node->reverse_hash, NULL, NULL, node, &place) != FOUND_NO_START;
+	return walk(ht, start, hash, NULL, NULL, at, &place) != FOUND_NO_START;
 }

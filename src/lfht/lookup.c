@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lookups and traversals: loads alone, so that they are wait-free. */
+#include <quiesce/lfht.h>
+
 #include "system/sanitize.h"
 #include "lfht/lfht.h"
 
@@ -10,18 +12,29 @@
  * The first node from word on that match accepts; *after is its word then. Near: the word's holder
  * has the same first quarter. NULL if there is none.
  */
-static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsigned long word,
-		unsigned long reverse_hash, bool near, cds_lfht_match_fct match, const void *key,
-		unsigned long *after)
+static inline __attribute__((always_inline)) struct cds_lfht_node *search(
+		const struct cds_lfht *ht, unsigned long word, unsigned long hash, bool near,
+		cds_lfht_match_fct match, const void *key, unsigned long *after)
 {
-	struct cds_lfht_node *node;
+	const unsigned long reverse_hash = quiesce_reverse(hash);
 
-	while ((node = quiesce_word_node(word))) {
-		long order = near ? quiesce_word_order(word, reverse_hash) : 0;
+	for (;;) {
+		struct cds_lfht_node *node = quiesce_word_node(word);
+		long order;
 
+		if (word & WORD_BUCKET) {
+			unsigned long index = quiesce_word_index(word);
+
+			if (__builtin_expect(quiesce_is_behind(index, hash), 1))
+				return NULL;
+			near = quiesce_same_first(index, hash);
+			word = quiesce_word(&quiesce_bucket(ht, index)->next);
+			continue;
+		}
+		order = near ? quiesce_word_order(word, reverse_hash) : 0;
 		if (order > 0)
 			return NULL;
-		*after = quiesce_word(node);
+		*after = quiesce_word(&node->next);
 		near = quiesce_same_quarter(node->reverse_hash, reverse_hash);
 		/*
 		 * Told by the word, which was there before the node is: so the processor need not guess
@@ -33,23 +46,21 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(unsign
 		}
 		if (node->reverse_hash > reverse_hash)
 			return NULL;
-		if (node->reverse_hash == reverse_hash && !(word & WORD_BUCKET) &&
-		    !(*after & WORD_REMOVED)) {
+		if (node->reverse_hash == reverse_hash && !(*after & WORD_REMOVED)) {
 			quiesce_tell_acquire(node);
 			if (match(node, key))
 				return node;
 		}
 		word = *after;
 	}
-	return NULL;
 }
 
-struct cds_lfht_node *quiesce_list_search(unsigned long word, unsigned long reverse_hash,
-		cds_lfht_match_fct match, const void *key)
+struct cds_lfht_node *quiesce_list_search(const struct cds_lfht *ht, unsigned long word,
+		unsigned long hash, cds_lfht_match_fct match, const void *key)
 {
 	unsigned long after;
 
-	return search(word, reverse_hash, false, match, key, &after);
+	return search(ht, word, hash, false, match, key, &after);
 }
 
 static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *node, unsigned long after)
@@ -58,30 +69,79 @@ static inline void set_iter(struct cds_lfht_iter *iter, struct cds_lfht_node *no
 	iter->next = node ? (struct cds_lfht_node *)after : NULL;
 }
 
+/* What a lookup needs to go on from its bucket. */
+struct begun {
+	unsigned long word;
+	bool near;	/* as in search */
+};
+
+static inline struct begun begin(const struct cds_lfht *ht, unsigned long hash)
+{
+	struct start start = quiesce_start(ht, hash);
+
+	return (struct begun) { quiesce_word(&start.bucket->next), quiesce_same_first(start.index, hash) };
+}
+
+static inline void finish(const struct cds_lfht *ht, struct begun begun, unsigned long hash,
+		cds_lfht_match_fct match, const void *key, struct cds_lfht_iter *iter)
+{
+	unsigned long after = WORD_END;
+	struct cds_lfht_node *node = search(ht, begun.word, hash, begun.near, match, key, &after);
+
+	set_iter(iter, node, after);
+}
+
 void cds_lfht_lookup(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct match,
 		const void *key, struct cds_lfht_iter *iter)
 {
-	const struct cds_lfht_node *start = quiesce_start(ht, hash);
-	unsigned long reverse_hash = quiesce_reverse(hash), after = WORD_END;
-	struct cds_lfht_node *node = search(quiesce_word(start), reverse_hash,
-			quiesce_same_quarter(start->reverse_hash, reverse_hash), match, key, &after);
+	finish(ht, begin(ht, hash), hash, match, key, iter);
+}
 
-	set_iter(iter, node, after);
+/* More than a core can wait for at once is of no use. */
+#define TOGETHER	16UL
+
+/* The buckets are on their way first, then the first nodes, unless a tag tells that they are past. */
+static void begin_some(const struct cds_lfht *ht, unsigned long number, const unsigned long *hashes,
+		struct begun *begun)
+{
+	for (unsigned long i = 0; i < number; i++)
+		__builtin_prefetch(quiesce_bucket(ht, quiesce_bucket_index(ht, hashes[i])));
+	for (unsigned long i = 0; i < number; i++) {
+		begun[i] = begin(ht, hashes[i]);
+		if (!(begun[i].word & WORD_BUCKET) &&
+		    !(begun[i].near && quiesce_word_order(begun[i].word, quiesce_reverse(hashes[i])) > 0))
+			__builtin_prefetch(quiesce_word_node(begun[i].word));
+	}
+}
+
+unsigned long quiesce_lfht_lookup_many(struct cds_lfht *ht, unsigned long number,
+		const unsigned long *hashes, cds_lfht_match_fct match, const void *const *keys,
+		struct cds_lfht_iter *iters)
+{
+	struct begun begun[TOGETHER];
+	unsigned long found = 0;
+
+	for (unsigned long i = 0; i < number; i++) {
+		if (i % TOGETHER == 0)
+			begin_some(ht, number - i < TOGETHER ? number - i : TOGETHER, &hashes[i], begun);
+		finish(ht, begun[i % TOGETHER], hashes[i], match, keys[i], &iters[i]);
+		found += iters[i].node != NULL;
+	}
+	return found;
 }
 
 void cds_lfht_next_duplicate(struct cds_lfht *ht, cds_lfht_match_fct match, const void *key,
 		struct cds_lfht_iter *iter)
 {
 	unsigned long after = WORD_END;
-	struct cds_lfht_node *node = search((uintptr_t)iter->next,
-			iter->node->reverse_hash, true, match, key, &after);
+	struct cds_lfht_node *node = search(ht, (uintptr_t)iter->next,
+			quiesce_reverse(iter->node->reverse_hash), true, match, key, &after);
 
-	(void)ht;
 	set_iter(iter, node, after);
 }
 
 /* In a table of 2^order buckets, the one so many behind that of reverse_hash; NULL: past the last. */
-static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned int order,
+static struct bucket *bucket_ahead(const struct cds_lfht *ht, unsigned int order,
 		unsigned long reverse_hash, unsigned long places)
 {
 	unsigned long step = 1UL << (4 * QUARTER - order), ahead = reverse_hash + places * step;
@@ -95,13 +155,15 @@ static struct cds_lfht_node *bucket_ahead(const struct cds_lfht *ht, unsigned in
  */
 static void prefetch(const struct cds_lfht *ht, unsigned int order, unsigned long reverse_hash)
 {
-	const struct cds_lfht_node *far = bucket_ahead(ht, order, reverse_hash, 8);
-	const struct cds_lfht_node *near = bucket_ahead(ht, order, reverse_hash, 4);
+	const struct bucket *far = bucket_ahead(ht, order, reverse_hash, 8);
+	const struct bucket *near = bucket_ahead(ht, order, reverse_hash, 4);
+	unsigned long word;
 
 	if (far)
 		__builtin_prefetch(far);
-	if (near)
-		__builtin_prefetch(quiesce_word_node(quiesce_word(near)));
+	word = near ? quiesce_word(&near->next) : WORD_END;
+	if (!(word & WORD_BUCKET))
+		__builtin_prefetch(quiesce_word_node(word));
 }
 
 static inline __attribute__((always_inline)) void find_any_from(const struct cds_lfht *ht,
@@ -110,17 +172,24 @@ static inline __attribute__((always_inline)) void find_any_from(const struct cds
 	struct cds_lfht_node *node;
 	unsigned long after = WORD_END;
 
-	while ((node = quiesce_word_node(word))) {
-		after = quiesce_word(node);
-		if (!(word & WORD_BUCKET)) {
-			if (!(after & WORD_REMOVED)) {
-				quiesce_tell_acquire(node);
-				break;
-			}
-		} else if (!cached) {
-			prefetch(ht, order, node->reverse_hash);
+	for (;; word = after) {
+		unsigned long index = quiesce_word_index(word);
+
+		node = NULL;
+		if (word & WORD_BUCKET && !index)
+			break;
+		if (word & WORD_BUCKET) {
+			if (!cached)
+				prefetch(ht, order, quiesce_reverse(index));
+			after = quiesce_word(&quiesce_bucket(ht, index)->next);
+			continue;
 		}
-		word = after;
+		node = quiesce_word_node(word);
+		after = quiesce_word(&node->next);
+		if (!(after & WORD_REMOVED)) {
+			quiesce_tell_acquire(node);
+			break;
+		}
 	}
 	set_iter(iter, node, after);
 }
@@ -138,12 +207,13 @@ static void find_any(const struct cds_lfht *ht, unsigned long word, struct cds_l
 
 void cds_lfht_first(struct cds_lfht *ht, struct cds_lfht_iter *iter)
 {
-	find_any(ht, quiesce_word(quiesce_bucket(ht, 0)), iter);
+	find_any(ht, quiesce_word(&quiesce_bucket(ht, 0)->next), iter);
 }
 
 void cds_lfht_next(struct cds_lfht *ht, struct cds_lfht_iter *iter)
 {
-	find_any(ht, (uintptr_t)iter->next, iter);
+	/* Behind the last there is none. */
+	find_any(ht, iter->next ? (uintptr_t)iter->next : WORD_END, iter);
 }
 
 void cds_lfht_count_nodes(struct cds_lfht *ht, long *approx_before, unsigned long *count,
@@ -161,5 +231,5 @@ void cds_lfht_count_nodes(struct cds_lfht *ht, long *approx_before, unsigned lon
 
 int cds_lfht_is_node_deleted(const struct cds_lfht_node *node)
 {
-	return (quiesce_word(node) & WORD_REMOVED) != 0;
+	return (quiesce_word(&node->next) & WORD_REMOVED) != 0;
 }

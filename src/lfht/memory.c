@@ -74,21 +74,21 @@ static bool is_mapped(const struct cds_lfht *ht, size_t size)
 	return ht->mapped && size >= MAPPED_SIZE;
 }
 
-static struct cds_lfht_node *buckets_alloc(const struct cds_lfht *ht, unsigned long number)
+static struct bucket *buckets_alloc(const struct cds_lfht *ht, unsigned long number)
 {
-	size_t size = number * sizeof(struct cds_lfht_node);
+	size_t size = number * sizeof(struct bucket);
 	void *buckets;
 
 	if (!is_mapped(ht, size))
-		return ht->alloc->calloc(ht->alloc->state, number, sizeof(struct cds_lfht_node));
+		return ht->alloc->calloc(ht->alloc->state, number, sizeof(struct bucket));
 	buckets = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return buckets == MAP_FAILED ? NULL : buckets;
 }
 
-static void buckets_free(const struct cds_lfht *ht, struct cds_lfht_node *buckets,
+static void buckets_free(const struct cds_lfht *ht, struct bucket *buckets,
 		unsigned long number)
 {
-	size_t size = number * sizeof(struct cds_lfht_node);
+	size_t size = number * sizeof(struct bucket);
 
 	if (is_mapped(ht, size))
 		munmap(buckets, size);
@@ -119,7 +119,7 @@ static void *take(struct cds_lfht *ht, unsigned int entry)
 }
 
 /* The first piece holds all orders that are never given back. */
-static void set_first(struct cds_lfht *ht, struct cds_lfht_node *piece, unsigned int highest)
+static void set_first(struct cds_lfht *ht, struct bucket *piece, unsigned int highest)
 {
 	for (unsigned int order = 0; order <= highest; order++)
 		ht->pieces[order] = piece + (1UL << order >> 1);
@@ -129,7 +129,7 @@ static void set_first(struct cds_lfht *ht, struct cds_lfht_node *piece, unsigned
 
 static bool order_init(struct cds_lfht *ht)
 {
-	struct cds_lfht_node *first = buckets_alloc(ht, 1UL << ht->order_min);
+	struct bucket *first = buckets_alloc(ht, 1UL << ht->order_min);
 
 	if (!first)
 		return false;
@@ -140,7 +140,7 @@ static bool order_init(struct cds_lfht *ht)
 static bool order_provide(struct cds_lfht *ht, unsigned int order)
 {
 	unsigned long number = 1UL << order >> 1;
-	struct cds_lfht_node *piece;
+	struct bucket *piece;
 
 	if (is_there(ht, order))
 		return true;
@@ -153,7 +153,7 @@ static bool order_provide(struct cds_lfht *ht, unsigned int order)
 static void order_free(struct cds_lfht *ht, unsigned int order)
 {
 	for (; order <= ht->order_max; order++) {
-		struct cds_lfht_node *piece = take(ht, order);
+		struct bucket *piece = take(ht, order);
 
 		if (piece)
 			buckets_free(ht, piece, 1UL << order >> 1);
@@ -168,7 +168,7 @@ static void order_end(struct cds_lfht *ht)
 
 /* ---- chunk: pieces of one size, those of an order in an array ---- */
 
-static void chunks_free(const struct cds_lfht *ht, struct cds_lfht_node **chunks,
+static void chunks_free(const struct cds_lfht *ht, struct bucket **chunks,
 		unsigned long number)
 {
 	for (unsigned long i = 0; i < number && chunks[i]; i++)
@@ -176,9 +176,9 @@ static void chunks_free(const struct cds_lfht *ht, struct cds_lfht_node **chunks
 	ht->alloc->free(ht->alloc->state, chunks);
 }
 
-static struct cds_lfht_node **chunks_alloc(const struct cds_lfht *ht, unsigned long number)
+static struct bucket **chunks_alloc(const struct cds_lfht *ht, unsigned long number)
 {
-	struct cds_lfht_node **chunks = ht->alloc->calloc(ht->alloc->state, number, sizeof(*chunks));
+	struct bucket **chunks = ht->alloc->calloc(ht->alloc->state, number, sizeof(*chunks));
 
 	for (unsigned long i = 0; chunks && i < number; i++) {
 		chunks[i] = buckets_alloc(ht, 1UL << ht->order_min);
@@ -200,7 +200,7 @@ static bool chunk_provide(struct cds_lfht *ht, unsigned int order)
 {
 	unsigned int entry = order - ht->order_min;
 	unsigned long number = 1UL << entry >> 1;
-	struct cds_lfht_node **chunks;
+	struct bucket **chunks;
 
 	if (is_there(ht, entry))
 		return true;
@@ -213,7 +213,7 @@ static bool chunk_provide(struct cds_lfht *ht, unsigned int order)
 static void chunk_free(struct cds_lfht *ht, unsigned int order)
 {
 	for (; order <= ht->order_max; order++) {
-		struct cds_lfht_node **chunks = take(ht, order - ht->order_min);
+		struct bucket **chunks = take(ht, order - ht->order_min);
 
 		if (chunks)
 			chunks_free(ht, chunks, 1UL << (order - ht->order_min) >> 1);
@@ -230,12 +230,12 @@ static void chunk_end(struct cds_lfht *ht)
 
 static size_t mmap_size(const struct cds_lfht *ht)
 {
-	return sizeof(struct cds_lfht_node) << ht->order_max;
+	return sizeof(struct bucket) << ht->order_max;
 }
 
 static bool mmap_init(struct cds_lfht *ht)
 {
-	size_t first = sizeof(struct cds_lfht_node) << ht->order_min;
+	size_t first = sizeof(struct bucket) << ht->order_min;
 	void *all = mmap(NULL, mmap_size(ht), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			 -1, 0);
 
@@ -251,7 +251,7 @@ static bool mmap_init(struct cds_lfht *ht)
 
 static bool mmap_provide(struct cds_lfht *ht, unsigned int order)
 {
-	size_t size = (1UL << order >> 1) * sizeof(struct cds_lfht_node);
+	size_t size = (1UL << order >> 1) * sizeof(struct bucket);
 
 	return mprotect(ht->pieces[order], size, PROT_READ | PROT_WRITE) == 0;
 }
@@ -260,7 +260,7 @@ static bool mmap_provide(struct cds_lfht *ht, unsigned int order)
 static void mmap_free(struct cds_lfht *ht, unsigned int order)
 {
 	unsigned long first = 1UL << order >> 1, end = 1UL << ht->order_max;
-	struct cds_lfht_node *all = ht->pieces[0];
+	struct bucket *all = ht->pieces[0];
 	void *anew;
 
 	if (first == end)
@@ -328,9 +328,10 @@ static void bucket_table_free(struct cds_lfht *ht, unsigned long order)
 		ht->memory->free(ht, (unsigned int)order);
 }
 
+/* Its word alone. */
 static struct cds_lfht_node *bucket_at(struct cds_lfht *ht, unsigned long index)
 {
-	return quiesce_bucket(ht, index);
+	return (struct cds_lfht_node *)quiesce_bucket(ht, index);
 }
 
 const struct cds_lfht_mm_type cds_lfht_mm_order = {

@@ -209,10 +209,10 @@ static bool grow(struct cds_lfht *ht, unsigned int wanted)
 	return true;
 }
 
-/* As many buckets as nodes, at least. */
-static unsigned int order_for(const struct cds_lfht *ht, unsigned long nodes)
+/* At least so many buckets. */
+static unsigned int order_for(const struct cds_lfht *ht, unsigned long buckets)
 {
-	unsigned int order = nodes ? quiesce_bits_in(nodes - 1) : 0;
+	unsigned int order = buckets ? quiesce_bits_in(buckets - 1) : 0;
 
 	return order < ht->order_max ? order : ht->order_max;
 }
@@ -224,6 +224,14 @@ static unsigned long node_count(const struct cds_lfht *ht)
 	return count > 0 ? (unsigned long)count : 0;
 }
 
+/* Two buckets for three nodes, at least. */
+static unsigned int order_needed(const struct cds_lfht *ht)
+{
+	unsigned long nodes = node_count(ht);
+
+	return order_for(ht, nodes - nodes / 3);
+}
+
 static bool is_too_large(const struct cds_lfht *ht, unsigned int order)
 {
 	return order > ht->order_floor && node_count(ht) < (1UL << order) / SHRINK_RATIO;
@@ -231,13 +239,12 @@ static bool is_too_large(const struct cds_lfht *ht, unsigned int order)
 
 void quiesce_resize_check(struct cds_lfht *ht)
 {
-	unsigned long nodes = node_count(ht);
-	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
+	unsigned int order = quiesce_shape_order(quiesce_shape(ht)), needed = order_needed(ht);
 
 	if (!(ht->flags & CDS_LFHT_AUTO_RESIZE))
 		return;
-	if (nodes > 1UL << order && order < ht->order_max)
-		grow(ht, order_for(ht, nodes));
+	if (needed > order)
+		grow(ht, needed);
 	else if (is_too_large(ht, order))
 		request(ht);
 }

@@ -26,7 +26,7 @@ static unsigned int bring_within(unsigned int order, unsigned int lowest, unsign
 
 static unsigned int page_order(void)
 {
-	return order_of((unsigned long)sysconf(_SC_PAGESIZE) / sizeof(struct cds_lfht_node));
+	return order_of((unsigned long)sysconf(_SC_PAGESIZE) / sizeof(struct bucket));
 }
 
 static struct cds_lfht *fail(int error)

@@ -13,13 +13,13 @@
  * With a full barrier on both sides, as the interface promises. Their partners are the program's own;
  * nothing here relies on them, for the swap itself publishes and takes effect.
  */
-static bool commit(struct cds_lfht_node *holder, unsigned long old, unsigned long word)
+static bool commit(struct cds_lfht_node **at, unsigned long old, unsigned long word)
 {
 	bool done;
 
 	quiesce_delay();
 	cmm_smp_mb__before_uatomic_add();
-	done = quiesce_word_swap(holder, old, word);
+	done = quiesce_word_swap(at, old, word);
 	cmm_smp_mb__after_uatomic_add();
 	return done;
 }
@@ -39,12 +39,10 @@ static void check_node(const struct cds_lfht_node *node, const char *function)
 static enum found find_place(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct match,
 		struct place *place)
 {
-	unsigned long reverse_hash = quiesce_reverse(hash);
 	enum found found;
 
 	do
-		found = quiesce_list_find(quiesce_start_update(ht, hash), reverse_hash, match, NULL,
-					  place);
+		found = quiesce_list_find(ht, quiesce_start_update(ht, hash), hash, match, NULL, place);
 	while (found == FOUND_NO_START);
 	return found;
 }
@@ -55,14 +53,14 @@ static struct cds_lfht_node *find_unique(struct cds_lfht *ht, unsigned long hash
 {
 	if (find_place(ht, hash, quiesce_match_any, place) == FOUND_PLACE)
 		return NULL;
-	return quiesce_list_search(place->word, quiesce_reverse(hash), match, key);
+	return quiesce_list_search(ht, place->word, hash, match, key);
 }
 
 static bool add_at(const struct cds_lfht *ht, const struct place *place, struct cds_lfht_node *node)
 {
-	quiesce_word_set(node, quiesce_word_link(place->word));
+	quiesce_word_set(&node->next, quiesce_word_link(place->word));
 	quiesce_tell_release(node);
-	return commit(place->holder, place->word,
+	return commit(place->at, place->word,
 		      quiesce_word_to(ht, node) | (place->word & WORD_HOLDER));
 }
 
@@ -117,7 +115,7 @@ static void unlink_node(struct cds_lfht *ht, struct cds_lfht_node *node)
 {
 	unsigned long hash = quiesce_reverse(node->reverse_hash);
 
-	while (!quiesce_list_unlink(quiesce_start(ht, hash), node))
+	while (!quiesce_list_unlink(ht, quiesce_start(ht, hash), hash, &node->next))
 		;
 }
 
@@ -127,11 +125,11 @@ static bool replace(struct cds_lfht *ht, struct cds_lfht_node *old, struct cds_l
 
 	quiesce_tell_release(node);
 	do {
-		word = quiesce_word(old);
+		word = quiesce_word(&old->next);
 		if (word & WORD_REMOVED)
 			return false;
-		quiesce_word_set(node, word);
-	} while (!commit(old, word, quiesce_word_to(ht, node) | WORD_REMOVED));
+		quiesce_word_set(&node->next, word);
+	} while (!commit(&old->next, word, quiesce_word_to(ht, node) | WORD_REMOVED));
 	quiesce_delay();
 	unlink_node(ht, old);
 	return true;
@@ -179,10 +177,10 @@ int cds_lfht_del(struct cds_lfht *ht, struct cds_lfht_node *node)
 	if (!node)
 		return -ENOENT;
 	do {
-		word = quiesce_word(node);
+		word = quiesce_word(&node->next);
 		if (word & WORD_REMOVED)
 			return -ENOENT;
-	} while (!commit(node, word, word | WORD_REMOVED));
+	} while (!commit(&node->next, word, word | WORD_REMOVED));
 	quiesce_delay();
 	unlink_node(ht, node);
 	count(ht, -1);
@@ -191,5 +189,5 @@ int cds_lfht_del(struct cds_lfht *ht, struct cds_lfht_node *node)
 
 void cds_lfht_node_init_deleted(struct cds_lfht_node *node)
 {
-	quiesce_word_set(node, WORD_END | WORD_REMOVED);
+	quiesce_word_set(&node->next, WORD_END | WORD_REMOVED);
 }

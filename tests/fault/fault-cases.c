@@ -383,7 +383,7 @@ static void table_in_a_mapping(void)
 
 static void table_in_large_pieces(void)
 {
-	use_table(NULL, 0, 1UL << 18);
+	use_table(NULL, 0, 1UL << 19);
 }
 
 /* ---- All of them ---- */

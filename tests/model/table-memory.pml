@@ -52,7 +52,6 @@ bit said[ORDERS];
 #endif
 mtype bucket[ORDERS];
 #define PLACE(order) (order)
-#define HAS_MEMORY(place) accessible[place]
 #define IS_WHOLE(order) (accessible[order])
 #else
 byte pieces[ORDERS];	/* entries: numbers of pieces */
@@ -60,7 +59,6 @@ bit live[PIECES];
 bit whole[PIECES];
 mtype bucket[PIECES];
 #define PLACE(order) pieces[order]
-#define HAS_MEMORY(place) live[place]
 #define IS_WHOLE(order) (live[pieces[order]] && whole[pieces[order]])
 #endif
 #define BUCKET(order) bucket[PLACE(order)]
@@ -190,7 +188,7 @@ byte done;
 
 proctype grower(byte me)
 {
-	byte wanted, order, tried, sections, piece, place;
+	byte wanted, order, tried, sections, piece, met, place;
 	byte seen;
 	bool swapped;
 
@@ -250,12 +248,13 @@ proctype grower(byte me)
 		fi;
 		/* Meet a bucket in the list, also one beyond the size in force, and go on from there. */
 		if
-		:: atomic { BUCKET(1) == READY -> place = PLACE(1) }
-		:: atomic { BUCKET(2) == READY -> place = PLACE(2) }
+		:: atomic { BUCKET(1) == READY -> met = 1; place = PLACE(1) }
+		:: atomic { BUCKET(2) == READY -> met = 2; place = PLACE(2) }
 		:: else
 		fi;
-		assert(!place || HAS_MEMORY(place));
-		d_step { place = 0; order = 0; wanted = 0; tried = 0; seen = 0; swapped = 0 };
+		/* By its index: its memory is still the same. */
+		assert(!met || (IS_WHOLE(met) && PLACE(met) == place));
+		d_step { met = 0; place = 0; order = 0; wanted = 0; tried = 0; seen = 0; swapped = 0 };
 		leave(me)
 	:: else -> break
 	od;

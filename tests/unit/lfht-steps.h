@@ -20,12 +20,17 @@ static inline enum phase phase_of(const struct cds_lfht *ht)
 	return quiesce_shape_phase(quiesce_shape(ht));
 }
 
+static inline unsigned long bucket_word(const struct cds_lfht *ht, unsigned long index)
+{
+	return quiesce_word(&quiesce_bucket(ht, index)->next);
+}
+
 static inline unsigned long ready_buckets(const struct cds_lfht *ht)
 {
 	unsigned long ready = 0;
 
 	for (unsigned long i = 0; i < 1UL << order_of(ht); i++)
-		ready += quiesce_may_start(quiesce_word(quiesce_bucket(ht, i)));
+		ready += quiesce_may_start(bucket_word(ht, i));
 	return ready;
 }
 
@@ -38,16 +43,22 @@ static inline bool is_at_rest(const struct cds_lfht *ht)
 static inline void must_be_whole(const struct cds_lfht *ht)
 {
 	unsigned long in_list = 1, size = 1UL << order_of(ht);
-	unsigned long word = quiesce_word(quiesce_bucket(ht, 0)), last = 0;
+	unsigned long word = bucket_word(ht, 0), last = 0;
 
 	want(is_at_rest(ht));
-	for (; quiesce_word_node(word); word = quiesce_word(quiesce_word_node(word))) {
-		want(quiesce_word_node(word)->reverse_hash >= last);
-		last = quiesce_word_node(word)->reverse_hash;
+	while (quiesce_word_link(word) != WORD_END) {
+		unsigned long index = quiesce_word_index(word), now = quiesce_reverse(index);
+
 		if (word & WORD_BUCKET) {
+			want(index < size && now > last);
 			in_list++;
-			want(quiesce_bucket(ht, quiesce_reverse(last)) == quiesce_word_node(word));
+			word = bucket_word(ht, index);
+		} else {
+			now = quiesce_word_node(word)->reverse_hash;
+			want(now >= last);
+			word = quiesce_word(&quiesce_word_node(word)->next);
 		}
+		last = now;
 	}
 	want(in_list == size);
 	want(ready_buckets(ht) == size);

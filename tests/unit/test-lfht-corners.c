@@ -202,6 +202,74 @@ START_TEST(nodes_may_be_at_any_address)
 }
 END_TEST
 
+/* ---- Many lookups at once ---- */
+
+enum { LOOKUPS = 2 * ITEMS };
+
+static const void *wanted_keys[LOOKUPS];
+static unsigned long wanted_hashes[LOOKUPS];
+static struct cds_lfht_iter got[LOOKUPS];
+
+/* Each is what a lookup finds, and nothing behind the last is touched. */
+static void look_up_many(struct cds_lfht *ht, unsigned int first, unsigned long number)
+{
+	unsigned long found = 0;
+
+	for (unsigned int i = 0; i <= number && first + i < LOOKUPS; i++)
+		got[first + i] = (struct cds_lfht_iter) { &store[0].node, NULL };
+	enter();
+	number = first + number < LOOKUPS ? number : LOOKUPS - first;
+	found = quiesce_lfht_lookup_many(ht, number, &wanted_hashes[first], match_key,
+					 &wanted_keys[first], &got[first]);
+	for (unsigned long i = first; i < first + number; i++) {
+		struct cds_lfht_iter iter;
+
+		cds_lfht_lookup(ht, wanted_hashes[i], match_key, wanted_keys[i], &iter);
+		want(got[i].node == iter.node && got[i].next == iter.next);
+		found -= iter.node != NULL;
+	}
+	leave();
+	want(found == 0);
+	want(first + number == LOOKUPS || got[first + number].node == &store[0].node);
+}
+
+/* Half of them are there; each hash is one of two keys, of which one may be missing. */
+START_TEST(many_lookups_at_once_find_what_each_does)
+{
+	static const unsigned long sizes[] = { 1, 64, 1UL << 16 };
+	static unsigned long keys[LOOKUPS];
+	struct cds_lfht *ht = table_new((unsigned int)_i, 0);
+
+	for (unsigned long i = 0; i < LOOKUPS; i++) {
+		keys[i] = i * 7 % LOOKUPS;
+		wanted_keys[i] = &keys[i];
+		wanted_hashes[i] = spread(keys[i] / 2);
+	}
+	look_up_many(ht, 0, 100);
+	for (unsigned int i = 0; i < ITEMS; i++) {
+		*items[i] = (struct item) { .key = i + i / 3, .hash = spread((i + i / 3) / 2) };
+		enter();
+		cds_lfht_add(ht, items[i]->hash, &items[i]->node);
+		leave();
+	}
+	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		cds_lfht_resize(ht, sizes[i]);
+		for (unsigned int first = 0; first < 40; first++)
+			look_up_many(ht, first, first);
+		look_up_many(ht, 0, LOOKUPS);
+	}
+	want(got[0].node == &items[0]->node);
+	for (unsigned int i = 0; i < ITEMS; i++) {
+		enter();
+		want(cds_lfht_del(ht, &items[i]->node) == 0);
+		leave();
+	}
+	look_up_many(ht, 0, LOOKUPS);
+	want(cds_lfht_destroy(ht, NULL) == 0);
+	await_requests();
+}
+END_TEST
+
 /* ---- A new size, wanted by a thread that is offline ---- */
 
 static __thread bool resizing;
@@ -282,6 +350,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, without_tags_a_table_does_all_that_it_does_with_them, 0, SCHEMES);
 	tcase_add_test(tcase, without_tags_each_word_is_an_address);
 	tcase_add_test(tcase, nodes_may_be_at_any_address);
+	tcase_add_loop_test(tcase, many_lookups_at_once_find_what_each_does, 0, SCHEMES);
 	tcase_add_loop_test(tcase, a_resize_by_a_thread_that_is_offline_is_a_readers_work, 0, SCHEMES);
 	return suite;
 }

@@ -79,7 +79,7 @@ START_TEST(an_order_that_was_freed_while_it_was_provided_is_not_taken_for_whole)
 	cds_lfht_resize(ht, 2);
 	await_drained(ht);
 	/* The last piece of the order above, or one before. */
-	coming.size = sizeof(struct cds_lfht_node);
+	coming.size = sizeof(struct bucket);
 	coming.count = (1UL << TOP) - (unsigned long)_i;
 	coming.then = free_and_refuse;
 	cds_lfht_resize(ht, 2UL << TOP);
@@ -99,7 +99,7 @@ END_TEST
 
 /* Buckets that no scheme gives back. */
 #define LEAST		12
-#define BUCKETS(order)	((sizeof(struct cds_lfht_node) << (order)))
+#define BUCKETS(order)	((sizeof(struct bucket) << (order)))
 
 static struct cds_lfht *contended;
 static struct ledger contended_ledger;
@@ -236,7 +236,7 @@ START_TEST(memory_that_the_kernel_does_not_take_back_is_cleared)
 	step_to_rest();
 	must_be_whole(ht);
 	for (unsigned long i = 2UL << LEAST; i < 4UL << LEAST; i++)
-		want(quiesce_word(quiesce_bucket(ht, i)) == WORD_MISSING);
+		want(bucket_word(ht, i) == WORD_MISSING);
 	cds_lfht_resize(ht, 1UL << (LEAST + 3));
 	step_to_rest();
 	must_be_whole(ht);
@@ -250,7 +250,7 @@ END_TEST
 START_TEST(a_table_costs_what_its_buckets_do_whatever_its_maximum_is)
 {
 	enum { SOME = 64, SPARE = 12 };
-	const unsigned long max = 1UL << 24, bucket = sizeof(struct cds_lfht_node) + sizeof(void *);
+	const unsigned long max = 1UL << 24, bucket = sizeof(struct bucket) + sizeof(void *);
 	struct rcu_flavor_struct flavor = stepped();
 	struct ledger ledger = { .fail_from = 0 };
 	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
@@ -274,6 +274,37 @@ START_TEST(a_table_costs_what_its_buckets_do_whatever_its_maximum_is)
 }
 END_TEST
 
+/* Of any number of nodes, so also of the least that it has grown for. */
+START_TEST(a_table_that_grew_by_itself_takes_little_for_a_node)
+{
+	enum { NODES = 70000, ITSELF = 8192, A_NODE = 11, UNCOUNTED = 64 };
+	struct item *items = calloc(NODES, sizeof(*items));
+	struct rcu_flavor_struct flavor = stepped();
+	struct ledger ledger = { .fail_from = 0 };
+	struct cds_lfht_alloc alloc = ledger_alloc(&ledger);
+	struct cds_lfht *ht = _cds_lfht_new_with_alloc(1, 1, 0, CDS_LFHT_AUTO_RESIZE, NULL, &flavor,
+						       &alloc, NULL);
+
+	want(ht && items);
+	for (unsigned long i = 0; i < NODES; i++) {
+		enter();
+		cds_lfht_add(ht, spread(i), &items[i].node);
+		leave();
+		if (ledger.bytes > ITSELF + (i + 1) * A_NODE)
+			ck_abort_msg("%lu bytes for %lu nodes", ledger.bytes, i + 1);
+		want(i < (3UL << order_of(ht)) / 2 + UNCOUNTED);
+	}
+	step_to_rest();
+	must_be_whole(ht);
+	for (unsigned long i = 0; i < NODES; i++)
+		want(cds_lfht_del(ht, &items[i].node) == 0);
+	step_to_rest();
+	want(cds_lfht_destroy(ht, NULL) == 0);
+	want(ledger.live == 0);
+	free(items);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("lfht-memory");
@@ -291,6 +322,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, memory_that_the_kernel_does_not_take_back_is_cleared);
 	tcase_add_loop_test(tcase, a_table_costs_what_its_buckets_do_whatever_its_maximum_is, 0,
 		SCHEMES);
+	tcase_add_test(tcase, a_table_that_grew_by_itself_takes_little_for_a_node);
 	return suite;
 }
 
