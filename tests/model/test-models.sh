@@ -21,20 +21,21 @@ if ! command -v spin >/dev/null; then
 	exit
 fi
 
-# search SECONDS COMPILER MODEL FLAGS ...: the verifier's report goes to $work/log.
+# search SECONDS COMPILER SLOTS MODEL FLAGS ...: the verifier's report goes to $work/log. 2 to SLOTS is how
+# large its table is from the start.
 search() {
-	seconds=$1 compiler=$2 model=$3 ends=
-	shift 3
+	seconds=$1 compiler=$2 slots=$3 model=$4 ends=
+	shift 4
 	# Their own process watch judges how they end.
 	case $model in worker|aside) ends=-E ;; esac
 	(cd "$work" && rm -f pan* ./*.trail && spin -a "$@" "$source/tests/model/$model.pml" &&
-		$compiler -w -DSAFETY -DCOLLAPSE -DMEMLIM=$MEGABYTES -o pan pan.c &&
-		{ ulimit -t "$seconds"; ./pan $ends -m$DEPTH; }) > "$work/log" 2>&1
+		$compiler -w -DSAFETY -DMEMLIM=$MEGABYTES -o pan pan.c &&
+		{ ulimit -t "$seconds"; ./pan $ends -m$DEPTH -w"$slots"; }) > "$work/log" 2>&1
 }
 
 # The search went through all states and found nothing.
 holds() {
-	search $QUICK_SECONDS "$quick" "$@" || search $SECONDS_EACH "$CC -O2" "$@"
+	search $QUICK_SECONDS "$quick" 22 "$@" || search $SECONDS_EACH "$CC -O2 -DCOLLAPSE" 24 "$@"
 	grep -q 'errors: 0$' "$work/log" &&
 		! grep -qE 'Search not completed|search depth too small|out of memory|error:' "$work/log"
 	result $? "$* holds ($(states) states)"
@@ -46,7 +47,7 @@ states() {
 
 # An assertion fails or a state is left with nobody able to go on; nothing else counts.
 found() {
-	search $SECONDS_EACH "$quick" "$@"
+	search $SECONDS_EACH "$quick" 18 "$@"
 	grep -qE '^pan:1: (assertion violated|invalid end state)' "$work/log"
 	result $? "$* is found"
 }
