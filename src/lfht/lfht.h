@@ -120,12 +120,7 @@ static inline struct cds_lfht_node *quiesce_word_node(unsigned long word)
 
 static inline unsigned long quiesce_word_index(unsigned long word)
 {
-	return word >> WORD_FLAG_BITS;
-}
-
-static inline unsigned long quiesce_word_to_bucket(unsigned long index)
-{
-	return index << WORD_FLAG_BITS | WORD_BUCKET;
+	return (word & ~WORD_TAG) >> WORD_FLAG_BITS;
 }
 
 /* What points to the same node, without the holder's flags. */
@@ -137,6 +132,12 @@ static inline unsigned long quiesce_word_link(unsigned long word)
 static inline unsigned long quiesce_tag_of(unsigned long reverse_hash)
 {
 	return (WORD_TAGGED | reverse_hash << QUARTER >> 1) & WORD_TAG;
+}
+
+/* With a tag in any table: no address is in the way. */
+static inline unsigned long quiesce_word_to_bucket(unsigned long index)
+{
+	return index << WORD_FLAG_BITS | WORD_BUCKET | quiesce_tag_of(quiesce_reverse(index));
 }
 
 /*

@@ -84,9 +84,9 @@ static bool unlink_next(struct place *place, unsigned long after)
 /* Whether what comes next lies behind the nodes of that hash, as far as the word tells. */
 static bool is_past(const struct place *place, unsigned long hash, unsigned long reverse_hash)
 {
-	if (place->word & WORD_BUCKET)
-		return quiesce_is_behind(quiesce_word_index(place->word), hash);
-	return place->near && quiesce_word_order(place->word, reverse_hash) > 0;
+	if (place->near && quiesce_word_order(place->word, reverse_hash) > 0)
+		return true;
+	return (place->word & WORD_BUCKET) && quiesce_is_behind(quiesce_word_index(place->word), hash);
 }
 
 /*

@@ -20,8 +20,11 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(
 
 	for (;;) {
 		struct cds_lfht_node *node = quiesce_word_node(word);
-		long order;
+		/* First: what tells the end nearly always, be it a bucket or a node, is one branch. */
+		long order = near ? quiesce_word_order(word, reverse_hash) : 0;
 
+		if (order > 0)
+			return NULL;
 		if (word & WORD_BUCKET) {
 			unsigned long index = quiesce_word_index(word);
 
@@ -31,9 +34,6 @@ static inline __attribute__((always_inline)) struct cds_lfht_node *search(
 			word = quiesce_word(&quiesce_bucket(ht, index)->next);
 			continue;
 		}
-		order = near ? quiesce_word_order(word, reverse_hash) : 0;
-		if (order > 0)
-			return NULL;
 		*after = quiesce_word(&node->next);
 		near = quiesce_same_quarter(node->reverse_hash, reverse_hash);
 		/*
