@@ -43,10 +43,13 @@ bool quiesce_queue_break_circle(struct call_rcu_data *queue)
 
 /*
  * In a child of a fork that the server did not pause for. It may have been about to append what it had turned
- * around, which is then in both chains, or at the end of the one without being its last.
+ * around, which is then in both chains, or at the end of the one without being its last; or to make a batch of
+ * what waits, which is then both.
  */
 void quiesce_queue_mend(struct call_rcu_data *queue)
 {
+	if (queue->waiting == queue->batch)
+		queue->waiting = NULL;
 	for (struct cds_wfcq_node *node = queue->waiting; node; node = node->next) {
 		if (node == queue->turned)
 			queue->turned = NULL;

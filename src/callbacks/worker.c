@@ -174,7 +174,9 @@ static void ripen(struct call_rcu_data *queue)
 	if (queue->batch)
 		return;
 	queue->batch = queue->waiting;
+	cmm_barrier();
 	queue->waiting = NULL;
+	cmm_barrier();
 	queue->ripe = queue->takes;
 }
 

@@ -15,8 +15,8 @@
  * Ordered Lists: Lock-Free Extensible Hash Tables", 2006). The nodes of bucket i of 2^k, those
  * whose hash ends in the k bits of i, then lie together, and a bucket of 2^(k+1) is one half of
  * such a stretch: the table grows without moving a node. Before the stretch lies the bucket itself, a
- * word that leads to it, so that operations start there. A bucket that is missing is no harm: its stretch is part of
- * that of its parent, i without its highest bit, and so the operation starts at the nearest
+ * word that leads to it, so that operations start there. A bucket that is missing is no harm: its stretch
+ * is part of that of its parent, i without its highest bit, and so the operation starts at the nearest
  * ancestor that is there. Bucket 0 always is.
  *
  * So nobody waits for a resize. Growing is to provide memory and to write a new size; whoever adds a
@@ -45,7 +45,7 @@ struct bucket {
 enum {
 	/* Of the holder: it is deleted, and its word does not change any more. */
 	WORD_REMOVED	= 1 << 0,
-	/* Of what comes next: it is a bucket, whose index follows the flags. */
+	/* Of what comes next: it is a bucket, whose index follows the flags, below the tag. */
 	WORD_BUCKET	= 1 << 1,
 	/* Of the holder, a bucket: operations may start here. */
 	WORD_READY	= 1 << 2,

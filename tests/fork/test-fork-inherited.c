@@ -141,18 +141,24 @@ static void give_all_much_to_do(unsigned long count)
 	put(&leave, 1);
 }
 
-START_TEST(what_workers_have_in_hand_runs_in_order_in_the_child)
+/* Fork in many places of what they do. */
+static void fork_beside_workers(void (*run)(void (*child)(void *), void *arg), void (*child)(void *))
 {
 	MUST(lines[MADE].worker = create_call_rcu_data(0, -1));
 	for (int i = 0; i < FORKS; i++) {
 		give_all_much_to_do(10000);
 		for (volatile int wait = i * 4000 % 61000; wait; wait--)
 			continue;
-		run_child(queue_behind, i % 4 ? NULL : &lines);
+		run(child, i % 4 ? NULL : &lines);
 		rcu_barrier();
 		must_all_have_run();
 	}
 	call_rcu_data_free(lines[MADE].worker);
+}
+
+START_TEST(what_workers_have_in_hand_runs_in_order_in_the_child)
+{
+	fork_beside_workers(run_child, queue_behind);
 }
 END_TEST
 
@@ -182,16 +188,7 @@ static void run_what_is_there(void *arg)
 
 START_TEST(what_workers_have_in_hand_is_whole_in_a_child_without_hooks)
 {
-	MUST(lines[MADE].worker = create_call_rcu_data(0, -1));
-	for (int i = 0; i < FORKS; i++) {
-		give_all_much_to_do(10000);
-		for (volatile int wait = i * 4000 % 61000; wait; wait--)
-			continue;
-		run_plain_child(run_what_is_there, NULL);
-		rcu_barrier();
-		must_all_have_run();
-	}
-	call_rcu_data_free(lines[MADE].worker);
+	fork_beside_workers(run_plain_child, run_what_is_there);
 }
 END_TEST
 

@@ -189,8 +189,8 @@ END_TEST
 
 /* ---- What a fork without hooks may have interrupted ---- */
 
-/* Between the steps of append: what was turned around is in both chains, or not known as the end of the one. */
-START_TEST(what_was_being_appended_is_in_one_chain)
+/* Between the steps of append and ripen: what was moved is in both chains, or not known as the end of the one. */
+START_TEST(what_was_being_moved_is_in_one_chain)
 {
 	static struct call_rcu_data queue;
 	struct cds_wfcq_node nodes[3] = { { &nodes[1] }, { &nodes[2] }, { NULL } };
@@ -202,6 +202,9 @@ START_TEST(what_was_being_appended_is_in_one_chain)
 	queue.waiting_last = &nodes[0];
 	quiesce_queue_mend(&queue);
 	want(queue.waiting_last == &nodes[2]);
+	queue.batch = queue.waiting;
+	quiesce_queue_mend(&queue);
+	want(queue.batch == &nodes[0] && !queue.waiting);
 }
 END_TEST
 
@@ -335,7 +338,7 @@ int main(void)
 #endif
 	tcase_add_test(tc, barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can);
 	tcase_add_test(tc, what_is_given_up_after_the_adoption_runs_before_what_is_queued_then);
-	tcase_add_test(tc, what_was_being_appended_is_in_one_chain);
+	tcase_add_test(tc, what_was_being_moved_is_in_one_chain);
 	tcase_add_test(tc, list_of_workers_is_whole_both_ways);
 	tcase_add_test(tc, in_the_child_the_forking_thread_alone_looks_at_queues);
 	tcase_add_test(tc, in_the_child_what_has_run_is_done);
