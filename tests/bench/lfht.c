@@ -11,6 +11,9 @@
 
 #include <urcu.h>
 #include <urcu/rculfhash.h>
+#ifdef QUIESCE_VERSION
+#include <quiesce/lfht.h>
+#endif
 
 #include "keys.h"
 
@@ -88,6 +91,32 @@ static void miss(unsigned long first, unsigned long end)
 {
 	lookup(first, end, 1UL << 40);
 }
+
+#ifdef QUIESCE_LFHT_LOOKUP_MANY
+#define TOGETHER 64UL
+
+static void hit_many(unsigned long first, unsigned long end)
+{
+	unsigned long hashes[TOGETHER], wanted[TOGETHER], hits = 0;
+	struct cds_lfht_iter iters[TOGETHER];
+	const void *keys[TOGETHER];
+
+	while (first < end) {
+		unsigned long number = end - first < TOGETHER ? end - first : TOGETHER;
+
+		for (unsigned long i = 0; i < number; i++) {
+			wanted[i] = scattered(first + i, nodes);
+			hashes[i] = hash_of(wanted[i]);
+			keys[i] = &wanted[i];
+		}
+		rcu_read_lock();
+		hits += quiesce_lfht_lookup_many(table, number, hashes, match, keys, iters);
+		rcu_read_unlock();
+		first += number;
+	}
+	__atomic_add_fetch(&found, hits, __ATOMIC_RELAXED);
+}
+#endif
 
 static void delete(unsigned long first, unsigned long end)
 {
@@ -197,6 +226,9 @@ int main(int argc, char **argv)
 	table = cds_lfht_new(power_of_two(nodes), 1, 0, 0, NULL);
 	measure("insert-sized", insert_unique);
 	measure("hit", hit);
+#ifdef QUIESCE_LFHT_LOOKUP_MANY
+	measure("hit-many", hit_many);
+#endif
 	measure("miss", miss);
 	measure("iterate", iterate);
 	measure("mixed", mixed);
