@@ -33,8 +33,8 @@ enum {
  * is a lookup of its own, at some moment during the call, in no order among them; a hash or a key may be
  * there several times, and number may be 0. Keys are given to match alone.
  *
- * In a table that does not fit into the cache that takes less time than one after the other: what they read is
- * fetched for several at a time. To be called, and iters used, as with cds_lfht_lookup: all in one section, by a
+ * In a table that does not fit into the cache that takes less time than one after the other (doc/performance.md,
+ * hit-many): what they read is fetched for several at a time. To be called, and iters used, as with cds_lfht_lookup: all in one section, by a
  * reader, in signal handlers too. Allocates nothing and waits for nobody.
  */
 extern unsigned long quiesce_lfht_lookup_many(struct cds_lfht *ht, unsigned long number,

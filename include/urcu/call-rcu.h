@@ -237,12 +237,13 @@ extern void free_all_cpu_call_rcu_data(void);
  * fork, and is reported where it no longer does: when the thread ends, or returns from the callback that
  * called before_fork, or calls that once more than they nest, or closes the library. The library then does
  * what the hooks would have done. A thread that is not registered (in bp: any) may end unnoticed in a process
- * that had made 32 keys of thread-specific data before the library was loaded (glibc). A hook for after the fork while no thread is between them is reported and does nothing.
+ * that had made 32 keys of thread-specific data before the library was loaded (glibc). A hook for after the
+ * fork while no thread is between them is reported and does nothing.
  *
  * A child of fork without the hooks may use all of RCU, too, and keeps its workers, which get threads when
  * they are next used: nothing that is called there hangs for the parent's threads. But nothing stood still
- * for it: the callback that ran at that moment is not in it, or half done, and at worst the one after it is
- * lost.
+ * for it: the callback that ran at that moment is not in it, or half done, and at worst those are lost that
+ * a worker was taking out of its queue at that very instruction. None runs twice.
  */
 extern void call_rcu_before_fork(void);
 extern void call_rcu_after_fork_parent(void);
