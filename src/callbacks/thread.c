@@ -31,6 +31,7 @@ static int make_thread(struct worker *worker)
 	int error;
 
 	quiesce_generation_watch();
+	quiesce_end_watch();
 	block_signals(&before);
 	error = pthread_create(&worker->thread, NULL, serve, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -213,6 +214,22 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
  */
 #define JOIN_PAUSE_MAX	QUIESCE_NS_PER_MS
 
+/*
+ * exit may be called in a handler that interrupted glibc with the lock of its list of stacks held, which a
+ * join takes as well, without a limit. So a process that ends sees that the thread has ended, and
+ * leaves the rest to the kernel, unless a tool would miss the join.
+ */
+static bool try_join(pthread_t thread)
+{
+#ifdef __GLIBC__
+	clockid_t clock;
+
+	if (quiesce_process_ends() && !quiesce_is_watched())
+		return pthread_getcpuclockid(thread, &clock) == ESRCH;
+#endif
+	return pthread_tryjoin_np(thread, NULL) == 0;
+}
+
 static bool join(pthread_t thread, uint64_t *left)
 {
 	uint64_t pause = 10 * QUIESCE_NS_PER_US;
@@ -223,7 +240,7 @@ static bool join(pthread_t thread, uint64_t *left)
 	if (!left)
 		pthread_join(thread, NULL);
 	else
-		while (!(joined = pthread_tryjoin_np(thread, NULL) == 0) && *left) {
+		while (!(joined = try_join(thread)) && *left) {
 			quiesce_spend(left, pause);
 			pause = pause < JOIN_PAUSE_MAX ? 2 * pause : pause;
 		}

@@ -88,12 +88,6 @@ enum {
 /* Addresses from here on leave no room. */
 #define WORD_ROOM	(WORD_TAG & -WORD_TAG)
 
-/*
- * Whether something looks for pointers in memory, and would miss those with a tag, or in a mapping.
- * Called before a table is made: that may be in a constructor before ours.
- */
-bool quiesce_lfht_watched(void);
-
 static inline unsigned long quiesce_reverse(unsigned long bits)
 {
 	const unsigned long ones = ~0UL / 3, twos = ~0UL / 5, fours = ~0UL / 17;

@@ -34,31 +34,6 @@
 #include "system/system.h"
 #include "lfht/lfht.h"
 
-/*
- * LeakSanitizer and valgrind take a block for lost if they find no pointer to it, or, the former, if
- * the pointer lies in memory that is not malloc's. valgrind shows itself by what it preloads.
- */
-extern void __lsan_do_leak_check(void) __attribute__((weak));
-
-bool quiesce_lfht_watched(void)
-{
-	static bool looked, watched;	/* by the first call, before there are tables or threads */
-	const char *preloaded;
-
-	if (looked)
-		return watched;
-	preloaded = getenv("LD_PRELOAD");
-	watched = __lsan_do_leak_check || (preloaded && strstr(preloaded, "vgpreload"));
-	looked = true;
-	return watched;
-}
-
-/* Early, so that the program has not changed its environment. */
-static void __attribute__((constructor)) look_for_watchers(void)
-{
-	quiesce_lfht_watched();
-}
-
 unsigned long quiesce_word_flag(struct cds_lfht_node **at, unsigned long flags)
 {
 	unsigned long word = quiesce_word(at);

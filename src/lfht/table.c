@@ -41,7 +41,7 @@ struct cds_lfht *_cds_lfht_new_with_alloc(unsigned long init_size,
 		const struct cds_lfht_alloc *alloc, pthread_attr_t *attr)
 {
 	const struct memory_scheme *memory = quiesce_memory_scheme(mm);
-	bool watched = quiesce_lfht_watched();
+	bool watched = quiesce_is_watched();
 	unsigned int lowest, highest, first;
 	struct cds_lfht *ht;
 

@@ -2,7 +2,7 @@
 /*
  * The end of the process, or of the library in it (dlclose). Queued callbacks get one barrier's worth
  * of progress while the program is whole, then no callback runs that nobody waits for, and the
- * threads are stopped and joined, all within a time limit. doc/design/exit.md has the cases.
+ * threads are stopped and waited for, all within a time limit. doc/design/exit.md has the cases.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -179,8 +179,10 @@ void quiesce_exit(struct engine *engine)
 {
 	int saved_errno = errno;
 
-	if (!is_closed(engine))
+	if (!is_closed(engine)) {
+		quiesce_note_end();
 		drain_and_close(engine);
+	}
 	errno = saved_errno;
 }
 
@@ -226,18 +228,10 @@ void quiesce_exit_rest(struct engine *engine)
 	errno = saved_errno;
 }
 
-/*
- * dlclose calls the library's destructor first, exit its atexit function: so we know that nobody can
- * use the program's own workers any more, or that other threads may.
- */
-static bool is_unloaded(const struct engine *engine)
-{
-	return __atomic_load_n(&engine->exit_awaited, __ATOMIC_RELAXED) && !is_closed(engine);
-}
-
 bool quiesce_exit_end(struct engine *engine)
 {
-	bool unloaded = is_unloaded(engine), gone;
+	/* Then nobody can use the program's own workers any more; at the end of the process threads may. */
+	bool unloaded = quiesce_library_ends(), gone;
 	uint64_t left = 0;
 
 	/* Its threads must not outlive its code. */

@@ -9,6 +9,8 @@
  *	membarrier.c	a barrier on every thread
  *	cpu.c		the machine's CPUs
  *	generation.c	which process this is, after a fork
+ *	end.c		whether the process ends
+ *	watchers.c	whether a tool looks at memory and threads
  *	report.c	what there is to say to the program
  *	version.c	which library this is: quiesce/version.h
  *	delay.c		disorder on purpose, for the torture test
@@ -162,6 +164,27 @@ void quiesce_add_heir(struct heir *heir);
  * clone and _Fork go unnoticed.
  */
 void quiesce_generation_watch(void);
+
+/* ---- The end, and who watches ---- */
+
+/*
+ * Find out about the end from here on: exit calls what was registered by atexit, after main began,
+ * before the destructors of libraries, and dlclose after that of the library which it closes.
+ */
+void quiesce_end_watch(void);
+
+/* By whoever was registered later, so that exit calls it first. */
+void quiesce_note_end(void);
+
+/* Whether exit was called, and whether the library's destructor was, by dlclose. */
+bool quiesce_process_ends(void);
+bool quiesce_library_ends(void);
+
+/*
+ * Whether something looks for pointers in memory, and would miss those with a tag, or in a mapping; or
+ * for threads that nobody joined. May be called in a constructor before ours.
+ */
+bool quiesce_is_watched(void);
 
 /* ---- Reports ---- */
 

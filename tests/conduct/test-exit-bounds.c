@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No wait at exit is without a limit: not for a lock, a reader, a callback, a thread's end, nor for
- * what the thread that exits has itself been interrupted in. And who uses RCU after a limit has passed
- * gets what it waits for (doc/design/exit.md).
+ * No wait at exit is without a limit: not for a lock, a reader, a callback, a thread's end. And who
+ * uses RCU after a limit has passed gets what it waits for (doc/design/exit.md).
  */
 #include "again.h"
 
-#include <sys/time.h>
 #include <urcu-defer.h>
 
 /* bp has none; its destructor is a static one. */
@@ -277,161 +275,6 @@ static int init_and_exit(int kind)
 	return 7;
 }
 
-/* ---- exit in a signal handler ---- */
-
-static void register_once(void)
-{
-	rcu_register_thread();
-	rcu_read_lock();
-	rcu_read_unlock();
-	rcu_unregister_thread();
-}
-
-static void read_in_a_thread(void)
-{
-	join(start_thread(read_once, NULL));
-}
-
-static void make_worker(void)
-{
-	call_rcu_data_free(create_call_rcu_data(0, -1));
-}
-
-static void make_all(void)
-{
-	create_all_cpu_call_rcu_data(0);
-	free_all_cpu_call_rcu_data();
-}
-
-static void free_head(struct rcu_head *head)
-{
-	free(head);
-}
-
-static void queue_and_wait(void)
-{
-	for (int i = 0; i < 100; i++)
-		call_rcu(malloc(sizeof(struct rcu_head)), free_head);
-	rcu_barrier();
-}
-
-static void call_hooks(void)
-{
-	call_rcu_before_fork();
-	call_rcu_after_fork_parent();
-}
-
-static void defer(void)
-{
-	rcu_register_thread();
-	MUST(rcu_defer_register_thread() == 0);
-	for (int i = 0; i < 10; i++)
-		defer_rcu(free, malloc(1));
-	rcu_defer_barrier();
-	rcu_defer_unregister_thread();
-	rcu_unregister_thread();
-}
-
-static void poll_once(void)
-{
-	struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
-
-	for (int i = 0; i < 1000 && !poll_state_synchronize_rcu(state); i++)
-		sched_yield();
-}
-
-static void synchronize_once(void)
-{
-	synchronize_rcu();
-}
-
-static void (*const acts[])(void) = {
-	register_once, read_in_a_thread, make_worker, make_all, queue_and_wait, call_hooks, defer,
-	poll_once, synchronize_once,
-};
-
-#define ACTS ((int)(sizeof(acts) / sizeof(acts[0])))
-
-static void exit_in_handler(int number)
-{
-	exit(number == SIGPROF ? 7 : 1);
-}
-
-/* After so much time of the processor, in a thread that does not block it. */
-static void exit_soon(int us)
-{
-	struct itimerval timer = { { 0, us }, { 0, us } };
-
-	signal(SIGPROF, exit_in_handler);
-	MUST(setitimer(ITIMER_PROF, &timer, NULL) == 0);
-}
-
-static void block_handler(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGPROF);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-static void *act_on(void *arg)
-{
-	void (*act)(void) = acts[(uintptr_t)arg];
-
-	block_handler();
-	for (;;)
-		act();
-	return NULL;
-}
-
-/* The thread that exits is interrupted in one of these. */
-static int interrupted_in(int act)
-{
-	exit_soon(1000 * (1 + getpid() % 20));
-	for (;;)
-		acts[act]();
-	return 1;
-}
-
-/* Others are in one of these. */
-static int beside_others_in(int act)
-{
-	for (int i = 0; i < 4; i++)
-		start_thread(act_on, (void *)(uintptr_t)act);
-	exit_soon(1000 * (1 + getpid() % 20));
-	for (;;)
-		acts[act]();
-	return 1;
-}
-
-static void *register_and_end(void *arg)
-{
-	block_handler();
-	sem_post(arg);
-	return read_once(NULL);
-}
-
-/* So many readers that begin, read once and end, some of them at a time. */
-static int beside_readers(int number)
-{
-	sem_t started;
-
-	sem_init(&started, 0, 0);
-	exit_soon(1000 * (1 + getpid() % 40));
-	for (;;) {
-		pthread_t threads[100];
-
-		for (int i = 0; i < number; i += 100) {
-			for (int j = 0; j < 100; j++)
-				threads[j] = start_thread(register_and_end, &started);
-			for (int j = 0; j < 100; j++)
-				join(threads[j]);
-		}
-	}
-	return 1;
-}
-
 static const struct again_case cases[] = {
 	{ "destructor-wants-lock", destructor_wants_lock },
 	{ "destructors-want-lock", destructors_want_lock },
@@ -443,13 +286,10 @@ static const struct again_case cases[] = {
 	{ "exit-by-hand-at-end", exit_by_hand_at_end },
 	{ "callback-blocks", callback_blocks_until_the_end },
 	{ "init-and-exit", init_and_exit },
-	{ "interrupted-in", interrupted_in },
-	{ "beside-others-in", beside_others_in },
-	{ "beside-readers", beside_readers },
 	{ NULL, NULL },
 };
 
-/* ---- The tests; _i is the kind of worker, or what is interrupted ---- */
+/* ---- The tests; _i is the kind of worker ---- */
 
 START_TEST(a_destructor_of_a_workers_data_that_wants_a_lock_does_not_hang_it)
 {
@@ -511,27 +351,6 @@ START_TEST(init_and_exit_may_be_called_in_turn)
 }
 END_TEST
 
-START_TEST(exit_in_a_handler_ends_whatever_it_interrupts)
-{
-	for (int i = 0; i < 10; i++)
-		run_again("interrupted-in", _i, "50");
-}
-END_TEST
-
-START_TEST(exit_in_a_handler_ends_whatever_others_do)
-{
-	for (int i = 0; i < 10; i++)
-		run_again("beside-others-in", _i, "50");
-}
-END_TEST
-
-START_TEST(exit_in_a_handler_ends_beside_readers_that_come_and_go)
-{
-	for (int i = 0; i < 20; i++)
-		run_again("beside-readers", 2000, "50");
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("exit-bounds/" FLAVOR);
@@ -546,10 +365,6 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, who_uses_all_after_the_limit_gets_it, 0, 4 * KINDS);
 	tcase_add_loop_test(tcase, who_lets_a_callback_go_after_the_limit_sees_it_end, 0, KINDS);
 	tcase_add_loop_test(tcase, init_and_exit_may_be_called_in_turn, 0, KINDS);
-	tcase = add_again_case(suite, "handlers");
-	tcase_add_loop_test(tcase, exit_in_a_handler_ends_whatever_it_interrupts, 0, ACTS);
-	tcase_add_loop_test(tcase, exit_in_a_handler_ends_whatever_others_do, 0, ACTS);
-	tcase_add_test(tcase, exit_in_a_handler_ends_beside_readers_that_come_and_go);
 	return suite;
 }
 
