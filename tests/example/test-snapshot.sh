@@ -5,13 +5,13 @@
 # given to each run. Without a directory it installs the library of $builddir for itself and builds
 # them against that. Prints TAP. In the environment:
 #	SNAPSHOT_FLAVORS	which of them (mb memb bp qsbr)
-#	SNAPSHOT_SECONDS	how long a run lasts (2)
+#	SNAPSHOT_SECONDS	how long a run lasts (1)
 #	CC			compiles the preloaded fork() that fails (cc)
 set -u
 
 here=$(dirname "$0")
 flavors=${SNAPSHOT_FLAVORS-"mb memb bp qsbr"}
-seconds=${SNAPSHOT_SECONDS-2}
+seconds=${SNAPSHOT_SECONDS-1}
 
 . "$here/install.inc"
 
