@@ -142,6 +142,13 @@ static const struct {
 	{ FAULT_AFFINITY, EINVAL }, { FAULT_CPUS, EINVAL }, { FAULT_HELP, ENOSYS },
 };
 
+/* A large table takes long, and differs from a small one in its memory alone. */
+static bool matters(enum fault_kind kind, const char *scenario)
+{
+	return strcmp(scenario, "table_in_large_pieces") || kind == FAULT_MEMORY || kind == FAULT_MAP ||
+	       kind == FAULT_PROTECT || kind == FAULT_UNMAP;
+}
+
 static void show(const char *scenario)
 {
 	fprintf(stderr, FLAVOR " %s:", scenario);
@@ -161,7 +168,8 @@ START_TEST(each_call_may_fail)
 	if (getenv("FAULT_TEST_COUNTS"))
 		show(scenario);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		check_kind(scenario, faults[i].kind, calls[faults[i].kind], faults[i].error);
+		if (matters(faults[i].kind, scenario))
+			check_kind(scenario, faults[i].kind, calls[faults[i].kind], faults[i].error);
 }
 END_TEST
 
