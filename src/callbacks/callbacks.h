@@ -334,11 +334,12 @@ void quiesce_worker_resume(struct worker *worker);
  * flavors into one copy, and a callback of one may wait, or fork, in another.
  *
  * Around a callback's wait: for a grace period (begin_wait), or for another thread, which may be in a
- * callback of its own (step_out). Not nested. Nothing in a thread that runs none.
+ * callback of its own (step_out). Not nested. The worker that they return is for end_wait; NULL: the thread
+ * runs none.
  */
-void quiesce_worker_begin_wait(void);
-void quiesce_worker_step_out(void);
-void quiesce_worker_end_wait(void);
+struct worker *quiesce_worker_begin_wait(void);
+struct worker *quiesce_worker_step_out(void);
+void quiesce_worker_end_wait(struct worker *waiting);
 
 /*
  * While the current worker waits in a hook for another thread's fork, it counts as paused. It does not step back

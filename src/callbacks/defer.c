@@ -175,10 +175,11 @@ static bool run_locked(struct defer_queue *queue, unsigned long limit, const str
 static void lock_patiently(pthread_mutex_t *mutex)
 {
 	while (pthread_mutex_trylock(mutex) != 0) {
-		quiesce_worker_step_out();
+		struct worker *waiting = quiesce_worker_step_out();
+
 		pthread_mutex_lock(mutex);
 		pthread_mutex_unlock(mutex);
-		quiesce_worker_end_wait();
+		quiesce_worker_end_wait(waiting);
 	}
 }
 

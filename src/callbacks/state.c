@@ -225,14 +225,15 @@ void quiesce_worker_resume(struct worker *worker)
 
 /* ---- A callback that waits ---- */
 
-static void change_bits(int32_t bits)
+static struct worker *change_bits(int32_t bits)
 {
 	struct worker *current = current_of_any();
 
 	if (!current || !(quiesce_worker_state(current) & WORKER_BUSY))
-		return;
+		return NULL;
 	if (__atomic_fetch_xor(&current->state, bits, __ATOMIC_SEQ_CST) & WORKER_PAUSE)
 		quiesce_wake(&current->state, INT_MAX);
+	return current;
 }
 
 /*
@@ -240,20 +241,19 @@ static void change_bits(int32_t bits)
  * fork it waits for may wait for the callback: BUSY is taken away, and the callback waits, after its
  * grace period, until the fork is over.
  */
-void quiesce_worker_begin_wait(void)
+struct worker *quiesce_worker_begin_wait(void)
 {
-	change_bits(WORKER_WAITING);
+	return change_bits(WORKER_WAITING);
 }
 
 /* Whom it waits for may wait for any fork to be over, so it gives BUSY away at once. */
-void quiesce_worker_step_out(void)
+struct worker *quiesce_worker_step_out(void)
 {
-	change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
+	return change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
 }
 
-void quiesce_worker_end_wait(void)
+void quiesce_worker_end_wait(struct worker *current)
 {
-	struct worker *current = current_of_any();
 	int32_t state = current ? quiesce_worker_state(current) : 0;
 
 	while (state & WORKER_WAITING) {
@@ -304,6 +304,7 @@ void quiesce_worker_await_resume(void)
 void quiesce_workers_synchronize(struct workers *all)
 {
 	struct domain *domain = all->domain;
+	struct worker *waiting;
 	bool suspended;
 
 	if (quiesce_domain_in_section(domain)) {
@@ -314,10 +315,10 @@ void quiesce_workers_synchronize(struct workers *all)
 	if (domain->calls->attend)
 		domain->calls->attend();
 	suspended = quiesce_domain_suspend(domain);
-	quiesce_worker_begin_wait();
+	waiting = quiesce_worker_begin_wait();
 	quiesce_delay();
 	quiesce_gp_wait(domain);
 	quiesce_delay();
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(waiting);
 	quiesce_domain_resume(domain, suspended);
 }

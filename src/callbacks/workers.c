@@ -157,14 +157,15 @@ static void give_to_foster(struct workers *all, struct call_rcu_data *queue)
 void quiesce_workers_free(struct workers *all, struct call_rcu_data *queue)
 {
 	int saved_errno = errno;
+	struct worker *waiting;
 	bool suspended;
 
 	all->calls->claim(all);
 	suspended = quiesce_domain_suspend(all->domain);
-	quiesce_worker_step_out();
+	waiting = quiesce_worker_step_out();
 	quiesce_worker_ask_to_stop(&queue->own, WORKER_GONE);
 	quiesce_worker_await_stop(&queue->own, NULL);
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(waiting);
 	quiesce_delay();
 	/* Between the fork hooks somebody else has the list of workers, and may wait for us. */
 	if (quiesce_queue_has_work(queue))

@@ -21,15 +21,16 @@ static const char *own_obstacle(const struct engine *engine)
 void quiesce_flavor_barrier(struct flavor *flavor)
 {
 	const char *obstacle = own_obstacle(&flavor->engine);
+	struct worker *waiting;
 
 	if (obstacle) {
 		quiesce_report("urcu_%s_barrier: called %s: it would wait for itself; it returns "
 			       "without waiting", flavor->engine.domain.name, obstacle);
 		return;
 	}
-	quiesce_worker_step_out();
+	waiting = quiesce_worker_step_out();
 	quiesce_barrier_until(&flavor->engine.workers, NULL);
-	quiesce_worker_end_wait();
+	quiesce_worker_end_wait(waiting);
 }
 
 /* Between the hooks of the calling thread the list of workers stands still, for the child. */
