@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # lfht.sh PREFIX [ROUNDS [NODES ...]]: the hash table of the library installed below PREFIX, beside
-# the liburcu below $LIBURCU, and Concurrency Kit's ck_ht if its headers are below $CK or installed.
+# the liburcu below $LIBURCU, and, if their headers are below $CK and $TABLES or installed, Concurrency
+# Kit's ck_ht (one thread), libcuckoo's cuckoohash_map, TBB's concurrent_hash_map, and Boost's
+# unordered_flat_map under a pthread_rwlock.
 # The sides take turns, ROUNDS times; a line has the median of each (nanoseconds, or bytes where the
 # name says so), the spread (the middle half of the rounds), and how many times liburcu's ours is.
 set -eu
@@ -34,10 +36,19 @@ if ${CC:-cc} -w -O2 ${CK:+-I"$CK/include"} -o "$work/ck_ht-lfht" "$here/lfht-ck.
 	$(find "${CK:-/usr}" -name libck.a 2>/dev/null | head -n 1) 2>/dev/null; then
 	sides="$sides ck_ht"
 fi
+for peer in CUCKOO TBB BOOST; do
+	libraries=$(dirname "$(find "${TABLES:-/usr}" -name libtbb.so 2>/dev/null | head -n 1)")
+	side=$(echo $peer | tr '[:upper:]' '[:lower:]')
+	if ${CXX:-c++} -w -O2 -std=c++17 -DPEER=$peer ${TABLES:+-I"$TABLES/include"} \
+		-o "$work/$side-lfht" "$here/lfht-peers.cc" -L"$libraries" -Wl,-rpath,"$libraries" \
+		-Wl,--as-needed -ltbb -pthread 2>/dev/null; then
+		sides="$sides $side"
+	fi
+done
 
 for nodes; do
 	for side in $sides; do
-		[ "$side" = ck_ht ] || timeout 120 "$work/$side-lfht-size" "$nodes" |
+		[ ! -x "$work/$side-lfht-size" ] || timeout 120 "$work/$side-lfht-size" "$nodes" |
 			sed "s/^/$side 1 /" || echo "# $side-size did not end"
 	done
 	for threads in 1 2; do
@@ -49,7 +60,7 @@ for nodes; do
 			done
 		done
 	done
-done | awk '
+done | awk -v names="$sides" '
 	function median(list, count, part,    i, j, t) {
 		for (i = 2; i <= count; i++)
 			for (j = i; j > 1 && v[list, j - 1] > v[list, j]; j--) {
@@ -64,12 +75,15 @@ done | awk '
 	}
 	NF != 6 { print }
 	END {
-		print "what nodes threads | ours [middle half] | liburcu [middle half] | ck_ht | times as fast"
+		sides = split(names, side, " ")
+		line = "what nodes threads"
+		for (s = 1; s <= sides; s++)
+			line = line " | " side[s] " [middle half]"
+		print line " | times as fast as liburcu"
 		for (i = 1; i <= whats; i++) {
 			what = order[i]
 			line = what
-			split("quiesce liburcu ck_ht", side, " ")
-			for (s = 1; s <= 3; s++) {
+			for (s = 1; s <= sides; s++) {
 				list = side[s] SUBSEP what
 				m[s] = 0
 				if (!n[list]) { line = line " | -"; continue }
@@ -77,6 +91,6 @@ done | awk '
 				line = line sprintf(" | %.1f [%.1f %.1f]", m[s],
 					median(list, n[list], 0.25), median(list, n[list], 0.75))
 			}
-			print line " | " (m[1] && m[2] ? sprintf("%.2f", m[2] / m[1]) : "-")
+			print line " | " (m[1] && m[2] && side[2] == "liburcu" ? sprintf("%.2f", m[2] / m[1]) : "-")
 		}
 	}'
