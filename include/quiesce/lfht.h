@@ -6,8 +6,9 @@
 #include <urcu/compiler.h>
 #include <urcu/rculfhash.h>
 
-/* For #ifdef: that there is quiesce_lfht_lookup_many. */
+/* For #ifdef: that there is quiesce_lfht_lookup_many, and the flag below. */
 #define QUIESCE_LFHT_LOOKUP_MANY 1
+#define QUIESCE_LFHT_HUGE_PAGES QUIESCE_LFHT_HUGE_PAGES
 
 _URCU_EXTERN_C_BEGIN
 
@@ -24,7 +25,15 @@ enum {
 	 * Not needed for LeakSanitizer and valgrind, which are noticed, nor for nodes at addresses that leave
 	 * no room (5-level paging, linear address masking): these are pointed to so in any table.
 	 */
-	QUIESCE_LFHT_NO_TAGS	= 1 << 24
+	QUIESCE_LFHT_NO_TAGS	= 1 << 24,
+	/*
+	 * Likewise. Buckets' memory that the table maps itself (pieces of 2 MB and more, and the mmap scheme's)
+	 * is given to madvise(2) as MADV_HUGEPAGE. That saves the processor walks through page tables where
+	 * huge pages are cheap, and makes lookups slower where they are not (some virtual machines); and after a
+	 * fork each first write to one copies 2 MB. So a table asks for none by itself: measure. A kernel that
+	 * has none leaves the table as it is.
+	 */
+	QUIESCE_LFHT_HUGE_PAGES	= 1 << 25
 };
 
 /*

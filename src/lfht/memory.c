@@ -15,17 +15,20 @@
  *    and swapping it. To remember that it was done would be 2 without its truth, for the callback
  *    takes the memory away from whatever a late thread says of it.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <quiesce/lfht.h>
 
 #include "system/system.h"
 #include "lfht/lfht.h"
 
 /*
  * From this size on pieces are mapped on their own: empty at once, and the system's again as soon as
- * they are freed. Huge pages are not asked for; a program's allocator may do so.
+ * they are freed.
  */
 #define MAPPED_SIZE	(2UL << 20)
 
@@ -74,6 +77,16 @@ static bool is_mapped(const struct cds_lfht *ht, size_t size)
 	return ht->mapped && size >= MAPPED_SIZE;
 }
 
+/* Huge pages, for a program that wants them. It is advice: a kernel without them may refuse it. */
+static void advise(const struct cds_lfht *ht, void *memory, size_t size)
+{
+	int saved_errno = errno;
+
+	if (ht->flags & QUIESCE_LFHT_HUGE_PAGES)
+		madvise(memory, size, MADV_HUGEPAGE);
+	errno = saved_errno;
+}
+
 static struct bucket *buckets_alloc(const struct cds_lfht *ht, unsigned long number)
 {
 	size_t size = number * sizeof(struct bucket);
@@ -82,7 +95,10 @@ static struct bucket *buckets_alloc(const struct cds_lfht *ht, unsigned long num
 	if (!is_mapped(ht, size))
 		return ht->alloc->calloc(ht->alloc->state, number, sizeof(struct bucket));
 	buckets = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return buckets == MAP_FAILED ? NULL : buckets;
+	if (buckets == MAP_FAILED)
+		return NULL;
+	advise(ht, buckets, size);
+	return buckets;
 }
 
 static void buckets_free(const struct cds_lfht *ht, struct bucket *buckets,
@@ -241,6 +257,7 @@ static bool mmap_init(struct cds_lfht *ht)
 
 	if (all == MAP_FAILED)
 		return false;
+	advise(ht, all, mmap_size(ht));
 	if (mprotect(all, first, PROT_READ | PROT_WRITE) != 0) {
 		munmap(all, mmap_size(ht));
 		return false;
@@ -267,8 +284,10 @@ static void mmap_free(struct cds_lfht *ht, unsigned int order)
 		return;
 	anew = mmap(&all[first], (end - first) * sizeof(*all), PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (anew != MAP_FAILED)
+		advise(ht, anew, (end - first) * sizeof(*all));
 	/* Then it keeps its memory, which was in use up to there. */
-	if (anew == MAP_FAILED && first < ht->shrink_top)
+	else if (first < ht->shrink_top)
 		memset(&all[first], 0, (ht->shrink_top - first) * sizeof(*all));
 }
 

@@ -89,6 +89,19 @@ static void use_and_destroy(struct cds_lfht *ht, unsigned int number)
 
 /* ---- Sizes and flags ---- */
 
+/* These need addresses for all that may ever be there. */
+static void take_if_there_is_room(const struct cds_lfht_mm_type *memory, unsigned int order)
+{
+	struct cds_lfht *ht;
+
+	errno = 0;
+	ht = _cds_lfht_new(1, 1, 1UL << order, ALL_FLAGS, memory, &rcu_flavor, NULL);
+	if (ht)
+		use_and_destroy(ht, 200);
+	else
+		want(errno == ENOMEM && order > BITS / 2);
+}
+
 START_TEST(any_maximum_is_taken)
 {
 	for (unsigned int order = BITS - 28; order < BITS; order += 3) {
@@ -97,6 +110,8 @@ START_TEST(any_maximum_is_taken)
 		use_and_destroy(_cds_lfht_new(1, 1, 1UL << order, ALL_FLAGS, NULL, flavor, NULL), 200);
 		use_and_destroy(_cds_lfht_new(8, 1 << 10, 1UL << order, 0, &cds_lfht_mm_order, flavor,
 					      NULL), 200);
+		take_if_there_is_room(&cds_lfht_mm_chunk, order);
+		take_if_there_is_room(&cds_lfht_mm_mmap, order);
 	}
 }
 END_TEST
@@ -107,6 +122,46 @@ START_TEST(unknown_flags_change_nothing)
 		use_and_destroy(cds_lfht_new(1, 1, 1 << 16, (int)(1U << bit | (bit & ALL_FLAGS)), NULL),
 				200);
 	use_and_destroy(cds_lfht_new(1, 1, 0, -1, NULL), 200);
+}
+END_TEST
+
+/* ---- Huge pages ---- */
+
+/* How many kilobytes of this process may be in them, since somebody asked. */
+static unsigned long advised(void)
+{
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	unsigned long size = 0, sum = 0;
+	char line[4096];
+
+	want(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		sscanf(line, "Size: %lu kB", &size);
+		if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " hg"))
+			sum += size;
+	}
+	fclose(maps);
+	return sum;
+}
+
+START_TEST(huge_pages_are_for_those_who_ask)
+{
+	static const struct cds_lfht_mm_type *const schemes[] = { NULL, &cds_lfht_mm_chunk, &cds_lfht_mm_mmap };
+	const unsigned long size = 1UL << 20;
+	struct cds_lfht *ht;
+
+	if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) != 0)
+		return;
+	for (int i = 0; i < 3; i++) {
+		use_and_destroy(_cds_lfht_new(size, size, size, 0, schemes[i], &rcu_flavor, NULL), 200);
+		ht = _cds_lfht_new(size, size, size, 0, schemes[i], &rcu_flavor, NULL);
+		want(advised() == 0);
+		want(cds_lfht_destroy(ht, NULL) == 0);
+		ht = _cds_lfht_new(size, size, size, QUIESCE_LFHT_HUGE_PAGES, schemes[i], &rcu_flavor, NULL);
+		want(advised() >= size * sizeof(void *) / 1024);
+		use_and_destroy(ht, 200);
+		want(advised() == 0);
+	}
 }
 END_TEST
 
@@ -347,6 +402,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, any_maximum_is_taken);
 	tcase_add_test(tcase, unknown_flags_change_nothing);
+	tcase_add_test(tcase, huge_pages_are_for_those_who_ask);
 	tcase_add_loop_test(tcase, without_tags_a_table_does_all_that_it_does_with_them, 0, SCHEMES);
 	tcase_add_test(tcase, without_tags_each_word_is_an_address);
 	tcase_add_test(tcase, nodes_may_be_at_any_address);
