@@ -6,7 +6,7 @@
 #include "lfht/lfht.h"
 
 /* Tables from this size on do not fit in a core's own cache. */
-#define ORDER_UNCACHED	14
+#define ORDER_UNCACHED	15
 
 /*
  * The first node from word on that match accepts; *after is its word then. Near: the word's holder
@@ -157,13 +157,15 @@ static void prefetch(const struct cds_lfht *ht, unsigned int order, unsigned lon
 {
 	const struct bucket *far = bucket_ahead(ht, order, reverse_hash, 8);
 	const struct bucket *near = bucket_ahead(ht, order, reverse_hash, 4);
-	unsigned long word;
+	unsigned long word, is_node;
 
-	if (far)
-		__builtin_prefetch(far);
-	word = near ? quiesce_word(&near->next) : WORD_END;
-	if (!(word & WORD_BUCKET))
-		__builtin_prefetch(quiesce_word_node(word));
+	if (!far)
+		return;
+	__builtin_prefetch(far);
+	word = quiesce_word(&near->next);
+	/* A choice without a branch: nobody could predict it. */
+	is_node = (word & WORD_BUCKET) / WORD_BUCKET - 1;
+	__builtin_prefetch((const void *)((uintptr_t)quiesce_word_node(word) & is_node));
 }
 
 static inline __attribute__((always_inline)) void find_any_from(const struct cds_lfht *ht,

@@ -2,7 +2,7 @@
 /*
  * Runs a benchmark that was compiled as a shared object with -Dmain=bench_main: the one this is
  * linked to, or else the one named first, by dlopen. That is opened as if valgrind did not look on:
- * under it the hash table does without its tags (src/lfht/list.c), and would not be what is meant.
+ * under it the hash table does without its tags (src/system/watchers.c), and would not be what is meant.
  */
 #include <dlfcn.h>
 #include <stdio.h>
