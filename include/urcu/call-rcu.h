@@ -53,7 +53,8 @@
  * urcu_register_rculfhash_atfork and its companion. But what waits for readers or for deferred calls never
  * returns there if these wait for the fork (in call_rcu_before_fork, rcu_barrier, create_call_rcu_data).
  * rcu_barrier, create_call_rcu_data, create_all_cpu_call_rcu_data, call_rcu_data_free and
- * free_all_cpu_call_rcu_data would wait for themselves: they report that, and what they say below.
+ * free_all_cpu_call_rcu_data would wait for themselves: they report that, and what they say below. Those of
+ * urcu/backlog.h that would wait return -EDEADLK.
  *
  * All functions keep errno unless they say that they set it. None is async-signal-safe. None is a
  * cancellation point.
@@ -107,8 +108,8 @@ _URCU_EXTERN_C_BEGIN
  * worker has taken it, that goes unnoticed, since nothing in a head tells it from memory that was never
  * set: others are lost, or run too early, or again and again.
  *
- * Does not sleep, yield, or touch any thread's CPU or priority. It may wake the worker. The first one to
- * a worker may make its thread, and registers with atexit: a lock of the C library's, and memory. If no
+ * Does not sleep, unless the program has set a limit (urcu/backlog.h). Does not yield, or touch any thread's CPU
+ * or priority. It may wake the worker. The first one to a worker may make its thread, and registers with atexit: a lock of the C library's, and memory. If no
  * thread can be made, that is reported once, the callback stays queued, and later calls try again: one in
  * 2, then in 4, down to one in 256; so does whoever waits in rcu_barrier.
  *

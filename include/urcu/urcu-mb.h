@@ -12,6 +12,7 @@
 #include <urcu/map/urcu-mb.h>
 #define _URCU_DECLARE
 #include <urcu/flavor-api.h>
+#include <urcu/backlog.h>
 #include <urcu/call-rcu.h>
 #include <urcu/defer.h>
 #include <urcu/flavor.h>

@@ -15,6 +15,7 @@
 #include <urcu/map/urcu-memb.h>
 #define _URCU_DECLARE
 #include <urcu/flavor-api.h>
+#include <urcu/backlog.h>
 #include <urcu/call-rcu.h>
 #include <urcu/defer.h>
 #include <urcu/flavor.h>

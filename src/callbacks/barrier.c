@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_barrier. Nothing is queued and nothing allocated: each queue counts how often it was emptied
- * (takes) and up to which of those everything has run (done). What is in a queue now has run when
+ * rcu_barrier, and what does it again and again. Nothing is queued and nothing allocated: each queue counts how
+ * often it was emptied (takes) and up to which of those everything has run (done). What is in a queue now has run when
  * done reaches the number of the take that it is in, or will be in.
  */
 #include "callbacks/callbacks.h"
@@ -131,4 +131,48 @@ bool quiesce_barrier_until(struct workers *all, uint64_t *left)
 		quiesce_queue_unpin(queue);
 	quiesce_domain_resume(all->domain, suspended);
 	return in_time;
+}
+
+/* Each turn counts for so long at least, whatever a clock says: there is an end to it. */
+#define TURN_MIN	QUIESCE_NS_PER_US
+
+static bool is_quiet(struct call_rcu_data *queue, unsigned long *takes)
+{
+	unsigned long target = target_of(queue);
+
+	*takes += target;
+	return reached(queue, target);
+}
+
+/* Whether each queue is empty as we come by; takes is how often all were emptied. */
+static bool are_quiet(struct workers *all, unsigned long *takes)
+{
+	struct call_rcu_data *queue = NULL;
+	bool quiet;
+
+	*takes = 0;
+	quiet = is_quiet(&all->deferred, takes);
+	while (quiet && (queue = quiesce_queue_next(all, queue)))
+		quiet = is_quiet(queue, takes);
+	if (queue)
+		quiesce_queue_unpin(queue);
+	return quiet;
+}
+
+/*
+ * A callback of one queue may queue on another that we have passed. But if all are found empty twice, and none
+ * was emptied between its two looks, then nothing was pushed between them, and all were empty at once.
+ */
+bool quiesce_drain_until(struct workers *all, uint64_t *left)
+{
+	bool suspended = quiesce_domain_suspend(all->domain), drained;
+	unsigned long takes, takes_again;
+
+	while (!(drained = are_quiet(all, &takes) && are_quiet(all, &takes_again) && takes == takes_again) && *left) {
+		*left -= *left < TURN_MIN ? *left : TURN_MIN;
+		if (quiesce_barrier_until(all, left))
+			quiesce_queue_await(&all->deferred, left);
+	}
+	quiesce_domain_resume(all->domain, suspended);
+	return drained;
 }

@@ -10,6 +10,7 @@
  *	worker.c	what a worker does
  *	thread.c	its thread: made, stood in for, stopped
  *	enqueue.c	the producer's side
+ *	backlog.c	how much waits, and producers who wait for it to be less
  *	workers.c	the program's own workers, and those of CPUs
  *	barrier.c	waiting for callbacks
  *	defer.c		deferred calls
@@ -44,6 +45,7 @@
 #include <stdint.h>
 
 #include <urcu/arch.h>
+#include <urcu/backlog.h>
 #include <urcu/call-rcu.h>
 #include <urcu/compiler.h>
 #include <urcu/list.h>
@@ -72,6 +74,7 @@ enum worker_bits {
 	WORKER_ASIDE	= 1 << 11,	/* ...and BUSY was taken away meanwhile */
 	WORKER_GONE	= 1 << 12,	/* call_rcu_data_free: it must get no other thread */
 	WORKER_FRESH	= 1 << 13,	/* nothing was ever queued: the first call_rcu sees to the exit */
+	WORKER_REST	= 1 << 14,	/* with STOP: have no other thread for what is left; goes with it */
 };
 
 struct worker {
@@ -89,8 +92,13 @@ struct worker {
 struct call_rcu_data {
 	/* Chain of callbacks, youngest first. Pushed to by producers, emptied by the server. */
 	struct cds_wfcq_node *newest;
-	/* About how many are in it: plain increments that may miss each other. For thresholds only. */
-	unsigned long count;
+	/*
+	 * How many ever were, and how many when it was last emptied: the difference is about how many are.
+	 * By producers, in plain increments that may miss each other unless there is a limit; by the server.
+	 */
+	unsigned long pushed, seen;
+	/* About how many were taken and have not run. By the server, now and then, from carried. */
+	unsigned long held;
 	/* Calls to come before another try to make a thread; atomically, by producers. */
 	unsigned int forgo, patience;
 
@@ -106,6 +114,7 @@ struct call_rcu_data {
 	struct cds_wfcq_node *turned, *turned_last;
 	struct cds_wfcq_node *waiting, *waiting_last;
 	struct cds_wfcq_node *batch;
+	unsigned long carried;		/* how many are in these four, or once were in a head queued twice */
 	unsigned long takes;		/* how often newest was emptied */
 	unsigned long ripe;		/* takes of which batch is what is left */
 	unsigned long done;		/* all that the first so many takes took has run */
@@ -148,6 +157,22 @@ struct defer_state {
 	unsigned int forks;		/* children deep; written in the child by its only thread */
 };
 
+/* The limit of what waits, and who waits for it to be less. All of it is written atomically. */
+struct backlog_state {
+	unsigned long callbacks;	/* urcu_set_backlog_limit; 0: none */
+	size_t bytes;
+	void (*handler)(const struct urcu_backlog *backlog, void *arg);
+	void *arg;
+	size_t freed_later;		/* bytes that wait to be freed: by who queues and who frees them */
+	bool passed;			/* the limit is, and the handler knows; by producers */
+	bool vain;			/* one waited in vain, and nothing has run since; by him and by servers */
+	unsigned long waits, overruns;	/* by producers */
+	/* Changes when it may be less, or nobody is to wait; the futex of those who do. */
+	int32_t turn;
+	/* How many may sleep on it. In a fork's child there are none. */
+	unsigned int sleepers;
+};
+
 /* What those above do for the callbacks. */
 struct workers_calls {
 	/* The calling thread's own. Where readers attend there is none, and nothing may be written, before. */
@@ -172,16 +197,18 @@ struct workers {
 	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
 	bool closing;			/* exit: no new threads, no new callbacks; set atomically */
 	bool reported;			/* that a thread could not be made; set atomically */
+	bool limited;			/* backlog has a limit; set atomically */
 	pthread_mutex_t lock __attribute__((aligned(QUIESCE_APART)));
 	struct cds_list_head list;	/* all but the two below, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;		/* read by anybody */
-	bool pausing;			/* fork: new workers begin paused */
+	bool pausing;			/* fork: new workers begin paused; set atomically */
 	/* What get_default_call_rcu_data returns. */
 	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data deferred;	/* of defer_rcu; no barrier of callbacks looks at it */
 	struct defer_state defer;
+	struct backlog_state backlog __attribute__((aligned(QUIESCE_APART)));
 	/*
 	 * In a child that was forked without the hooks, until it has a worker's thread of its own: what
 	 * is queued is its parent's. Set by process/, cleared by who makes the thread.
@@ -220,6 +247,15 @@ static inline struct call_rcu_data *quiesce_queue_behind(const struct workers *a
 /* With as many callbacks in a queue its server does not linger. */
 #define QUIESCE_BACKLOG 1024
 
+/* About how many callbacks are in newest. */
+static inline unsigned long quiesce_queue_count(const struct call_rcu_data *queue)
+{
+	unsigned long seen = __atomic_load_n(&queue->seen, __ATOMIC_ACQUIRE);
+	long count = (long)(__atomic_load_n(&queue->pushed, __ATOMIC_RELAXED) - seen);
+
+	return count > 0 ? (unsigned long)count : 0;
+}
+
 /* Whether callbacks are queued, in whatever state. For the server, and those who know it stands still. */
 static inline bool quiesce_queue_has_work(const struct call_rcu_data *queue)
 {
@@ -241,6 +277,12 @@ static inline struct call_rcu_data *quiesce_worker_home(const struct worker *wor
 
 /* Have barriers that sleep for the queue's progress look again. */
 void quiesce_queue_wake_barriers(struct call_rcu_data *queue);
+
+/* Have producers that wait for the backlog to be less look again. */
+void quiesce_wake_producers(struct workers *all);
+
+/* For the server: say how much it carries, and to producers who wait if that is little, or all there was (done). */
+void quiesce_queue_tell(struct call_rcu_data *queue, bool done);
 
 /*
  * For the server, which has turned a chain around that comes back to a head in it: that was queued twice.
@@ -350,6 +392,12 @@ bool quiesce_worker_step_back(void);
 void quiesce_worker_await_resume(void);
 
 /*
+ * Whether another thread may wait for the calling one, by the library's rules: it is in a section, a callback or
+ * a deferred call of any domain of this copy, or some thread forks.
+ */
+bool quiesce_thread_is_awaited(void);
+
+/*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is
  * known to wait. In a section of that domain it reports and aborts.
  */
@@ -389,6 +437,9 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 /* Wait until its thread has left and is joined. One without a thread has stopped. */
 bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left);
 
+/* Have its thread leave, and wait for that; who needs it next makes another. */
+void quiesce_worker_rest(struct worker *worker);
+
 /* ---- The producer's side: enqueue.c ---- */
 
 /* Queue head on queue and see to it that somebody runs it. */
@@ -403,12 +454,29 @@ void quiesce_queue_push(struct call_rcu_data *queue, struct rcu_head *head);
  */
 void quiesce_queue_start(struct call_rcu_data *queue);
 
+/* ---- The backlog: backlog.c. urcu/backlog.h has the contracts. ---- */
+
+/* listed: the calling thread holds workers.lock, between the fork hooks. */
+void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *backlog);
+void quiesce_backlog_set_limit(struct workers *all, size_t bytes, unsigned long callbacks);
+void quiesce_backlog_set_handler(struct workers *all,
+		void (*handler)(const struct urcu_backlog *backlog, void *arg), void *arg);
+
+/*
+ * Where there is a limit, by a producer who is about to queue on queue: have its server hurry, and see whether
+ * the limit is passed; *served: whether it is of any use to wait. Then see to that, outside all of our sections.
+ */
+bool quiesce_backlog_is_passed(struct workers *all, struct call_rcu_data *queue, struct urcu_backlog *seen,
+		bool *served);
+void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, bool served);
+
 /* ---- The program's workers: workers.c. urcu/call-rcu.h has the contracts. ---- */
 
 void quiesce_workers_call(struct workers *all, struct rcu_head *head,
 		void (*func)(struct rcu_head *head));
 struct call_rcu_data *quiesce_workers_create(struct workers *all, unsigned long flags, int cpu);
 void quiesce_workers_free(struct workers *all, struct call_rcu_data *queue);
+void quiesce_workers_stop_default(struct workers *all);
 pthread_t quiesce_workers_thread(struct call_rcu_data *queue);
 struct call_rcu_data *quiesce_workers_default(struct workers *all);
 struct call_rcu_data *quiesce_workers_chosen(struct workers *all);
@@ -426,6 +494,9 @@ void quiesce_workers_free_cpus(struct workers *all);
  */
 bool quiesce_barrier_until(struct workers *all, uint64_t *left);
 bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left);
+
+/* Until nothing is queued, deferred calls neither. Not in one of those. */
+bool quiesce_drain_until(struct workers *all, uint64_t *left);
 
 /* ---- Deferred calls: defer.c. urcu/defer.h has the contracts. ---- */
 

@@ -50,16 +50,15 @@ void quiesce_queue_start(struct call_rcu_data *queue)
 }
 
 /* Whether a worker in this state has to be woken for count callbacks. One that is RT looks for itself. */
-static bool wants_call(const struct call_rcu_data *queue, int32_t state, unsigned long count)
+static bool wants_call(const struct call_rcu_data *queue, int32_t state)
 {
 	if (queue->flags & URCU_CALL_RCU_RT)
 		return false;
-	return (state & WORKER_IDLE) || ((state & WORKER_LINGER) && count >= QUIESCE_BACKLOG);
+	return (state & WORKER_IDLE) || ((state & WORKER_LINGER) && quiesce_queue_count(queue) >= QUIESCE_BACKLOG);
 }
 
 /* The worker is not simply at work: see whether it needs anything to run what was pushed. */
-static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state,
-		unsigned long count)
+static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state)
 {
 	int saved_errno = errno;
 
@@ -70,13 +69,23 @@ static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t st
 	}
 	if (!(state & WORKER_THREAD))
 		quiesce_queue_start(queue);
-	else if (wants_call(queue, state, count)) {
+	else if (wants_call(queue, state)) {
 		if (queue->workers->calls->claim(queue->workers))
-			quiesce_worker_ask(worker, count < QUIESCE_BACKLOG ? 0 : WORKER_URGENT);
+			quiesce_worker_ask(worker, quiesce_queue_count(queue) < QUIESCE_BACKLOG ? 0 : WORKER_URGENT);
 		else
 			quiesce_queue_start(queue);
 	}
 	errno = saved_errno;
+}
+
+/* An atomic addition costs as much as the push, so it is for those who have a use for it. */
+static void count(struct call_rcu_data *queue)
+{
+	if (caa_unlikely(__atomic_load_n(&queue->workers->limited, __ATOMIC_RELAXED)))
+		__atomic_fetch_add(&queue->pushed, 1, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(&queue->pushed, __atomic_load_n(&queue->pushed, __ATOMIC_RELAXED) + 1,
+				 __ATOMIC_RELAXED);
 }
 
 /*
@@ -87,16 +96,14 @@ void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 {
 	const int32_t care = WORKER_THREAD | WORKER_IDLE | WORKER_LINGER | WORKER_FRESH;
 	struct worker *worker;
-	unsigned long count;
 	int32_t state;
 
 	quiesce_tell_release(head);
 	quiesce_queue_push(queue, head);
-	count = __atomic_load_n(&queue->count, __ATOMIC_RELAXED) + 1;
-	__atomic_store_n(&queue->count, count, __ATOMIC_RELAXED);
+	count(queue);
 	quiesce_delay();
 	worker = quiesce_queue_server(queue);
 	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
 	if (caa_unlikely((state & care) != WORKER_THREAD))
-		nudge(queue, worker, state, count);
+		nudge(queue, worker, state);
 }

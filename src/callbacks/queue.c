@@ -13,6 +13,33 @@ void quiesce_queue_wake_barriers(struct call_rcu_data *queue)
 		quiesce_wake(&queue->progress, INT_MAX);
 }
 
+void quiesce_wake_producers(struct workers *all)
+{
+	__atomic_fetch_add(&all->backlog.turn, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&all->backlog.sleepers, __ATOMIC_SEQ_CST))
+		quiesce_wake(&all->backlog.turn, INT_MAX);
+}
+
+/*
+ * Producers are woken when half of the limit is left, so that they and the server go on together for a while.
+ * [B7] held is stored before the look for sleepers; pairs with [B8] in src/callbacks/backlog.c: either we see
+ * one, or he sees what we carry. What was pushed twice is counted twice, until nothing is left.
+ */
+void quiesce_queue_tell(struct call_rcu_data *queue, bool done)
+{
+	struct backlog_state *backlog = &queue->workers->backlog;
+
+	if (done && !queue->taken && !queue->turned && !queue->waiting)
+		queue->carried = 0;
+	__atomic_store_n(&queue->held, queue->carried, __ATOMIC_SEQ_CST);
+	quiesce_delay();
+	if (done && __atomic_load_n(&backlog->vain, __ATOMIC_RELAXED))
+		__atomic_store_n(&backlog->vain, false, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&backlog->sleepers, __ATOMIC_SEQ_CST) &&
+	    (done || queue->carried <= __atomic_load_n(&backlog->callbacks, __ATOMIC_RELAXED) / 2))
+		quiesce_wake_producers(queue->workers);
+}
+
 /*
  * Turned around, a chain that ends in a circle is as it was before. What was queued before the first call
  * is out of reach: the second has overwritten the link to it.

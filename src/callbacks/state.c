@@ -299,6 +299,25 @@ void quiesce_worker_await_resume(void)
 		quiesce_wait(&current->state, state, NULL);
 }
 
+/* ---- Who must not wait ---- */
+
+/* Deferred calls that the thread runs itself are its visits. */
+static bool is_awaited_in(struct workers *all)
+{
+	const struct own_calls *own = all->calls->own();
+
+	return own->current || own->visits || quiesce_domain_holds_up(all->domain) ||
+	       __atomic_load_n(&all->pausing, __ATOMIC_RELAXED);
+}
+
+bool quiesce_thread_is_awaited(void)
+{
+	for (struct workers *all = __atomic_load_n(&first, __ATOMIC_ACQUIRE); all; all = all->next)
+		if (is_awaited_in(all))
+			return true;
+	return false;
+}
+
 /* ---- A grace period, for anybody ---- */
 
 void quiesce_workers_synchronize(struct workers *all)

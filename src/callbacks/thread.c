@@ -60,7 +60,8 @@ static int make(struct worker *worker)
 /* Without WORKER_STARTING the worker may be freed. */
 static void renounce(struct worker *worker)
 {
-	__atomic_fetch_and(&worker->state, ~(WORKER_STARTING | WORKER_THREAD), __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&worker->state, ~(WORKER_STARTING | WORKER_THREAD | WORKER_STOP | WORKER_REST),
+			   __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
 }
 
@@ -95,13 +96,13 @@ static void leave(struct worker *worker)
 	bool work = quiesce_queue_has_work(home);
 
 	while (!__atomic_compare_exchange_n(&worker->state, &state,
-					    (state & ~(WORKER_THREAD | WORKER_STOP)) | WORKER_LEFT,
+					    (state & ~(WORKER_THREAD | WORKER_STOP | WORKER_REST)) | WORKER_LEFT,
 					    true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
 	quiesce_wake(&worker->state, INT_MAX);
 	quiesce_queue_wake_barriers(home);
 	/* rcu_exit asked us to leave, and may be over. */
-	if (work || __atomic_load_n(&home->newest, __ATOMIC_SEQ_CST))
+	if (!(state & WORKER_REST) && (work || __atomic_load_n(&home->newest, __ATOMIC_SEQ_CST)))
 		quiesce_worker_start(worker);
 }
 
@@ -136,7 +137,7 @@ static bool claim(struct worker *worker, int32_t bits)
 		if (state & (WORKER_THREAD | WORKER_STARTING | WORKER_GONE))
 			return false;
 	} while (!__atomic_compare_exchange_n(&worker->state, &state,
-					      (state & ~(WORKER_LEFT | WORKER_STOP)) | WORKER_THREAD | bits,
+					      (state & ~(WORKER_LEFT | WORKER_STOP | WORKER_REST)) | WORKER_THREAD | bits,
 					      false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	if (state & WORKER_LEFT)
 		pthread_detach(worker->thread);
@@ -192,7 +193,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	own->worker = before.worker;
 	if (stranger)
 		reader->part();
-	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP),
+	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP | WORKER_REST),
 			   __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);
 	pthread_setcancelstate(cancel, NULL);
@@ -257,4 +258,44 @@ bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left)
 		return true;
 	__atomic_fetch_or(&worker->state, WORKER_LEFT, __ATOMIC_SEQ_CST);
 	return false;
+}
+
+/* False: there is no thread to ask. */
+static bool ask_to_rest(struct worker *worker)
+{
+	int32_t state = quiesce_worker_state(worker);
+
+	do {
+		if (!(state & WORKER_THREAD))
+			return false;
+	} while (!__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_STOP | WORKER_REST, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	quiesce_wake(&worker->state, INT_MAX);
+	return true;
+}
+
+/*
+ * Barriers that count on this thread wait for its end from now on, and then have another made; whoever does
+ * that before we look has detached the old one. Until it is joined its name stays in the worker, so we are the
+ * one who makes another.
+ */
+void quiesce_worker_rest(struct worker *worker)
+{
+	struct call_rcu_data *queue = NULL;
+	int32_t state;
+
+	if (ask_to_rest(worker))
+		while ((queue = quiesce_queue_next(quiesce_workers_of(worker), queue)))
+			quiesce_queue_wake_barriers(queue);
+	quiesce_worker_await_none(worker, WORKER_REST | WORKER_STARTING, NULL);
+	quiesce_delay();
+	state = quiesce_worker_state(worker);
+	do {
+		if ((state & (WORKER_THREAD | WORKER_LEFT)) != WORKER_LEFT)
+			return;
+	} while (!__atomic_compare_exchange_n(&worker->state, &state,
+					      (state & ~WORKER_LEFT) | WORKER_THREAD | WORKER_STARTING, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	join(worker->thread, NULL);
+	renounce(worker);
 }

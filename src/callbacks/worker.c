@@ -122,6 +122,7 @@ static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 		node->next = queue->turned;
 		cmm_barrier();
 		queue->turned = node;
+		queue->carried++;
 		if (i % TURN_STRIDE == 0 && !take_breath(worker))
 			return false;
 	}
@@ -146,6 +147,18 @@ static void append(struct call_rcu_data *queue)
 }
 
 /*
+ * What is about to be taken is counted twice for a moment, and not left out: release, for those who add what was
+ * pushed since, which they look at first, to what is held.
+ */
+static void count_as_held(struct call_rcu_data *queue)
+{
+	unsigned long pushed = __atomic_load_n(&queue->pushed, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&queue->held, queue->carried + quiesce_queue_count(queue), __ATOMIC_RELAXED);
+	__atomic_store_n(&queue->seen, pushed, __ATOMIC_RELEASE);
+}
+
+/*
  * Have all that was pushed wait, behind what waits already. takes is raised before newest is emptied:
  * rcu_barrier reads them in the other order [B1]. False: interrupted by a stop.
  */
@@ -157,7 +170,7 @@ static bool absorb(struct worker *worker, struct call_rcu_data *queue)
 	append(queue);
 	if (!__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST))
 		return true;
-	__atomic_store_n(&queue->count, 0, __ATOMIC_RELAXED);
+	count_as_held(queue);
 	/* [B2] pairs with [B1] in src/callbacks/barrier.c. */
 	__atomic_store_n(&queue->takes, queue->takes + 1, __ATOMIC_SEQ_CST);
 	quiesce_delay();
@@ -165,6 +178,7 @@ static bool absorb(struct worker *worker, struct call_rcu_data *queue)
 	if (!turn_around(worker, queue))
 		return false;
 	append(queue);
+	quiesce_queue_tell(queue, false);
 	return true;
 }
 
@@ -186,10 +200,13 @@ static void ripen(struct call_rcu_data *queue)
  */
 static void tell_done(struct call_rcu_data *queue)
 {
-	if (queue->batch)
+	if (queue->batch) {
+		quiesce_queue_tell(queue, false);
 		return;
+	}
 	quiesce_tell_release(&queue->done);
 	__atomic_store_n(&queue->done, queue->ripe, __ATOMIC_SEQ_CST);
+	quiesce_queue_tell(queue, true);
 	quiesce_delay();
 	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
 		quiesce_queue_wake_barriers(queue);
@@ -204,14 +221,17 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 		struct rcu_head *head = caa_container_of(queue->batch, struct rcu_head, next);
 
 		queue->batch = head->next.next;
+		queue->carried--;
 		if (queue->batch)
 			__builtin_prefetch(queue->batch);
 		quiesce_delay();
 		quiesce_tell_acquire(head);
 		head->func(head);
 		busy = take_breath(worker);
-		if (busy && i % TURN_STRIDE == 0 && queue == quiesce_worker_home(worker) &&
-		    __atomic_load_n(&queue->count, __ATOMIC_RELAXED) >= TURN_STRIDE)
+		if (i % TURN_STRIDE)
+			continue;
+		quiesce_queue_tell(queue, false);
+		if (busy && queue == quiesce_worker_home(worker) && quiesce_queue_count(queue) >= TURN_STRIDE)
 			busy = absorb(worker, queue);
 	}
 	quiesce_delay();
@@ -345,7 +365,7 @@ static uint64_t linger_left(const struct worker *worker)
 	uint64_t passed = quiesce_now() - worker->round_ended;
 
 	if ((quiesce_worker_state(worker) & WORKER_URGENT) || (home->flags & URCU_CALL_RCU_RT) ||
-	    home->waiting || __atomic_load_n(&home->count, __ATOMIC_RELAXED) >= QUIESCE_BACKLOG)
+	    home->waiting || quiesce_queue_count(home) >= QUIESCE_BACKLOG)
 		return 0;
 	return passed < LINGER_TIME ? LINGER_TIME - passed : 0;
 }

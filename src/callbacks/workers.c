@@ -63,11 +63,29 @@ static void enqueue_on_cpu(struct workers *all, struct rcu_head *head)
 	all->domain->calls->leave();
 }
 
+/* What the callback that the calling thread is about to queue adds to has a limit. */
+static void keep_to_limit(struct workers *all)
+{
+	struct call_rcu_data *own = all->calls->own()->worker;
+	bool of_cpu = !own && cpu_table(all), passed, served;
+	struct urcu_backlog seen;
+
+	if (of_cpu)
+		all->domain->calls->enter();
+	passed = quiesce_backlog_is_passed(all, own ? own : chosen_queue(all), &seen, &served);
+	if (of_cpu)
+		all->domain->calls->leave();
+	if (passed)
+		quiesce_backlog_pass(all, &seen, served);
+}
+
 void quiesce_workers_call(struct workers *all, struct rcu_head *head,
 		void (*func)(struct rcu_head *head))
 {
 	struct call_rcu_data *own = all->calls->own()->worker;
 
+	if (caa_unlikely(__atomic_load_n(&all->limited, __ATOMIC_RELAXED)))
+		keep_to_limit(all);
 	head->func = func;
 	if (caa_unlikely(own != NULL))
 		quiesce_enqueue(own, head);
@@ -174,6 +192,19 @@ void quiesce_workers_free(struct workers *all, struct call_rcu_data *queue)
 		unlink_queue(all, queue);
 	quiesce_domain_resume(all->domain, suspended);
 	errno = saved_errno;
+}
+
+/* In a fork's child there is no thread yet. */
+void quiesce_workers_stop_default(struct workers *all)
+{
+	bool suspended = quiesce_domain_suspend(all->domain);
+	struct worker *waiting;
+
+	all->calls->claim(all);
+	waiting = quiesce_worker_step_out();
+	quiesce_worker_rest(&all->standard.own);
+	quiesce_worker_end_wait(waiting);
+	quiesce_domain_resume(all->domain, suspended);
 }
 
 /*

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions of urcu/call-rcu.h that a caller may get wrong: what would wait for itself is reported. */
+/*
+ * Functions of urcu/call-rcu.h and urcu/backlog.h that a caller may get wrong: what would wait for itself is
+ * reported, or returned.
+ */
 #include <errno.h>
 
 #include "flavor/flavor.h"
@@ -31,6 +34,49 @@ void quiesce_flavor_barrier(struct flavor *flavor)
 	waiting = quiesce_worker_step_out();
 	quiesce_barrier_until(&flavor->engine.workers, NULL);
 	quiesce_worker_end_wait(waiting);
+}
+
+int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_ms)
+{
+	uint64_t left = timeout_ms * QUIESCE_NS_PER_MS;
+	struct worker *waiting;
+	bool in_time;
+
+	if (own_obstacle(&flavor->engine))
+		return -EDEADLK;
+	waiting = quiesce_worker_step_out();
+	in_time = quiesce_barrier_until(&flavor->engine.workers, &left);
+	quiesce_worker_end_wait(waiting);
+	return in_time ? 0 : -ETIMEDOUT;
+}
+
+/* It waits for deferred calls, too: not in one, whoever runs it. */
+int quiesce_flavor_drain(struct flavor *flavor, unsigned int timeout_ms)
+{
+	struct workers *all = &flavor->engine.workers;
+	uint64_t left = timeout_ms * QUIESCE_NS_PER_MS;
+	struct worker *waiting;
+	bool in_time;
+
+	if (own_obstacle(&flavor->engine) || quiesce_worker_current(all) || all->calls->own()->visits)
+		return -EDEADLK;
+	waiting = quiesce_worker_step_out();
+	in_time = quiesce_drain_until(all, &left);
+	quiesce_worker_end_wait(waiting);
+	return in_time ? 0 : -ETIMEDOUT;
+}
+
+int quiesce_flavor_stop_default(struct flavor *flavor)
+{
+	if (own_obstacle(&flavor->engine))
+		return -EDEADLK;
+	quiesce_workers_stop_default(&flavor->engine.workers);
+	return 0;
+}
+
+void quiesce_flavor_get_backlog(struct flavor *flavor, struct urcu_backlog *backlog)
+{
+	quiesce_backlog_get(&flavor->engine.workers, quiesce_fork_holds_workers(&flavor->engine), backlog);
 }
 
 /* Between the hooks of the calling thread the list of workers stands still, for the child. */

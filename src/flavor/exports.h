@@ -3,7 +3,8 @@
 
 /*
  * The exported functions that all flavors have, as one-line forwarders to the engine: F is the
- * flavor's name. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/flavor.h.
+ * flavor's name. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/backlog.h,
+ * urcu/flavor.h.
  * What differs between flavors (readers, registration) stands in F.c.
  */
 
@@ -18,6 +19,18 @@ void urcu_##F##_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *he
 	{ quiesce_workers_call(&quiesce_##F.engine.workers, head, func); }				\
 void urcu_##F##_barrier(void)										\
 	{ quiesce_flavor_barrier(&quiesce_##F); }							\
+int urcu_##F##_barrier_timeout(unsigned int timeout_ms)							\
+	{ return quiesce_flavor_barrier_timeout(&quiesce_##F, timeout_ms); }				\
+int urcu_##F##_drain(unsigned int timeout_ms)								\
+	{ return quiesce_flavor_drain(&quiesce_##F, timeout_ms); }					\
+int urcu_##F##_stop_default_worker(void)								\
+	{ return quiesce_flavor_stop_default(&quiesce_##F); }						\
+void urcu_##F##_get_backlog(struct urcu_backlog *backlog)						\
+	{ quiesce_flavor_get_backlog(&quiesce_##F, backlog); }						\
+void urcu_##F##_set_backlog_limit(size_t bytes, unsigned long callbacks)				\
+	{ quiesce_backlog_set_limit(&quiesce_##F.engine.workers, bytes, callbacks); }			\
+void urcu_##F##_set_backlog_handler(void (*handler)(const struct urcu_backlog *, void *), void *arg)	\
+	{ quiesce_backlog_set_handler(&quiesce_##F.engine.workers, handler, arg); }			\
 struct call_rcu_data *urcu_##F##_create_call_rcu_data(unsigned long flags, int cpu)			\
 	{ return quiesce_flavor_create(&quiesce_##F, flags, cpu); }					\
 void urcu_##F##_call_rcu_data_free(struct call_rcu_data *crdp)						\

@@ -119,6 +119,12 @@ struct call_rcu_data *quiesce_flavor_create(struct flavor *flavor, unsigned long
 void quiesce_flavor_free(struct flavor *flavor, struct call_rcu_data *queue);
 void quiesce_flavor_free_cpus(struct flavor *flavor);
 
+/* Of urcu/backlog.h: call-rcu.c. */
+int quiesce_flavor_drain(struct flavor *flavor, unsigned int timeout_ms);
+int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_ms);
+int quiesce_flavor_stop_default(struct flavor *flavor);
+void quiesce_flavor_get_backlog(struct flavor *flavor, struct urcu_backlog *backlog);
+
 /* Of urcu/urcu-poll.h: polling.c. */
 struct urcu_gp_poll_state quiesce_poll_start(struct flavor *flavor);
 bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state);

@@ -46,6 +46,13 @@ bool quiesce_domain_in_section(const struct domain *domain)
 	return self && is_in_section(domain, self);
 }
 
+bool quiesce_domain_holds_up(const struct domain *domain)
+{
+	const struct reader *self = domain->calls->self();
+
+	return domain->announces ? self && self->ctr : quiesce_domain_in_section(domain);
+}
+
 bool quiesce_domain_suspend(const struct domain *domain)
 {
 	return domain->calls->suspend && domain->calls->suspend();

@@ -214,6 +214,9 @@ bool quiesce_domain_remove(struct domain *domain, struct reader *reader, bool *i
  */
 bool quiesce_domain_in_section(const struct domain *domain);
 
+/* Whether grace periods of this domain may wait for the calling thread: in a section, or online where it announces. */
+bool quiesce_domain_holds_up(const struct domain *domain);
+
 /*
  * An online reader that waits for others holds up grace periods they may wait for: it goes offline
  * meanwhile. Returns what to give to resume; does nothing in domains that do not announce.

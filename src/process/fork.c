@@ -149,9 +149,10 @@ static void pause_workers(struct engine *engine)
 	quiesce_delay();
 	quiesce_worker_await_pause(&all->deferred.own, readers);
 	pthread_mutex_lock(&all->lock);
-	all->pausing = true;
+	__atomic_store_n(&all->pausing, true, __ATOMIC_RELAXED);
 	for_each_worker(engine, quiesce_worker_pause);
 	pthread_mutex_unlock(&all->lock);
+	quiesce_wake_producers(all);
 	quiesce_delay();
 	while ((queue = quiesce_queue_next(&engine->workers, queue)))
 		quiesce_worker_await_pause(&queue->own, readers);
@@ -163,7 +164,7 @@ static void pause_workers(struct engine *engine)
 
 static void resume_workers(struct engine *engine)
 {
-	engine->workers.pausing = false;
+	__atomic_store_n(&engine->workers.pausing, false, __ATOMIC_RELAXED);
 	quiesce_delay();
 	for_each_worker(engine, quiesce_worker_resume);
 	pthread_mutex_unlock(&engine->workers.lock);
@@ -218,6 +219,7 @@ static void reset_workers(struct engine *engine)
 	pthread_mutex_init(&all->lock, NULL);
 	all->closing = all->pausing = false;
 	all->orphans = NULL;
+	all->backlog.sleepers = 0;
 	reset_queue(all, &all->standard);
 	reset_queue(all, &all->deferred);
 	quiesce_for_each_made(queue, all)

@@ -35,6 +35,12 @@
 #undef call_rcu_after_fork_parent
 #undef call_rcu_after_fork_child
 #undef urcu_atfork_enable
+#undef urcu_barrier_timeout
+#undef urcu_drain
+#undef urcu_stop_default_worker
+#undef urcu_get_backlog
+#undef urcu_set_backlog_limit
+#undef urcu_set_backlog_handler
 #undef rcu_barrier
 #undef defer_rcu
 #undef rcu_defer_register_thread

@@ -38,6 +38,12 @@
 #define call_rcu_after_fork_parent              urcu_bp_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_bp_call_rcu_after_fork_child
 #define urcu_atfork_enable                      urcu_bp_atfork_enable
+#define urcu_barrier_timeout                    urcu_bp_barrier_timeout
+#define urcu_drain                              urcu_bp_drain
+#define urcu_stop_default_worker                urcu_bp_stop_default_worker
+#define urcu_get_backlog                        urcu_bp_get_backlog
+#define urcu_set_backlog_limit                  urcu_bp_set_backlog_limit
+#define urcu_set_backlog_handler                urcu_bp_set_backlog_handler
 #define rcu_barrier                             urcu_bp_barrier
 #define defer_rcu                               urcu_bp_defer_rcu
 #define rcu_defer_register_thread               urcu_bp_defer_register_thread

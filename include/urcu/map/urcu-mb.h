@@ -38,6 +38,12 @@
 #define call_rcu_after_fork_parent              urcu_mb_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_mb_call_rcu_after_fork_child
 #define urcu_atfork_enable                      urcu_mb_atfork_enable
+#define urcu_barrier_timeout                    urcu_mb_barrier_timeout
+#define urcu_drain                              urcu_mb_drain
+#define urcu_stop_default_worker                urcu_mb_stop_default_worker
+#define urcu_get_backlog                        urcu_mb_get_backlog
+#define urcu_set_backlog_limit                  urcu_mb_set_backlog_limit
+#define urcu_set_backlog_handler                urcu_mb_set_backlog_handler
 #define rcu_barrier                             urcu_mb_barrier
 #define defer_rcu                               urcu_mb_defer_rcu
 #define rcu_defer_register_thread               urcu_mb_defer_register_thread

@@ -38,6 +38,12 @@
 #define call_rcu_after_fork_parent              urcu_memb_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_memb_call_rcu_after_fork_child
 #define urcu_atfork_enable                      urcu_memb_atfork_enable
+#define urcu_barrier_timeout                    urcu_memb_barrier_timeout
+#define urcu_drain                              urcu_memb_drain
+#define urcu_stop_default_worker                urcu_memb_stop_default_worker
+#define urcu_get_backlog                        urcu_memb_get_backlog
+#define urcu_set_backlog_limit                  urcu_memb_set_backlog_limit
+#define urcu_set_backlog_handler                urcu_memb_set_backlog_handler
 #define rcu_barrier                             urcu_memb_barrier
 #define defer_rcu                               urcu_memb_defer_rcu
 #define rcu_defer_register_thread               urcu_memb_defer_register_thread

@@ -38,6 +38,12 @@
 #define call_rcu_after_fork_parent              urcu_qsbr_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_qsbr_call_rcu_after_fork_child
 #define urcu_atfork_enable                      urcu_qsbr_atfork_enable
+#define urcu_barrier_timeout                    urcu_qsbr_barrier_timeout
+#define urcu_drain                              urcu_qsbr_drain
+#define urcu_stop_default_worker                urcu_qsbr_stop_default_worker
+#define urcu_get_backlog                        urcu_qsbr_get_backlog
+#define urcu_set_backlog_limit                  urcu_qsbr_set_backlog_limit
+#define urcu_set_backlog_handler                urcu_qsbr_set_backlog_handler
 #define rcu_barrier                             urcu_qsbr_barrier
 #define defer_rcu                               urcu_qsbr_defer_rcu
 #define rcu_defer_register_thread               urcu_qsbr_defer_register_thread

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much waits, and a limit for it. Who queues more than the limit waits until there is less, where nobody may
+ * wait for him, and never for long: what he holds the library cannot know. All of it costs nothing where no
+ * limit is set, but for a word that each producer looks at.
+ */
+#include "callbacks/callbacks.h"
+#include "system/system.h"
+
+/* So long a producer waits at most: a reader's section of 100 ms may take two such before a callback runs. */
+#define WAIT_MAX	(500 * QUIESCE_NS_PER_MS)
+/* Below the limit, one of so many callbacks looks at all queues, and the others at theirs. */
+#define LOOK_STRIDE	64
+/* Between two looks, while somebody has the lock. */
+#define LOOK_PAUSE	(100 * QUIESCE_NS_PER_US)
+
+/* ---- How much waits ---- */
+
+/* What was just taken may still be counted as if it were not. */
+static unsigned long callbacks_of(const struct call_rcu_data *queue)
+{
+	unsigned long count = 0;
+
+	if (__atomic_load_n(&queue->newest, __ATOMIC_RELAXED)) {
+		count = quiesce_queue_count(queue);
+		count += !count;
+	}
+	return count + __atomic_load_n(&queue->held, __ATOMIC_SEQ_CST);
+}
+
+/* With workers.lock. */
+static unsigned long callbacks_of_all(struct workers *all)
+{
+	unsigned long count = callbacks_of(&all->standard);
+	struct call_rcu_data *queue;
+
+	quiesce_for_each_made(queue, all)
+		count += callbacks_of(queue);
+	return count;
+}
+
+static void fill(struct workers *all, struct urcu_backlog *backlog, unsigned long callbacks)
+{
+	*backlog = (struct urcu_backlog) {
+		.callbacks = callbacks,
+		.bytes = __atomic_load_n(&all->backlog.freed_later, __ATOMIC_RELAXED),
+		.waits = __atomic_load_n(&all->backlog.waits, __ATOMIC_RELAXED),
+		.overruns = __atomic_load_n(&all->backlog.overruns, __ATOMIC_RELAXED),
+	};
+}
+
+void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *backlog)
+{
+	unsigned long callbacks;
+
+	if (!listed)
+		pthread_mutex_lock(&all->lock);
+	callbacks = callbacks_of_all(all);
+	if (!listed)
+		pthread_mutex_unlock(&all->lock);
+	fill(all, backlog, callbacks);
+}
+
+/*
+ * For a producer: false if somebody has the lock, for which he must not wait, as a thread that forks has it for
+ * long. Most programs make no workers: there is one queue to look at, and no need for the lock.
+ */
+static bool look(struct workers *all, struct urcu_backlog *backlog)
+{
+	if (!__atomic_load_n(&all->last_id, __ATOMIC_RELAXED)) {
+		fill(all, backlog, callbacks_of(&all->standard));
+		return true;
+	}
+	if (pthread_mutex_trylock(&all->lock) != 0)
+		return false;
+	fill(all, backlog, callbacks_of_all(all));
+	pthread_mutex_unlock(&all->lock);
+	return true;
+}
+
+/* Whether so many times as much would be the limit or more. */
+static bool comes_to_limit(struct workers *all, const struct urcu_backlog *seen, unsigned int times)
+{
+	unsigned long callbacks = __atomic_load_n(&all->backlog.callbacks, __ATOMIC_RELAXED);
+	size_t bytes = __atomic_load_n(&all->backlog.bytes, __ATOMIC_RELAXED);
+
+	return (callbacks && times * seen->callbacks >= callbacks) || (bytes && times * seen->bytes >= bytes);
+}
+
+/* ---- The limit ---- */
+
+void quiesce_backlog_set_limit(struct workers *all, size_t bytes, unsigned long callbacks)
+{
+	__atomic_store_n(&all->backlog.bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&all->backlog.callbacks, callbacks, __ATOMIC_RELAXED);
+	__atomic_store_n(&all->limited, bytes || callbacks, __ATOMIC_RELAXED);
+	quiesce_delay();
+	quiesce_wake_producers(all);
+}
+
+/* Release: who finds the handler finds what it is to be given. */
+void quiesce_backlog_set_handler(struct workers *all,
+		void (*handler)(const struct urcu_backlog *backlog, void *arg), void *arg)
+{
+	__atomic_store_n(&all->backlog.handler, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&all->backlog.arg, arg, __ATOMIC_RELEASE);
+	__atomic_store_n(&all->backlog.handler, handler, __ATOMIC_RELEASE);
+}
+
+/* Its producers make no system call, if they can help it. */
+static bool is_rt(const struct call_rcu_data *queue)
+{
+	return queue->flags & URCU_CALL_RCU_RT;
+}
+
+/* One that has no thread gets it as what comes now is queued. */
+static bool hurry(struct call_rcu_data *queue)
+{
+	struct worker *worker = quiesce_queue_server(queue);
+	int32_t state = quiesce_worker_state(worker);
+
+	if (is_rt(queue) || !(state & WORKER_THREAD))
+		return false;
+	if (!(state & WORKER_URGENT) && queue->workers->calls->claim(queue->workers))
+		quiesce_worker_ask(worker, WORKER_URGENT);
+	return quiesce_worker_state(worker) & WORKER_THREAD;
+}
+
+bool quiesce_backlog_is_passed(struct workers *all, struct call_rcu_data *queue, struct urcu_backlog *seen,
+		bool *served)
+{
+	struct backlog_state *backlog = &all->backlog;
+	bool passed = __atomic_load_n(&backlog->passed, __ATOMIC_RELAXED);
+	bool at_all = passed || __atomic_load_n(&queue->pushed, __ATOMIC_RELAXED) % LOOK_STRIDE == 0;
+
+	if (!at_all || !look(all, seen))
+		fill(all, seen, callbacks_of(queue));
+	*served = comes_to_limit(all, seen, 2) && hurry(queue);
+	if (comes_to_limit(all, seen, 1))
+		return true;
+	if (passed)
+		__atomic_store_n(&backlog->passed, false, __ATOMIC_RELAXED);
+	return false;
+}
+
+/* ---- Beyond it ---- */
+
+static void tell_handler(struct workers *all, const struct urcu_backlog *seen)
+{
+	struct backlog_state *backlog = &all->backlog;
+	void (*handler)(const struct urcu_backlog *, void *) = __atomic_load_n(&backlog->handler, __ATOMIC_ACQUIRE);
+
+	if (!__atomic_exchange_n(&backlog->passed, true, __ATOMIC_RELAXED) && handler)
+		handler(seen, __atomic_load_n(&backlog->arg, __ATOMIC_RELAXED));
+}
+
+/* Nobody is to wait while a fork or the exit may wait for him, or may hold up those whom he waits for. */
+static bool may_wait(const struct workers *all)
+{
+	return !__atomic_load_n(&all->backlog.vain, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&all->closing, __ATOMIC_RELAXED) && !quiesce_thread_is_awaited();
+}
+
+/*
+ * [B8] sleepers is raised before the look at what is held; pairs with [B7] in src/callbacks/queue.c. If all the
+ * time nobody had cause to wake him, so no batch came to its end, he may hold what a callback or a reader wants:
+ * he is the last to wait until one has.
+ */
+static bool await_room(struct workers *all)
+{
+	struct backlog_state *backlog = &all->backlog;
+	int32_t first = __atomic_load_n(&backlog->turn, __ATOMIC_RELAXED), turn;
+	uint64_t left = WAIT_MAX;
+	struct urcu_backlog seen;
+	bool room = false;
+
+	__atomic_fetch_add(&backlog->waits, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&backlog->sleepers, 1, __ATOMIC_SEQ_CST);
+	while (left && may_wait(all)) {
+		turn = __atomic_load_n(&backlog->turn, __ATOMIC_SEQ_CST);
+		quiesce_delay();
+		if (!look(all, &seen)) {
+			quiesce_spend(&left, LOOK_PAUSE);
+			continue;
+		}
+		room = !comes_to_limit(all, &seen, 1);
+		if (room)
+			break;
+		quiesce_wait(&backlog->turn, turn, &left);
+	}
+	__atomic_fetch_sub(&backlog->sleepers, 1, __ATOMIC_RELAXED);
+	if (!left && first == __atomic_load_n(&backlog->turn, __ATOMIC_RELAXED))
+		__atomic_store_n(&backlog->vain, true, __ATOMIC_RELAXED);
+	return room;
+}
+
+void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, bool served)
+{
+	tell_handler(all, seen);
+	if (!served || !may_wait(all) || !await_room(all))
+		__atomic_fetch_add(&all->backlog.overruns, 1, __ATOMIC_RELAXED);
+}
