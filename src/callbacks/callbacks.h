@@ -7,12 +7,14 @@
  *
  *	queue.c		queues, and who walks them
  *	state.c		the word by which others know a worker; what stops it for a while
+ *	stash.c		pointers that wait to be freed, and who frees them
  *	worker.c	what a worker does
  *	thread.c	its thread: made, stood in for, stopped
  *	enqueue.c	the producer's side
  *	workers.c	the program's own workers, and those of CPUs
  *	barrier.c	waiting for callbacks
  *	defer.c		deferred calls
+ *	free.c		free_rcu
  *
  * Each file calls those above it in this list, and no other.
  *
@@ -133,6 +135,7 @@ struct own_calls {
 	struct worker *current;		/* whose callbacks it runs; NULL: none */
 	unsigned int nesting;		/* of current, among those of all flavors: the innermost's is highest */
 	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
+	struct stash *stash;		/* what it has given to free_rcu; NULL: nothing yet, or no memory */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 };
@@ -146,6 +149,57 @@ struct defer_state {
 	pthread_mutex_t lock;
 	struct defer_queue *list;
 	unsigned int forks;		/* children deep; written in the child by its only thread */
+};
+
+/* ---- What waits to be freed ---- */
+
+/* Pointers in an array; power of two. */
+#define STASH_ARRAY	256UL
+
+/* Of a stash, for its pointers number base to base + STASH_ARRAY. All is written by who gives. */
+struct stash_array {
+	unsigned long base;		/* before given passes it */
+	struct stash_array *next;	/* before given passes the end */
+	void *pointers[STASH_ARRAY];
+};
+
+/*
+ * What a thread has given to free_rcu: a queue from one giver at a time to whoever has its turn, oldest first.
+ * Numbers count pointers since the beginning. Of those in [freed, mark) the grace period is known, the
+ * ticket's; of [mark, given) it is not yet.
+ */
+struct stash {
+	/* Written by the giver: its thread; of the shared one, whoever holds stashes.lock. */
+	unsigned long given;		/* read by others atomically */
+	struct stash_array *last;	/* where the next one goes */
+	struct stash_array *spare;	/* an empty one, or NULL; put there by who has the turn; atomically */
+	bool owned;			/* by a thread; atomically */
+	struct stash *next;		/* in stashes.list; not written once it is in there */
+	/* 0: nobody frees; 1: somebody does; 2: and others may sleep on it. Atomically. */
+	int32_t turn __attribute__((aligned(QUIESCE_APART)));
+	/* Below: written by who has the turn. */
+	const void *consumer;		/* its quiesce_self(), or NULL; read by others atomically */
+	unsigned long freed;		/* read by others atomically */
+	unsigned long mark, ticket;
+	struct stash_array *first;	/* of the pointer freed, or the one before that */
+	unsigned long swept;		/* what was given at the last sweep; written by the sweeping worker */
+};
+
+enum sweep {
+	SWEEP_NONE,		/* nothing waits to be freed */
+	SWEEP_UNSERVED,		/* something does, and there may be no thread that knows of it */
+	SWEEP_SERVED,		/* the standard worker will see to it */
+};
+
+/* All stashes of a domain. They stay until the library is unloaded; threads come and go. */
+struct stashes {
+	struct stash *list;		/* those of threads; atomically, at its front */
+	int32_t sweep;			/* enum sweep; atomically */
+	bool reported;			/* that something is lost; atomically */
+	void (*release)(void *ptr);	/* NULL: free; set once, atomically */
+	pthread_mutex_t lock;		/* who gives to shared; not held while it is waited, freed or called */
+	struct stash shared;		/* of threads that have none, and for want of memory */
+	struct stash_array room;	/* of shared */
 };
 
 /* What those above do for the callbacks. */
@@ -163,6 +217,8 @@ struct workers_calls {
 	void (*after_batch)(struct workers *all);
 	/* The standard worker's errand: whether a grace period is wanted though nothing is queued. */
 	bool (*errand)(struct workers *all);
+	/* Whether quiesce_free_end will be called as the calling thread ends. */
+	bool (*watch_end)(void);
 };
 
 /* The workers of a domain. Written under lock unless said otherwise. */
@@ -182,6 +238,7 @@ struct workers {
 	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data deferred;	/* of defer_rcu; no barrier of callbacks looks at it */
 	struct defer_state defer;
+	struct stashes stashes;
 	/*
 	 * In a child that was forked without the hooks, until it has a worker's thread of its own: what
 	 * is queued is its parent's. Set by process/, cleared by who makes the thread.
@@ -201,7 +258,12 @@ struct workers {
 	.list = CDS_LIST_HEAD_INIT((all).list),				\
 	.standard = QUEUE_INIT(all, (all).standard),			\
 	.deferred = QUEUE_INIT(all, (all).deferred),			\
-	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }
+	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }, \
+	.stashes = {							\
+		.lock = PTHREAD_MUTEX_INITIALIZER,			\
+		.shared.first = &(all).stashes.room,			\
+		.shared.last = &(all).stashes.room,			\
+	}
 
 /* ---- Queues: queue.c ---- */
 
@@ -355,6 +417,62 @@ void quiesce_worker_await_resume(void);
  */
 void quiesce_workers_synchronize(struct workers *all);
 
+/* ---- What waits to be freed: stash.c ---- */
+
+/* Whether the standard worker has a sweep to make. Sequentially consistent, as all looks of [H1]. */
+static inline bool quiesce_sweep_is_wanted(const struct workers *all)
+{
+	return __atomic_load_n(&all->stashes.sweep, __ATOMIC_SEQ_CST) != SWEEP_NONE;
+}
+
+/* Whether all that was given to free_rcu is freed. */
+bool quiesce_stashes_empty(struct workers *all);
+
+/* The first stash, then the one after the last that was returned; NULL at the end. None is ever taken out. */
+struct stash *quiesce_stash_next(struct workers *all, struct stash *before);
+
+/* By the giver: one more pointer. False: there is no memory for it. */
+bool quiesce_stash_give(struct stash *stash, void *ptr);
+
+/* How many pointers wait in it. */
+unsigned long quiesce_stash_waiting(const struct stash *stash);
+
+/*
+ * Free what is due of it, at most so much, and mark the rest for the next grace period. tidy does nothing if
+ * somebody else has the turn; empty waits for it, unless that is the calling thread, and has no limit. It
+ * returns whether nothing is left.
+ */
+void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long most);
+bool quiesce_stash_empty(struct workers *all, struct stash *stash);
+
+/* By the standard worker, while it is busy, after each grace period. */
+void quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
+
+/* Give one pointer back, here and now. */
+void quiesce_release(const struct workers *all, void *ptr);
+
+/* In a fork's child: the giver is nobody, or the forking thread. */
+void quiesce_stashes_child(struct workers *all);
+
+/* At the library's end, when nobody can use them any more. */
+void quiesce_stashes_trim(struct workers *all);
+
+/* urcu_free_rcu_head: in place of a function one more than where in its object the head is. NULL is no such. */
+#define QUIESCE_OFFSETS 4096UL
+
+static inline bool quiesce_is_offset(void (*func)(struct rcu_head *head))
+{
+	return (uintptr_t)func - 1 < QUIESCE_OFFSETS;
+}
+
+/* Whether worker has to see to it that what waits is freed. */
+static inline bool quiesce_worker_has_sweep(const struct worker *worker)
+{
+	const struct workers *all = quiesce_workers_of(worker);
+
+	return worker == &all->standard.own && quiesce_sweep_is_wanted(all);
+}
+
 /* ---- What a worker does: worker.c ---- */
 
 /* The life of a worker's thread: serve until asked to stop. */
@@ -393,6 +511,12 @@ bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left);
 
 /* Queue head on queue and see to it that somebody runs it. */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
+
+/*
+ * For count callbacks, or as much of something else that its worker is to look for: see to it that it does. The
+ * caller has made it known by a sequentially consistent store.
+ */
+void quiesce_queue_call(struct call_rcu_data *queue, unsigned long count);
 
 /* Only queue it: whoever uses the queue next sees to it. In a fork's child. */
 void quiesce_queue_push(struct call_rcu_data *queue, struct rcu_head *head);
@@ -440,3 +564,18 @@ void quiesce_defer_exit(struct workers *all);
 void quiesce_defer_child(struct workers *all);
 /* ...and, once the workers are whole, its calls. */
 void quiesce_defer_restart(struct workers *all);
+
+/* ---- free_rcu: free.c. urcu/free-rcu.h has the contracts. ---- */
+
+void quiesce_free(struct workers *all, void *ptr);
+int quiesce_free_with(struct workers *all, void (*release)(void *ptr));
+void quiesce_free_at(struct workers *all, struct rcu_head *head, size_t offset);
+
+/* Wait until all is freed that was given before. Not in a section; not between the fork hooks. */
+void quiesce_free_barrier(struct workers *all);
+
+/* The same for as long as is left, where there is a thread for it. */
+void quiesce_free_drain(struct workers *all, uint64_t *left);
+
+/* The calling thread ends: what it has given is freed by others. */
+void quiesce_free_end(struct workers *all);

@@ -80,23 +80,28 @@ static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t st
 }
 
 /*
- * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
- * pairs with [H1] in src/callbacks/worker.c: either we see the worker asleep, or it sees our callback.
+ * [H2] The push, or what else the caller has stored, comes before the looks at server and state, which all are
+ * sequentially consistent; pairs with [H1] in src/callbacks/worker.c: either we see the worker asleep, or it sees
+ * our callback.
  */
-void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
+void quiesce_queue_call(struct call_rcu_data *queue, unsigned long count)
 {
 	const int32_t care = WORKER_THREAD | WORKER_IDLE | WORKER_LINGER | WORKER_FRESH;
-	struct worker *worker;
+	struct worker *worker = quiesce_queue_server(queue);
+	int32_t state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
+
+	if (caa_unlikely((state & care) != WORKER_THREAD))
+		nudge(queue, worker, state, count);
+}
+
+void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
+{
 	unsigned long count;
-	int32_t state;
 
 	quiesce_tell_release(head);
 	quiesce_queue_push(queue, head);
 	count = __atomic_load_n(&queue->count, __ATOMIC_RELAXED) + 1;
 	__atomic_store_n(&queue->count, count, __ATOMIC_RELAXED);
 	quiesce_delay();
-	worker = quiesce_queue_server(queue);
-	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
-	if (caa_unlikely((state & care) != WORKER_THREAD))
-		nudge(queue, worker, state, count);
+	quiesce_queue_call(queue, count);
 }

@@ -35,6 +35,9 @@
 #undef call_rcu_after_fork_parent
 #undef call_rcu_after_fork_child
 #undef urcu_atfork_enable
+#undef urcu_free_rcu
+#undef urcu_free_rcu_with
+#undef urcu_free_rcu_at
 #undef rcu_barrier
 #undef defer_rcu
 #undef rcu_defer_register_thread

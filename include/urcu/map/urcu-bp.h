@@ -38,6 +38,9 @@
 #define call_rcu_after_fork_parent              urcu_bp_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_bp_call_rcu_after_fork_child
 #define urcu_atfork_enable                      urcu_bp_atfork_enable
+#define urcu_free_rcu                           urcu_bp_free_rcu
+#define urcu_free_rcu_with                      urcu_bp_free_rcu_with
+#define urcu_free_rcu_at                        urcu_bp_free_rcu_at
 #define rcu_barrier                             urcu_bp_barrier
 #define defer_rcu                               urcu_bp_defer_rcu
 #define rcu_defer_register_thread               urcu_bp_defer_register_thread

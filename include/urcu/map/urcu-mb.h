@@ -38,6 +38,9 @@
 #define call_rcu_after_fork_parent              urcu_mb_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_mb_call_rcu_after_fork_child
 #define urcu_atfork_enable                      urcu_mb_atfork_enable
+#define urcu_free_rcu                           urcu_mb_free_rcu
+#define urcu_free_rcu_with                      urcu_mb_free_rcu_with
+#define urcu_free_rcu_at                        urcu_mb_free_rcu_at
 #define rcu_barrier                             urcu_mb_barrier
 #define defer_rcu                               urcu_mb_defer_rcu
 #define rcu_defer_register_thread               urcu_mb_defer_register_thread

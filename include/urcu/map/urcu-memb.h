@@ -38,6 +38,9 @@
 #define call_rcu_after_fork_parent              urcu_memb_call_rcu_after_fork_parent
 #define call_rcu_after_fork_child               urcu_memb_call_rcu_after_fork_child
 #define urcu_atfork_enable                      urcu_memb_atfork_enable
+#define urcu_free_rcu                           urcu_memb_free_rcu
+#define urcu_free_rcu_with                      urcu_memb_free_rcu_with
+#define urcu_free_rcu_at                        urcu_memb_free_rcu_at
 #define rcu_barrier                             urcu_memb_barrier
 #define defer_rcu                               urcu_memb_defer_rcu
 #define rcu_defer_register_thread               urcu_memb_defer_register_thread
