@@ -29,6 +29,7 @@
 #include <urcu/call-rcu.h>
 #include <urcu/defer.h>
 #include <urcu/flavor.h>
+#include <urcu/free-rcu.h>
 #include <urcu/urcu-poll.h>
 #include <urcu/map/clear.h>
 

@@ -7,6 +7,7 @@
  *
  *	queue.c		queues, and who walks them
  *	state.c		the word by which others know a worker; what stops it for a while
+ *	stash.c		pointers that wait to be freed, and who frees them
  *	worker.c	what a worker does
  *	thread.c	its thread: made, stood in for, stopped
  *	enqueue.c	the producer's side
@@ -14,6 +15,7 @@
  *	workers.c	the program's own workers, and those of CPUs
  *	barrier.c	waiting for callbacks
  *	defer.c		deferred calls
+ *	free.c		free_rcu
  *
  * Each file calls those above it in this list, and no other.
  *
@@ -50,6 +52,7 @@
 #include <urcu/compiler.h>
 #include <urcu/list.h>
 
+#include "callbacks/stash.h"
 #include "grace/grace.h"
 #include "system/system.h"
 
@@ -142,6 +145,7 @@ struct own_calls {
 	struct worker *current;		/* whose callbacks it runs; NULL: none */
 	unsigned int nesting;		/* of current, among those of all flavors: the innermost's is highest */
 	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
+	struct stash *stash;		/* what it has given to free_rcu; NULL: nothing yet, or no memory */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 };
@@ -188,6 +192,8 @@ struct workers_calls {
 	void (*after_batch)(struct workers *all);
 	/* The standard worker's errand: whether a grace period is wanted though nothing is queued. */
 	bool (*errand)(struct workers *all);
+	/* Whether quiesce_free_end will be called as the calling thread ends. */
+	bool (*watch_end)(void);
 };
 
 /* The workers of a domain. Written under lock unless said otherwise. */
@@ -208,6 +214,7 @@ struct workers {
 	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data deferred;	/* of defer_rcu; no barrier of callbacks looks at it */
 	struct defer_state defer;
+	struct stashes stashes;
 	struct backlog_state backlog __attribute__((aligned(QUIESCE_APART)));
 	/*
 	 * In a child that was forked without the hooks, until it has a worker's thread of its own: what
@@ -228,7 +235,12 @@ struct workers {
 	.list = CDS_LIST_HEAD_INIT((all).list),				\
 	.standard = QUEUE_INIT(all, (all).standard),			\
 	.deferred = QUEUE_INIT(all, (all).deferred),			\
-	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }
+	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }, \
+	.stashes = {							\
+		.lock = PTHREAD_MUTEX_INITIALIZER,			\
+		.shared.first = &(all).stashes.room,			\
+		.shared.last = &(all).stashes.room,			\
+	}
 
 /* ---- Queues: queue.c ---- */
 
@@ -440,10 +452,32 @@ bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left);
 /* Have its thread leave, and wait for that; who needs it next makes another. */
 void quiesce_worker_rest(struct worker *worker);
 
+/* ---- What waits to be freed: stash.h ---- */
+
+/* Whether the standard worker has a sweep to make. Sequentially consistent, as all looks of [H1]. */
+static inline bool quiesce_sweep_is_wanted(const struct workers *all)
+{
+	return __atomic_load_n(&all->stashes.sweep, __ATOMIC_SEQ_CST) != SWEEP_NONE;
+}
+
+/* Whether worker has to see to it that what waits is freed. */
+static inline bool quiesce_worker_has_sweep(const struct worker *worker)
+{
+	const struct workers *all = quiesce_workers_of(worker);
+
+	return worker == &all->standard.own && quiesce_sweep_is_wanted(all);
+}
+
 /* ---- The producer's side: enqueue.c ---- */
 
 /* Queue head on queue and see to it that somebody runs it. */
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head);
+
+/*
+ * Have its worker look for what was pushed, and for so much more of something else. The caller has made it known by
+ * a sequentially consistent store.
+ */
+void quiesce_queue_call(struct call_rcu_data *queue, unsigned long more);
 
 /* Only queue it: whoever uses the queue next sees to it. In a fork's child. */
 void quiesce_queue_push(struct call_rcu_data *queue, struct rcu_head *head);

@@ -49,17 +49,18 @@ void quiesce_queue_start(struct call_rcu_data *queue)
 	__atomic_store_n(&queue->forgo, patience, __ATOMIC_RELAXED);
 }
 
-/* Whether a worker in this state has to be woken for count callbacks. One that is RT looks for itself. */
-static bool wants_call(const struct call_rcu_data *queue, int32_t state)
+/* Whether a worker in this state has to be woken. One that is RT looks for itself. */
+static bool wants_call(const struct call_rcu_data *queue, int32_t state, bool much)
 {
 	if (queue->flags & URCU_CALL_RCU_RT)
 		return false;
-	return (state & WORKER_IDLE) || ((state & WORKER_LINGER) && quiesce_queue_count(queue) >= QUIESCE_BACKLOG);
+	return (state & WORKER_IDLE) || ((state & WORKER_LINGER) && much);
 }
 
 /* The worker is not simply at work: see whether it needs anything to run what was pushed. */
-static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state)
+static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state, unsigned long more)
 {
+	bool much = quiesce_queue_count(queue) + more >= QUIESCE_BACKLOG;
 	int saved_errno = errno;
 
 	quiesce_delay();
@@ -69,9 +70,9 @@ static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t st
 	}
 	if (!(state & WORKER_THREAD))
 		quiesce_queue_start(queue);
-	else if (wants_call(queue, state)) {
+	else if (wants_call(queue, state, much)) {
 		if (queue->workers->calls->claim(queue->workers))
-			quiesce_worker_ask(worker, quiesce_queue_count(queue) < QUIESCE_BACKLOG ? 0 : WORKER_URGENT);
+			quiesce_worker_ask(worker, much ? WORKER_URGENT : 0);
 		else
 			quiesce_queue_start(queue);
 	}
@@ -89,21 +90,25 @@ static void count(struct call_rcu_data *queue)
 }
 
 /*
- * [H2] The push comes before the looks at server and state, which all are sequentially consistent;
- * pairs with [H1] in src/callbacks/worker.c: either we see the worker asleep, or it sees our callback.
+ * [H2] The push, or what else the caller has stored, comes before the looks at server and state, which all are
+ * sequentially consistent; pairs with [H1] in src/callbacks/worker.c: either we see the worker asleep, or it sees
+ * our callback.
  */
-void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
+void quiesce_queue_call(struct call_rcu_data *queue, unsigned long more)
 {
 	const int32_t care = WORKER_THREAD | WORKER_IDLE | WORKER_LINGER | WORKER_FRESH;
-	struct worker *worker;
-	int32_t state;
+	struct worker *worker = quiesce_queue_server(queue);
+	int32_t state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
 
+	if (caa_unlikely((state & care) != WORKER_THREAD))
+		nudge(queue, worker, state, more);
+}
+
+void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
+{
 	quiesce_tell_release(head);
 	quiesce_queue_push(queue, head);
 	count(queue);
 	quiesce_delay();
-	worker = quiesce_queue_server(queue);
-	state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST);
-	if (caa_unlikely((state & care) != WORKER_THREAD))
-		nudge(queue, worker, state);
+	quiesce_queue_call(queue, 0);
 }

@@ -93,7 +93,7 @@ static void leave(struct worker *worker)
 {
 	struct call_rcu_data *home = quiesce_worker_home(worker);
 	int32_t state = quiesce_worker_state(worker);
-	bool work = quiesce_queue_has_work(home);
+	bool work = quiesce_queue_has_work(home) || quiesce_worker_has_sweep(worker);
 
 	while (!__atomic_compare_exchange_n(&worker->state, &state,
 					    (state & ~(WORKER_THREAD | WORKER_STOP | WORKER_REST)) | WORKER_LEFT,

@@ -95,9 +95,10 @@ static bool worker_has_work(const struct worker *worker)
 {
 	const struct call_rcu_data *queue = NULL;
 
-	if (is_foster(worker) && (__atomic_load_n(&quiesce_workers_of(worker)->orphans,
-						  __ATOMIC_SEQ_CST) ||
-				  quiesce_workers_of(worker)->calls->errand(quiesce_workers_of(worker))))
+	struct workers *all = quiesce_workers_of(worker);
+
+	if (is_foster(worker) && (__atomic_load_n(&all->orphans, __ATOMIC_SEQ_CST) ||
+				  quiesce_sweep_is_wanted(all) || all->calls->errand(all)))
 		return true;
 	while ((queue = next_served(worker, queue)))
 		if (quiesce_queue_has_work(queue))
@@ -226,7 +227,10 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 			__builtin_prefetch(queue->batch);
 		quiesce_delay();
 		quiesce_tell_acquire(head);
-		head->func(head);
+		if (caa_unlikely(quiesce_is_offset(head->func)))
+			quiesce_release(queue->workers, (char *)head - ((uintptr_t)head->func - 1));
+		else
+			head->func(head);
 		busy = take_breath(worker);
 		if (i % TURN_STRIDE)
 			continue;
@@ -320,6 +324,8 @@ static void do_round(struct worker *worker)
 	quiesce_domain_resume(domain, domain->announces && !quiesce_worker_is_deferred(worker));
 	busy = run_ripe(worker);
 	quiesce_domain_suspend(domain);
+	if (busy && is_foster(worker))
+		quiesce_stashes_sweep(all, worker);
 	all->calls->after_batch(all);
 	if (busy)
 		quiesce_worker_become_free(worker);

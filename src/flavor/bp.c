@@ -44,6 +44,11 @@ static struct own_calls *own_calls(void)
 	return urcu_bp_reader ? &quiesce_bp_slot(urcu_bp_reader)->own : (struct own_calls *)&stranger;
 }
 
+static bool watch_end(void)
+{
+	return urcu_bp_reader->alloc == BP_WATCHED;
+}
+
 static void child(void)
 {
 	quiesce_bp_arena_reset(&arena, urcu_bp_reader);
@@ -112,6 +117,7 @@ static void leave(struct urcu_bp_reader *reader)
 
 	if (quiesce_fork_is_between(&quiesce_bp.engine))
 		quiesce_fork_forgotten(&quiesce_bp.engine, "ended");
+	quiesce_free_end(&quiesce_bp.engine.workers);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	urcu_bp_reader = NULL;

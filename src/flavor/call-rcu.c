@@ -33,6 +33,7 @@ void quiesce_flavor_barrier(struct flavor *flavor)
 	}
 	waiting = quiesce_worker_step_out();
 	quiesce_barrier_until(&flavor->engine.workers, NULL);
+	quiesce_free_barrier(&flavor->engine.workers);
 	quiesce_worker_end_wait(waiting);
 }
 

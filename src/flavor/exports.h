@@ -81,6 +81,12 @@ void urcu_##F##_defer_barrier_thread(void)								\
 	{ quiesce_defer_barrier_thread(&quiesce_##F.engine.workers); }					\
 void urcu_##F##_defer_exit(void)									\
 	{ quiesce_defer_exit(&quiesce_##F.engine.workers); }						\
+void urcu_##F##_free_rcu(void *ptr)									\
+	{ quiesce_free(&quiesce_##F.engine.workers, ptr); }						\
+int urcu_##F##_free_rcu_with(void (*release)(void *ptr))						\
+	{ return quiesce_free_with(&quiesce_##F.engine.workers, release); }				\
+void urcu_##F##_free_rcu_at(struct rcu_head *head, size_t offset)					\
+	{ quiesce_free_at(&quiesce_##F.engine.workers, head, offset); }					\
 struct urcu_gp_poll_state urcu_##F##_start_poll_synchronize_rcu(void)					\
 	{ return quiesce_poll_start(&quiesce_##F); }							\
 bool urcu_##F##_poll_state_synchronize_rcu(struct urcu_gp_poll_state state)				\

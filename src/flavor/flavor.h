@@ -64,7 +64,9 @@ static struct reader *self(void)								\
 	{ return urcu_##F##_reader.registered ? (struct reader *)&urcu_##F##_reader : NULL; }	\
 extern struct flavor quiesce_##F;								\
 static void watch(void)										\
-	{ quiesce_flavor_watch_fork(&quiesce_##F); }
+	{ quiesce_flavor_watch_fork(&quiesce_##F); }						\
+static bool watch_end(void)									\
+	{ return quiesce_flavor_watch_end(&quiesce_##F); }
 
 /* What the floors below are given, from own_calls. */
 #define FLAVOR_CALLS(F)										\
@@ -77,6 +79,7 @@ static const struct workers_calls workers_calls = {						\
 	.claim = quiesce_fork_claim,								\
 	.after_batch = quiesce_fork_after_batch,						\
 	.errand = quiesce_poll_errand,								\
+	.watch_end = watch_end,									\
 }
 
 #define FLAVOR_READER_CALLS(F)									\
@@ -109,6 +112,9 @@ void quiesce_flavor_unregister(struct flavor *flavor, struct reader *reader);
 
 /* engine.watch. One that is registered is watched anyway. */
 void quiesce_flavor_watch_fork(struct flavor *flavor);
+
+/* The workers' calls->watch_end. */
+bool quiesce_flavor_watch_end(struct flavor *flavor);
 
 /* At exit: threads that end registered are not seen any more. */
 void quiesce_flavor_ignore_ends(struct flavor *flavor);

@@ -15,6 +15,7 @@ static void end_thread(void *arg)
 	struct flavor *flavor = (struct flavor *)((char *)arg - (round - 1));
 	struct domain *domain = &flavor->engine.domain;
 
+	quiesce_free_end(&flavor->engine.workers);
 	if (!domain->calls->self() && !quiesce_fork_is_between(&flavor->engine))
 		return;
 	if (round < THREAD_END_ROUND &&
@@ -48,11 +49,18 @@ void quiesce_flavor_init(struct flavor *flavor)
 }
 
 /* Without memory for it nobody watches this thread: nothing that it does is any different. */
-static void watch_thread(struct flavor *flavor)
+static bool watch_thread(struct flavor *flavor)
 {
 	/* Acquire: the key is there. */
-	if (__atomic_load_n(&flavor->has_thread_end, __ATOMIC_ACQUIRE))
-		pthread_setspecific(flavor->thread_end, flavor);
+	return __atomic_load_n(&flavor->has_thread_end, __ATOMIC_ACQUIRE) &&
+	       pthread_setspecific(flavor->thread_end, flavor) == 0;
+}
+
+/* One that is watched may be in its end, and have rounds behind it. */
+bool quiesce_flavor_watch_end(struct flavor *flavor)
+{
+	return (__atomic_load_n(&flavor->has_thread_end, __ATOMIC_ACQUIRE) &&
+		pthread_getspecific(flavor->thread_end)) || watch_thread(flavor);
 }
 
 void quiesce_flavor_watch_fork(struct flavor *flavor)

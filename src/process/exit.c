@@ -139,12 +139,16 @@ static bool close_workers(struct engine *engine, uint64_t *left)
 	       for_each_worker(engine, quiesce_worker_await_stop, left);
 }
 
-/* A section, or a callback, that exits holds up what it would wait for. */
+/*
+ * A section, or a callback, that exits holds up what it would wait for. What free_rcu was given goes with the
+ * process.
+ */
 static void drain(struct engine *engine, uint64_t *left)
 {
 	if (!quiesce_domain_in_section(&engine->domain) && !quiesce_worker_current(&engine->workers) &&
-	    quiesce_barrier_until(&engine->workers, left))
-		quiesce_queue_await(&engine->workers.deferred, left);
+	    quiesce_barrier_until(&engine->workers, left) &&
+	    quiesce_queue_await(&engine->workers.deferred, left) && !quiesce_process_ends())
+		quiesce_free_drain(&engine->workers, left);
 }
 
 static bool drain_and_close(struct engine *engine)
@@ -199,6 +203,8 @@ static void give_back(struct engine *engine, enum end end)
 		return;
 	if (end != PROCESS)
 		free_queues(engine, end == UNLOADED);
+	if (end == UNLOADED)
+		quiesce_stashes_trim(&engine->workers);
 	quiesce_registry_trim(&engine->domain.registry);
 }
 
@@ -207,7 +213,7 @@ static bool reopen(struct worker *worker, uint64_t *left)
 {
 	(void)left;
 	if (!(__atomic_load_n(&worker->state, __ATOMIC_SEQ_CST) & WORKER_THREAD) &&
-	    quiesce_queue_has_work(quiesce_worker_home(worker)))
+	    (quiesce_queue_has_work(quiesce_worker_home(worker)) || quiesce_worker_has_sweep(worker)))
 		quiesce_worker_start(quiesce_queue_server(quiesce_worker_home(worker)));
 	return true;
 }

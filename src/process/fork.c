@@ -278,6 +278,7 @@ static void restart_registry(struct engine *engine)
 	quiesce_registry_reset(&engine->domain.registry, engine->domain.calls->self());
 	quiesce_gp_child(&engine->domain);
 	quiesce_defer_child(&engine->workers);
+	quiesce_stashes_child(&engine->workers);
 	if (engine->child)
 		engine->child();
 	if (!engine->fork.pauses)

@@ -10,17 +10,20 @@
  *	exit.c	the end of the process, of the library in it, or of RCU for a while
  *
  * Locks, outermost first. None but fork.lock is held while waiting for a reader or a callback, and
- * none at all while malloc or free is called, so that fork hooks may meet any allocator in any
- * state.
+ * none that the hooks take while malloc or free is called, so that fork hooks may meet any allocator in
+ * any state.
  *
  *	fork.lock	from before_fork to after_fork; one forking thread at a time
  *	defer.turn	one rcu_defer_barrier at a time
  *	workers.lock	the list of workers, the per-CPU table; taken by before_fork, so that the
  *			child finds both whole
+ *	stash.turn	who frees what a thread gave to free_rcu; its release function may take what it likes
+ *	stashes.lock	who gives to the stash that threads share; malloc is called with it
  *	registry.lock	the readers
  *	arena.lock	of bp: the memory of its readers
  *
- * The child forgets registry.lock and builds anew what it guards.
+ * The child forgets registry.lock and builds anew what it guards. It forgets stash.turn and stashes.lock as
+ * well, as they are dead threads', and goes on with what they guard, which is whole at any point.
  */
 
 #include <pthread.h>

@@ -41,6 +41,9 @@
 #undef urcu_get_backlog
 #undef urcu_set_backlog_limit
 #undef urcu_set_backlog_handler
+#undef urcu_free_rcu
+#undef urcu_free_rcu_with
+#undef urcu_free_rcu_at
 #undef rcu_barrier
 #undef defer_rcu
 #undef rcu_defer_register_thread

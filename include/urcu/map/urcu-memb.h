@@ -44,6 +44,9 @@
 #define urcu_get_backlog                        urcu_memb_get_backlog
 #define urcu_set_backlog_limit                  urcu_memb_set_backlog_limit
 #define urcu_set_backlog_handler                urcu_memb_set_backlog_handler
+#define urcu_free_rcu                           urcu_memb_free_rcu
+#define urcu_free_rcu_with                      urcu_memb_free_rcu_with
+#define urcu_free_rcu_at                        urcu_memb_free_rcu_at
 #define rcu_barrier                             urcu_memb_barrier
 #define defer_rcu                               urcu_memb_defer_rcu
 #define rcu_defer_register_thread               urcu_memb_defer_register_thread

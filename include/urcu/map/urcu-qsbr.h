@@ -44,6 +44,9 @@
 #define urcu_get_backlog                        urcu_qsbr_get_backlog
 #define urcu_set_backlog_limit                  urcu_qsbr_set_backlog_limit
 #define urcu_set_backlog_handler                urcu_qsbr_set_backlog_handler
+#define urcu_free_rcu                           urcu_qsbr_free_rcu
+#define urcu_free_rcu_with                      urcu_qsbr_free_rcu_with
+#define urcu_free_rcu_at                        urcu_qsbr_free_rcu_at
 #define rcu_barrier                             urcu_qsbr_barrier
 #define defer_rcu                               urcu_qsbr_defer_rcu
 #define rcu_defer_register_thread               urcu_qsbr_defer_register_thread

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* free_rcu: who gives, who waits until it is freed, and what becomes of it without memory. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <urcu/compiler.h>
+
+#include "callbacks/callbacks.h"
+#include "system/system.h"
+
+/* A giver frees at most so much at a time: more than he has given since the last time. */
+#define AT_A_TIME	(4 * STASH_ARRAY)
+
+/* ---- Stashes of threads ---- */
+
+/* That of a thread that has ended, with what is left in it. */
+static struct stash *adopt_stash(struct workers *all)
+{
+	struct stash *stash = __atomic_load_n(&all->stashes.list, __ATOMIC_ACQUIRE);
+
+	/* Acquire: what the thread before wrote. */
+	for (; stash; stash = stash->next)
+		if (!__atomic_load_n(&stash->owned, __ATOMIC_RELAXED) &&
+		    !__atomic_exchange_n(&stash->owned, true, __ATOMIC_ACQUIRE))
+			break;
+	return stash;
+}
+
+static struct stash *make_stash(struct workers *all)
+{
+	struct stash_array *array = malloc(sizeof(*array));
+	struct stash *stash;
+	void *memory;
+
+	if (!array || posix_memalign(&memory, _Alignof(struct stash), sizeof(*stash)) != 0) {
+		free(array);
+		return NULL;
+	}
+	stash = memory;
+	__builtin_memset(stash, 0, sizeof(*stash));
+	array->base = 0;
+	array->next = NULL;
+	stash->first = stash->last = array;
+	stash->owned = true;
+	stash->next = __atomic_load_n(&all->stashes.list, __ATOMIC_RELAXED);
+	/* Release: who finds it finds it whole, a fork's child too. */
+	while (!__atomic_compare_exchange_n(&all->stashes.list, &stash->next, stash, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		continue;
+	return stash;
+}
+
+/* The calling thread's; NULL: nobody would take it back, or there is no memory. */
+static struct stash *own_stash(struct workers *all)
+{
+	struct stash *stash = all->calls->own()->stash;
+
+	if (caa_likely(stash != NULL))
+		return stash;
+	if (all->domain->calls->attend)
+		all->domain->calls->attend();
+	if (!all->calls->watch_end())
+		return NULL;
+	stash = adopt_stash(all);
+	if (!stash)
+		stash = make_stash(all);
+	all->calls->own()->stash = stash;
+	return stash;
+}
+
+void quiesce_free_end(struct workers *all)
+{
+	struct stash *stash = all->calls->own()->stash;
+
+	if (!stash)
+		return;
+	all->calls->own()->stash = NULL;
+	quiesce_delay();
+	/* Release: who adopts it goes on from what we wrote. */
+	__atomic_store_n(&stash->owned, false, __ATOMIC_RELEASE);
+}
+
+/* ---- Giving ---- */
+
+/*
+ * Have the standard worker sweep. Without a thread for it each pointer asks again, with the patience of
+ * quiesce_queue_start. The store to sweep comes before the look at the worker's state: see [H2].
+ */
+static void ask_for_sweep(struct workers *all)
+{
+	int32_t sweep = SWEEP_NONE;
+
+	__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_UNSERVED, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_RELAXED);
+	quiesce_delay();
+	quiesce_queue_call(&all->standard, 0);
+	sweep = SWEEP_UNSERVED;
+	if (quiesce_worker_state(&all->standard.own) & WORKER_THREAD)
+		__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_SERVED, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
+}
+
+/* An array is full: free what is due, and if that is not enough have the worker linger no more. */
+static void tidy(struct workers *all, struct stash *stash)
+{
+	unsigned long waiting;
+
+	quiesce_stash_tidy(all, stash, AT_A_TIME);
+	waiting = quiesce_stash_waiting(stash);
+	if (waiting >= QUIESCE_BACKLOG)
+		quiesce_queue_call(&all->standard, waiting);
+}
+
+static bool give_shared(struct workers *all, void *ptr)
+{
+	struct stash *shared = &all->stashes.shared;
+	bool given;
+
+	if (__atomic_load_n(&shared->given, __ATOMIC_RELAXED) % STASH_ARRAY == 0)
+		tidy(all, shared);
+	pthread_mutex_lock(&all->stashes.lock);
+	given = quiesce_stash_give(shared, ptr);
+	pthread_mutex_unlock(&all->stashes.lock);
+	return given;
+}
+
+static bool give(struct workers *all, void *ptr)
+{
+	struct stash *stash = own_stash(all);
+
+	if (!stash)
+		return give_shared(all, ptr);
+	if (caa_unlikely(stash->given % STASH_ARRAY == 0))
+		tidy(all, stash);
+	return quiesce_stash_give(stash, ptr) || give_shared(all, ptr);
+}
+
+/* qsbr knows no sections: to wait would be a quiescent state of who is online. */
+static bool may_wait(const struct domain *domain)
+{
+	const struct reader *self = domain->calls->self();
+
+	return domain->announces ? !self || !self->ctr : !quiesce_domain_in_section(domain);
+}
+
+/*
+ * There is no memory for an array, and the room is full. The object cannot be written to, as readers may hold it;
+ * and in a section nobody can wait.
+ */
+static void free_without_memory(struct workers *all, void *ptr)
+{
+	if (may_wait(all->domain)) {
+		quiesce_workers_synchronize(all);
+		quiesce_release(all, ptr);
+		return;
+	}
+	if (!__atomic_exchange_n(&all->stashes.reported, true, __ATOMIC_RELAXED))
+		quiesce_report("urcu_%s_free_rcu: no memory to note what is given in a section: it stays "
+			       "allocated", all->domain->name);
+}
+
+/*
+ * [V2] The store to given comes before the look at sweep; pairs with [V1] in src/callbacks/stash.c: either we see
+ * that the worker is at rest, or it sees what we gave.
+ */
+static void see_to_sweep(struct workers *all)
+{
+	if (caa_likely(all->domain->membarrier_granted))
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	else
+		cmm_smp_mb();
+	quiesce_delay();
+	if (caa_unlikely(__atomic_load_n(&all->stashes.sweep, __ATOMIC_RELAXED) != SWEEP_SERVED))
+		ask_for_sweep(all);
+}
+
+void quiesce_free(struct workers *all, void *ptr)
+{
+	int saved_errno = errno;
+
+	if (!ptr)
+		return;
+	if (caa_likely(give(all, ptr)))
+		see_to_sweep(all);
+	else
+		free_without_memory(all, ptr);
+	errno = saved_errno;
+}
+
+int quiesce_free_with(struct workers *all, void (*release)(void *ptr))
+{
+	void (*none)(void *ptr) = NULL;
+
+	if (!release)
+		return EINVAL;
+	if (__atomic_load_n(&all->stashes.list, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&all->stashes.shared.given, __ATOMIC_RELAXED) ||
+	    !__atomic_compare_exchange_n(&all->stashes.release, &none, release, false, __ATOMIC_RELEASE,
+					 __ATOMIC_RELAXED))
+		return EBUSY;
+	return 0;
+}
+
+void quiesce_free_at(struct workers *all, struct rcu_head *head, size_t offset)
+{
+	quiesce_workers_call(all, head, (void (*)(struct rcu_head *))(uintptr_t)(offset + 1));
+}
+
+/* ---- Waiting ---- */
+
+static bool empty_all(struct workers *all)
+{
+	struct stash *stash = NULL;
+	bool empty = true;
+
+	while ((stash = quiesce_stash_next(all, stash)))
+		empty &= quiesce_stash_empty(all, stash);
+	return empty;
+}
+
+/*
+ * After the first look at a stash all that was given is marked, or what was given before is. The grace period that
+ * follows is enough for that, so by the second all is marked, or freed; and by the third it is freed. Whoever has
+ * the turn in between only gets ahead of us.
+ */
+void quiesce_free_barrier(struct workers *all)
+{
+	bool suspended = quiesce_domain_suspend(all->domain), empty = empty_all(all);
+
+	if (!empty && all->domain->calls->attend)
+		all->domain->calls->attend();
+	for (int i = 0; i < 2 && !empty; i++) {
+		quiesce_delay();
+		quiesce_gp_wait(all->domain);
+		empty = empty_all(all);
+	}
+	quiesce_domain_resume(all->domain, suspended);
+}
+
+/* Between two looks. */
+#define LOOK_PAUSE	(100 * QUIESCE_NS_PER_US)
+
+void quiesce_free_drain(struct workers *all, uint64_t *left)
+{
+	while (!quiesce_stashes_empty(all) && *left && quiesce_worker_urge(&all->standard.own) == 0)
+		quiesce_spend(left, LOOK_PAUSE);
+}

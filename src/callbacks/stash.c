@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What free_rcu is given. Each thread that gives has a stash: a queue of arrays with one giver and, at a time,
+ * one who frees (its consumer, who has the turn). The giver takes no lock: he writes a pointer, then given; the
+ * consumer moves freed, then frees. So a fork's child finds each pointer given or not, and freed or not, and
+ * goes on from there.
+ *
+ * Time is told by the mark. Who has the turn frees up to the mark when the grace period of the ticket is over;
+ * then marks what has been given by now, with a new ticket, taken after he has seen it. So each pointer waits for a
+ * grace period that began after it was given, and is freed by the second look after that.
+ *
+ * Who looks: the giver, each time that an array is full, a few arrays at a time: he frees more than he gives. The
+ * standard worker, for givers who have come to rest or are gone, once after each grace period as long as anything
+ * waits (a sweep). And rcu_barrier.
+ */
+#include <limits.h>
+#include <stdlib.h>
+
+#include <urcu/compiler.h>
+
+#include "callbacks/callbacks.h"
+#include "system/sanitize.h"
+#include "system/system.h"
+
+/* So many pointers of a busy giver are left to him. */
+#define LEFT_TO_GIVER	(16 * STASH_ARRAY)
+
+void quiesce_release(const struct workers *all, void *ptr)
+{
+	/* Acquire: what was done before it was registered comes before it runs. */
+	void (*release)(void *ptr) = __atomic_load_n(&all->stashes.release, __ATOMIC_ACQUIRE);
+
+	if (caa_unlikely(release != NULL))
+		release(ptr);
+	else
+		free(ptr);
+}
+
+unsigned long quiesce_stash_waiting(const struct stash *stash)
+{
+	/* Acquire: who sees it sees whose turn it is. */
+	unsigned long freed = __atomic_load_n(&stash->freed, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&stash->given, __ATOMIC_RELAXED) - freed;
+}
+
+/* ---- The giver's side ---- */
+
+static struct stash_array *new_array(struct stash *stash)
+{
+	/* Acquire: its last pointer has been read. */
+	struct stash_array *array = __atomic_exchange_n(&stash->spare, NULL, __ATOMIC_ACQUIRE);
+
+	return array ? array : malloc(sizeof(*array));
+}
+
+/*
+ * The last array is full. If all of it is freed it is used again: nobody looks into it before given moves. Acquire:
+ * its pointers have been read.
+ */
+static bool extend(struct stash *stash, unsigned long given)
+{
+	struct stash_array *array;
+
+	if (__atomic_load_n(&stash->freed, __ATOMIC_ACQUIRE) == given) {
+		stash->last->base = given;
+		return true;
+	}
+	array = new_array(stash);
+	if (!array)
+		return false;
+	array->base = given;
+	array->next = NULL;
+	/* In a fork's child the array that is reached is whole. */
+	__atomic_store_n(&stash->last->next, array, __ATOMIC_RELEASE);
+	quiesce_delay();
+	__atomic_store_n(&stash->last, array, __ATOMIC_RELEASE);
+	return true;
+}
+
+bool quiesce_stash_give(struct stash *stash, void *ptr)
+{
+	unsigned long given = stash->given;
+
+	if (caa_unlikely(given - stash->last->base == STASH_ARRAY) && !extend(stash, given))
+		return false;
+	stash->last->pointers[given % STASH_ARRAY] = ptr;
+	quiesce_delay();
+	quiesce_tell_release(&stash->given);
+	/* Release: who sees it sees the pointer, its array, and what the giver did before. */
+	__atomic_store_n(&stash->given, given + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* ---- The consumer's side ---- */
+
+static bool try_turn(struct stash *stash)
+{
+	int32_t nobody = 0;
+
+	/* Acquire: what the last one wrote. */
+	if (!__atomic_compare_exchange_n(&stash->turn, &nobody, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+	quiesce_tell_acquire(&stash->turn);
+	return true;
+}
+
+/* False: it is the calling thread's, in a release function. */
+static bool take_turn(struct stash *stash)
+{
+	if (__atomic_load_n(&stash->consumer, __ATOMIC_RELAXED) == quiesce_self())
+		return false;
+	while (__atomic_exchange_n(&stash->turn, 2, __ATOMIC_ACQUIRE) != 0)
+		quiesce_wait(&stash->turn, 2, NULL);
+	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+	quiesce_tell_acquire(&stash->turn);
+	return true;
+}
+
+static void give_turn(void *arg)
+{
+	struct stash *stash = arg;
+
+	__atomic_store_n(&stash->consumer, NULL, __ATOMIC_RELAXED);
+	quiesce_tell_release(&stash->turn);
+	quiesce_delay();
+	if (__atomic_exchange_n(&stash->turn, 0, __ATOMIC_RELEASE) == 2)
+		quiesce_wake(&stash->turn, 1);
+}
+
+/* One is kept for the giver: of the shared stash its own room, which cannot be freed. */
+static void retire(struct workers *all, struct stash *stash, struct stash_array *array)
+{
+	/* Release: its last pointer has been read. */
+	if (array == &all->stashes.room || !__atomic_load_n(&stash->spare, __ATOMIC_RELAXED))
+		array = __atomic_exchange_n(&stash->spare, array, __ATOMIC_ACQ_REL);
+	free(array);
+}
+
+/* What pauses a worker, or stops it, between two arrays. */
+static bool is_asked(const struct workers *all, const struct worker *worker)
+{
+	return worker && ((__atomic_load_n(&worker->state, __ATOMIC_RELAXED) & (WORKER_PAUSE | WORKER_STOP)) ||
+			  __atomic_load_n(&all->closing, __ATOMIC_RELAXED));
+}
+
+/* freed moves first: in a fork's child nothing is freed again. */
+static void release_until(struct workers *all, struct stash *stash, unsigned long limit,
+		const struct worker *worker)
+{
+	while (stash->freed != limit) {
+		struct stash_array *array = stash->first;
+		unsigned long freed = stash->freed;
+		void *ptr;
+
+		if (freed % STASH_ARRAY == 0 && is_asked(all, worker))
+			return;
+		if (freed - array->base == STASH_ARRAY) {
+			stash->first = array->next;
+			cmm_barrier();
+			retire(all, stash, array);
+			array = stash->first;
+		}
+		ptr = array->pointers[freed % STASH_ARRAY];
+		/* Release: who sees it may use the array again. */
+		__atomic_store_n(&stash->freed, freed + 1, __ATOMIC_RELEASE);
+		quiesce_delay();
+		quiesce_release(all, ptr);
+	}
+}
+
+static void mark(struct workers *all, struct stash *stash)
+{
+	/* Acquire: what the giver did before comes before the grace period, by the barrier of the ticket. */
+	unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_ACQUIRE);
+
+	quiesce_tell_acquire(&stash->given);
+	if (given == stash->mark)
+		return;
+	stash->ticket = quiesce_gp_ticket(&all->domain->grace);
+	cmm_barrier();
+	stash->mark = given;
+}
+
+/*
+ * With the turn, which this gives up, also if the release function ends the thread. It may be a cancellation
+ * point; no cancel is to end the thread. Returns whether nothing was left: later somebody else may be about to
+ * free what he has taken.
+ */
+static bool consume(struct workers *all, struct stash *stash, unsigned long most, const struct worker *worker)
+{
+	bool empty;
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_cleanup_push(give_turn, stash);
+	if (stash->freed != stash->mark && quiesce_gp_over(&all->domain->grace, stash->ticket))
+		release_until(all, stash, stash->mark - stash->freed < most ? stash->mark : stash->freed + most,
+			      worker);
+	quiesce_delay();
+	if (stash->freed == stash->mark)
+		mark(all, stash);
+	empty = stash->freed == stash->mark;
+	pthread_cleanup_pop(1);
+	pthread_setcancelstate(cancel, NULL);
+	return empty;
+}
+
+void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long most)
+{
+	if (try_turn(stash))
+		consume(all, stash, most, NULL);
+}
+
+/* Who has the turn may not have come to the end of the last one, though nothing waits. */
+bool quiesce_stash_empty(struct workers *all, struct stash *stash)
+{
+	/* Acquire: what was freed is. */
+	if (quiesce_stash_waiting(stash) == 0 && __atomic_load_n(&stash->turn, __ATOMIC_ACQUIRE) == 0) {
+		quiesce_tell_acquire(&stash->turn);
+		return true;
+	}
+	return take_turn(stash) && consume(all, stash, ULONG_MAX, NULL);
+}
+
+/* ---- All of them ---- */
+
+struct stash *quiesce_stash_next(struct workers *all, struct stash *before)
+{
+	if (!before)
+		return &all->stashes.shared;
+	/* Acquire: it is whole. */
+	return before == &all->stashes.shared ? __atomic_load_n(&all->stashes.list, __ATOMIC_ACQUIRE) :
+	       before->next;
+}
+
+bool quiesce_stashes_empty(struct workers *all)
+{
+	struct stash *stash = NULL;
+
+	while ((stash = quiesce_stash_next(all, stash)))
+		if (quiesce_stash_waiting(stash))
+			return false;
+	return true;
+}
+
+/* A thread that has filled an array since the last sweep frees by itself, as long as it keeps up. */
+static bool is_left_to_giver(const struct stash *stash, unsigned long waiting, unsigned long given)
+{
+	return __atomic_load_n(&stash->owned, __ATOMIC_RELAXED) && given - stash->swept >= STASH_ARRAY &&
+	       waiting < LEFT_TO_GIVER;
+}
+
+/*
+ * Come to rest: nothing is left. [V1] NONE is stored before the looks at what was given, while a giver stores given
+ * before he looks at sweep; pairs with [V2] in src/callbacks/free.c: one of us sees the other. As in [D1] he has no
+ * fence for that where a membarrier from here can be one; if the kernel has come to refuse it, there is no rest.
+ */
+static void come_to_rest(struct workers *all)
+{
+	int32_t none = SWEEP_NONE;
+	bool ordered;
+
+	__atomic_store_n(&all->stashes.sweep, SWEEP_NONE, __ATOMIC_SEQ_CST);
+	quiesce_delay();
+	cmm_smp_mb();
+	ordered = !all->domain->membarrier_granted || quiesce_try_order_all_threads();
+	/* Unserved: whoever stands in for the worker leaves after this. */
+	if (!ordered || !quiesce_stashes_empty(all))
+		__atomic_compare_exchange_n(&all->stashes.sweep, &none, SWEEP_UNSERVED, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
+}
+
+/* It waits for nobody: the consumer may be in a release function that waits for a fork, which waits for us. */
+void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
+{
+	struct stash *stash = NULL;
+	bool empty = true;
+
+	/* What is left at the end of the process goes with it. */
+	if (!quiesce_sweep_is_wanted(all) || quiesce_process_ends())
+		return;
+	while ((stash = quiesce_stash_next(all, stash))) {
+		unsigned long waiting = quiesce_stash_waiting(stash);
+		unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
+
+		if (!waiting)
+			continue;
+		empty &= !is_left_to_giver(stash, waiting, given) && try_turn(stash) &&
+			 consume(all, stash, ULONG_MAX, worker);
+		stash->swept = given;
+	}
+	if (empty)
+		come_to_rest(all);
+}
+
+/*
+ * A consumer that is gone has freed what is before freed. The forking thread may be one, in a release function. What
+ * waits does so until this process has a use for a worker: it is not looked at here.
+ */
+void quiesce_stashes_child(struct workers *all)
+{
+	struct stash *stash = NULL;
+
+	pthread_mutex_init(&all->stashes.lock, NULL);
+	while ((stash = quiesce_stash_next(all, stash))) {
+		bool consumed = stash->consumer == quiesce_self();
+
+		stash->owned = stash == all->calls->own()->stash;
+		stash->turn = consumed;
+		if (!consumed)
+			stash->consumer = NULL;
+		/* That of a grace period which was under way here: one more than the child has to wait for. */
+		if (stash->mark != stash->freed && !quiesce_gp_over(&all->domain->grace, stash->ticket))
+			stash->ticket = quiesce_gp_ticket(&all->domain->grace);
+	}
+	/* A dead giver may not have come to it. */
+	all->stashes.sweep = quiesce_stashes_empty(all) ? SWEEP_NONE : SWEEP_UNSERVED;
+}
+
+void quiesce_stashes_trim(struct workers *all)
+{
+	struct stash *stash;
+
+	if (!quiesce_stashes_empty(all))
+		return;
+	while ((stash = all->stashes.list)) {
+		all->stashes.list = stash->next;
+		free(stash->spare);
+		free(stash->last);
+		free(stash);
+	}
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What waits to be freed: stashes (stash.c), and who gives to them and waits for them (free.c). A part of
+ * callbacks.h, which says what else there is.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "system/system.h"
+
+struct rcu_head;
+struct worker;
+struct workers;
+
+/* Pointers in an array; power of two. */
+#define STASH_ARRAY	256UL
+
+/* Of a stash, for its pointers number base to base + STASH_ARRAY. All is written by who gives. */
+struct stash_array {
+	unsigned long base;		/* before given passes it */
+	struct stash_array *next;	/* before given passes the end */
+	void *pointers[STASH_ARRAY];
+};
+
+/*
+ * What a thread has given to free_rcu: a queue from one giver at a time to whoever has its turn, oldest first.
+ * Numbers count pointers since the beginning. Of those in [freed, mark) the grace period is known, the
+ * ticket's; of [mark, given) it is not yet.
+ */
+struct stash {
+	/* Written by the giver: its thread; of the shared one, whoever holds stashes.lock. */
+	unsigned long given;		/* read by others atomically */
+	struct stash_array *last;	/* where the next one goes */
+	struct stash_array *spare;	/* an empty one, or NULL; put there by who has the turn; atomically */
+	bool owned;			/* by a thread; atomically */
+	struct stash *next;		/* in stashes.list; not written once it is in there */
+	/* 0: nobody frees; 1: somebody does; 2: and others may sleep on it. Atomically. */
+	int32_t turn __attribute__((aligned(QUIESCE_APART)));
+	/* Below: written by who has the turn. */
+	const void *consumer;		/* its quiesce_self(), or NULL; read by others atomically */
+	unsigned long freed;		/* read by others atomically */
+	unsigned long mark, ticket;
+	struct stash_array *first;	/* of the pointer freed, or the one before that */
+	unsigned long swept;		/* what was given at the last sweep; written by the sweeping worker */
+};
+
+enum sweep {
+	SWEEP_NONE,		/* nothing waits to be freed */
+	SWEEP_UNSERVED,		/* something does, and there may be no thread that knows of it */
+	SWEEP_SERVED,		/* the standard worker will see to it */
+};
+
+/* All stashes of a domain. They stay until the library is unloaded; threads come and go. */
+struct stashes {
+	struct stash *list;		/* those of threads; atomically, at its front */
+	int32_t sweep;			/* enum sweep; atomically */
+	bool reported;			/* that something is lost; atomically */
+	void (*release)(void *ptr);	/* NULL: free; set once, atomically */
+	pthread_mutex_t lock;		/* who gives to shared; not held while it is waited, freed or called */
+	struct stash shared;		/* of threads that have none, and for want of memory */
+	struct stash_array room;	/* of shared */
+};
+
+/* ---- What waits to be freed: stash.c ---- */
+
+/* Whether all that was given to free_rcu is freed. */
+bool quiesce_stashes_empty(struct workers *all);
+
+/* The first stash, then the one after the last that was returned; NULL at the end. None is ever taken out. */
+struct stash *quiesce_stash_next(struct workers *all, struct stash *before);
+
+/* By the giver: one more pointer. False: there is no memory for it. */
+bool quiesce_stash_give(struct stash *stash, void *ptr);
+
+/* How many pointers wait in it. */
+unsigned long quiesce_stash_waiting(const struct stash *stash);
+
+/*
+ * Free what is due of it, at most so much, and mark the rest for the next grace period. tidy does nothing if
+ * somebody else has the turn; empty waits for it, unless that is the calling thread, and has no limit. It
+ * returns whether nothing is left.
+ */
+void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long most);
+bool quiesce_stash_empty(struct workers *all, struct stash *stash);
+
+/* By the standard worker, while it is busy, after each grace period. */
+void quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
+
+/* Give one pointer back, here and now. */
+void quiesce_release(const struct workers *all, void *ptr);
+
+/* In a fork's child: the giver is nobody, or the forking thread. */
+void quiesce_stashes_child(struct workers *all);
+
+/* At the library's end, when nobody can use them any more. */
+void quiesce_stashes_trim(struct workers *all);
+
+/* urcu_free_rcu_head: in place of a function one more than where in its object the head is. NULL is no such. */
+#define QUIESCE_OFFSETS 4096UL
+
+static inline bool quiesce_is_offset(void (*func)(struct rcu_head *head))
+{
+	return (uintptr_t)func - 1 < QUIESCE_OFFSETS;
+}
+
+/* ---- free_rcu: free.c. urcu/free-rcu.h has the contracts. ---- */
+
+void quiesce_free(struct workers *all, void *ptr);
+int quiesce_free_with(struct workers *all, void (*release)(void *ptr));
+void quiesce_free_at(struct workers *all, struct rcu_head *head, size_t offset);
+
+/* Wait until all is freed that was given before. Not in a section; not between the fork hooks. */
+void quiesce_free_barrier(struct workers *all);
+
+/* The same for as long as is left, where there is a thread for it. */
+void quiesce_free_drain(struct workers *all, uint64_t *left);
+
+/* The calling thread ends: what it has given is freed by others. */
+void quiesce_free_end(struct workers *all);

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT */
+/* free_rcu: each pointer is given back once, after a grace period, whatever becomes of who gave it. */
+#include <sys/resource.h>
+
+#include "held.h"
+
+/* ---- Items, given back to the test ---- */
+
+#define ITEMS	60000
+#define ARRAY	256UL		/* as the library has it: only to be around it on both sides */
+
+struct item {
+	int state;
+	struct item *next;	/* given by the release of this one */
+};
+
+static struct item items[ITEMS];
+static unsigned long taken, given_back;
+
+static struct item *take_item(void)
+{
+	unsigned long n = raise_by(taken, 1) - 1;
+
+	want(n < ITEMS);
+	items[n].state = LIVE;
+	return &items[n];
+}
+
+static void note(void *ptr)
+{
+	struct item *item = ptr;
+
+	want(item >= items && item < items + ITEMS);
+	want(__atomic_exchange_n(&item->state, DEAD, __ATOMIC_ACQ_REL) == LIVE);
+	if (item->next)
+		urcu_free_rcu(item->next);
+	raise_by(given_back, 1);
+}
+
+static void set_up_note(void)
+{
+	want(urcu_free_rcu_with(note) == 0);
+}
+
+static void give_items(unsigned long count)
+{
+	while (count--)
+		urcu_free_rcu(take_item());
+}
+
+static void all_come_back(void)
+{
+	await_that(get(given_back) == get(taken));
+}
+
+/* ---- Not before a grace period ---- */
+
+static const unsigned long amounts[] = { 1, ARRAY - 1, ARRAY, ARRAY + 1, 20 * ARRAY };
+
+#define AMOUNTS ((int)(sizeof(amounts) / sizeof(amounts[0])))
+
+static void nothing_comes_back_for(unsigned int us)
+{
+	for (uint64_t until = now_us() + us; now_us() < until; sched_yield())
+		want(get(given_back) == 0);
+}
+
+START_TEST(nothing_is_freed_that_a_reader_may_hold)
+{
+	unsigned long before = gp_number();
+	struct held held;
+
+	held_enter(&held);
+	give_items(amounts[_i]);
+	await_gp_since(before);
+	nothing_comes_back_for(2000);
+	give_items(amounts[_i]);
+	nothing_comes_back_for(2000);
+	held_leave(&held);
+	all_come_back();
+}
+END_TEST
+
+START_TEST(nothing_is_freed_that_the_giver_may_hold_in_its_section)
+{
+	unsigned long before = gp_number();
+
+	rcu_register_thread();
+	rcu_read_lock();
+	give_items(amounts[_i]);
+	await_gp_since(before);
+	nothing_comes_back_for(2000);
+	rcu_read_unlock();
+	rcu_unregister_thread();
+	all_come_back();
+}
+END_TEST
+
+/* A grace period that began before does not do. */
+START_TEST(a_grace_period_under_way_does_not_free_what_is_given_now)
+{
+	unsigned long before = gp_number();
+	struct held older, younger;
+
+	held_enter(&older);
+	give_items(1);
+	await_gp_since(before);
+	held_enter(&younger);
+	give_items(1);
+	held_leave(&older);
+	for (uint64_t until = now_us() + 30000; now_us() < until; sched_yield())
+		want(get(items[1].state) == LIVE);
+	held_leave(&younger);
+	all_come_back();
+}
+END_TEST
+
+/* ---- Always in the end ---- */
+
+START_TEST(an_idle_thread_has_nothing_left)
+{
+	for (int i = 0; i < 5; i++) {
+		give_items(amounts[_i]);
+		all_come_back();
+	}
+}
+END_TEST
+
+static void *give_and_end(void *arg)
+{
+	if (arg)
+		rcu_register_thread();
+	give_items(100);
+	if (arg)
+		rcu_unregister_thread();
+	return NULL;
+}
+
+START_TEST(threads_that_end_leave_nothing)
+{
+	static struct team team;
+
+	for (int i = 0; i < 10; i++) {
+		team_add(&team, 10, give_and_end, _i ? &team : NULL);
+		team_join(&team);
+	}
+	all_come_back();
+}
+END_TEST
+
+static pthread_key_t key;
+
+static void give_in_destructor(void *round)
+{
+	give_items(100);
+	if ((uintptr_t)round < 3)
+		pthread_setspecific(key, (void *)((uintptr_t)round + 1));
+}
+
+static void *give_at_the_end(void *arg)
+{
+	pthread_setspecific(key, (void *)1);
+	return give_and_end(arg);
+}
+
+START_TEST(destructors_of_threads_may_give)
+{
+	static struct team team;
+
+	want(pthread_key_create(&key, give_in_destructor) == 0);
+	team_add(&team, 20, give_at_the_end, _i ? &team : NULL);
+	team_join(&team);
+	all_come_back();
+}
+END_TEST
+
+START_TEST(threads_whose_end_is_not_seen_share)
+{
+	static struct team team;
+	pthread_key_t other;
+
+	if (strcmp(FLAVOR, "bp") == 0)
+		return;
+	/* With the library's own deleted, as after exit. */
+	for (pthread_key_t own = 0; own < 40; own++)
+		if (pthread_setspecific(own, &team) == 0)
+			pthread_setspecific(own, NULL), pthread_key_delete(own);
+	want(pthread_key_create(&other, NULL) == 0);
+	team_add(&team, 20, give_and_end, &team);
+	team_join(&team);
+	all_come_back();
+}
+END_TEST
+
+/* ---- Barriers ---- */
+
+static void *give_some(void *arg)
+{
+	give_items((uintptr_t)arg);
+	return NULL;
+}
+
+START_TEST(a_barrier_returns_when_all_is_freed)
+{
+	unsigned int random = 4711;
+
+	for (int i = 0; i < 60; i++) {
+		pthread_t other = start(give_some, (void *)(uintptr_t)pick(&random, 400));
+
+		give_items(pick(&random, 400));
+		pthread_join(other, NULL);
+		rcu_barrier();
+		want(get(given_back) == get(taken));
+	}
+}
+END_TEST
+
+static void *barriers(void *arg)
+{
+	for (int i = 0; i < 100; i++) {
+		struct item *item = take_item();
+
+		urcu_free_rcu(item);
+		rcu_barrier();
+		want(get(item->state) == DEAD);
+	}
+	return arg;
+}
+
+START_TEST(barriers_of_many_threads_each_keep_their_promise)
+{
+	static struct team team;
+
+	team_add(&team, 6, barriers, NULL);
+	team_join(&team);
+}
+END_TEST
+
+static void give_in_callback(void *arg)
+{
+	give_items(*(int *)arg);
+}
+
+START_TEST(callbacks_may_give_and_a_barrier_waits_for_it)
+{
+	int count = 300;
+
+	for (int i = 0; i < 30; i++) {
+		in_callback(give_in_callback, &count);
+		want(get(given_back) == get(taken));
+	}
+}
+END_TEST
+
+/* ---- A flood beside readers ---- */
+
+#define PRODUCERS	2
+#define FLOOD		25000
+
+static struct {
+	struct item *current[PRODUCERS];
+	unsigned int started;
+	bool over;
+	struct team readers, producers;
+} flood;
+
+static void *flood_reader(void *arg)
+{
+	rcu_register_thread();
+	rcu_thread_online();
+	for (unsigned int i = 0; !get(flood.over); i++) {
+		struct item *item;
+
+		rcu_read_lock();
+		item = rcu_dereference(flood.current[i % PRODUCERS]);
+		if (item) {
+			want(get(item->state) == LIVE);
+			hold_for(i % 100);
+			if (i % 64 == 0)
+				sched_yield();
+			want(get(item->state) == LIVE);
+		}
+		rcu_read_unlock();
+	}
+	rcu_unregister_thread();
+	return arg;
+}
+
+static void *flood_producer(void *arg)
+{
+	struct item **mine = &flood.current[raise_by(flood.started, 1) - 1];
+
+	for (int i = 0; i < FLOOD; i++) {
+		struct item *item = take_item(), *old = *mine;
+
+		rcu_assign_pointer(*mine, item);
+		urcu_free_rcu(old);
+	}
+	urcu_free_rcu(rcu_xchg_pointer(mine, NULL));
+	return arg;
+}
+
+START_TEST(a_flood_frees_nothing_too_early_or_twice)
+{
+	team_add(&flood.readers, 2, flood_reader, NULL);
+	team_add(&flood.producers, PRODUCERS, flood_producer, NULL);
+	team_join(&flood.producers);
+	put(flood.over, true);
+	team_join(&flood.readers);
+	all_come_back();
+}
+END_TEST
+
+/* So busy a thread frees by itself: not all is left to the worker, who is held up here. */
+static bool freed_by_giver;
+static pthread_t giver;
+
+static void note_where(void *ptr)
+{
+	if (pthread_equal(pthread_self(), giver))
+		put(freed_by_giver, true);
+	note(ptr);
+}
+
+START_TEST(who_gives_much_frees_by_itself)
+{
+	giver = pthread_self();
+	for (int i = 0; i < 100 && !get(freed_by_giver); i++) {
+		give_items(ARRAY);
+		synchronize_rcu();
+	}
+	want(get(freed_by_giver));
+	all_come_back();
+}
+END_TEST
+
+/* ---- Release functions ---- */
+
+START_TEST(a_release_function_may_give)
+{
+	struct item *first = take_item(), *item = first;
+
+	for (int i = 1; i < 20; i++)
+		item = item->next = take_item();
+	for (int i = 0; i < 2000; i++) {
+		struct item *pair = take_item();
+
+		pair->next = take_item();
+		urcu_free_rcu(pair);
+	}
+	urcu_free_rcu(first);
+	all_come_back();
+}
+END_TEST
+
+static sem_t stuck_in, stuck_out;
+
+static void note_slowly(void *ptr)
+{
+	if (ptr == &items[0]) {
+		sem_post(&stuck_in);
+		await(&stuck_out);
+	}
+	note(ptr);
+}
+
+static void *barrier_behind(void *done)
+{
+	rcu_barrier();
+	want(get(given_back) == get(taken));
+	put(*(bool *)done, true);
+	return NULL;
+}
+
+/* Somebody else is in the middle of what a barrier waits for. */
+START_TEST(a_barrier_waits_for_who_frees)
+{
+	bool done = false;
+	pthread_t other;
+
+	sem_init(&stuck_in, 0, 0);
+	sem_init(&stuck_out, 0, 0);
+	give_items(500);
+	await(&stuck_in);
+	other = start(barrier_behind, &done);
+	for (uint64_t until = now_us() + 5000; now_us() < until; sched_yield())
+		want(!get(done));
+	/* It holds up nobody who gives. */
+	give_items(1000);
+	sem_post(&stuck_out);
+	pthread_join(other, NULL);
+}
+END_TEST
+
+START_TEST(a_release_function_is_registered_once_and_first)
+{
+	errno = 4711;
+	want(urcu_free_rcu_with(NULL) == EINVAL);
+	if (_i) {
+		urcu_free_rcu(NULL);
+		urcu_free_rcu(malloc(1));
+		want(urcu_free_rcu_with(note) == EBUSY);
+	} else {
+		want(urcu_free_rcu_with(note) == 0);
+		want(urcu_free_rcu_with(note) == EBUSY);
+		give_items(1);
+		want(urcu_free_rcu_with(note_where) == EBUSY);
+		all_come_back();
+	}
+	rcu_barrier();
+	want(errno == 4711);
+}
+END_TEST
+
+/* ---- Objects with a head ---- */
+
+struct headed {
+	struct rcu_head first;
+	char room[4000];
+	struct rcu_head last;
+};
+
+static void *expected[3];
+
+static void note_headed(void *ptr)
+{
+	for (int i = 0; i < 3; i++)
+		if (expected[i] == ptr) {
+			expected[i] = NULL;
+			raise_by(given_back, 1);
+			free(ptr);
+			return;
+		}
+	want(!"a pointer that was given");
+}
+
+START_TEST(an_object_with_a_head_is_freed_from_its_start)
+{
+	struct headed *object[2];
+
+	if (_i)
+		want(urcu_free_rcu_with(note_headed) == 0);
+	for (int i = 0; i < 2; i++)
+		expected[i] = object[i] = malloc(sizeof(*object[i]));
+	urcu_free_rcu_head(object[0], first);
+	urcu_free_rcu_head(object[1], last);
+	rcu_barrier();
+	want(get(given_back) == (_i ? 2 : 0));
+}
+END_TEST
+
+/* ---- free itself ---- */
+
+#if defined(__GLIBC__) && !SLOW_BUILD
+#include <malloc.h>
+
+START_TEST(without_a_release_function_it_is_free)
+{
+	size_t before;
+
+	urcu_free_rcu(malloc(1));
+	rcu_barrier();
+	before = mallinfo2().uordblks;
+	for (int i = 0; i < 2000; i++) {
+		void *block = malloc(1000);
+
+		want(block);
+		errno = i;
+		urcu_free_rcu(block);
+		want(errno == i);
+	}
+	want(mallinfo2().uordblks > before + 100000);
+	rcu_barrier();
+	want(mallinfo2().uordblks < before + 100000);
+}
+END_TEST
+
+static void *give_one(void *arg)
+{
+	urcu_free_rcu(malloc(1));
+	return arg;
+}
+
+START_TEST(threads_go_on_with_the_arrays_of_those_that_have_ended)
+{
+	size_t before = 0;
+
+	for (int i = 0; i < 200; i++) {
+		pthread_join(start(give_one, NULL), NULL);
+		if (i == 20)
+			before = mallinfo2().uordblks;
+	}
+	rcu_barrier();
+	want(mallinfo2().uordblks < before + 20 * 2048);
+}
+END_TEST
+#endif
+
+/* ---- No thread to be had ---- */
+
+static void allow_threads(bool allow)
+{
+	struct rlimit limit;
+
+	if (geteuid() == 0)
+		want(setresuid(60000, 60000, 60000) == 0);
+	want(getrlimit(RLIMIT_NPROC, &limit) == 0);
+	limit.rlim_cur = allow ? limit.rlim_max : 0;
+	want(setrlimit(RLIMIT_NPROC, &limit) == 0);
+}
+
+START_TEST(without_threads_a_barrier_frees)
+{
+	capture_stderr();
+	allow_threads(false);
+	for (int i = 0; i < 10; i++) {
+		give_items(1000);
+		rcu_barrier();
+		want(get(given_back) == get(taken));
+	}
+}
+END_TEST
+
+START_TEST(without_threads_a_giver_frees_what_others_waited_for)
+{
+	capture_stderr();
+	allow_threads(false);
+	for (int i = 0; i < 20; i++) {
+		give_items(ARRAY);
+		synchronize_rcu();
+	}
+	want(get(given_back) >= 15 * ARRAY);
+	allow_threads(true);
+	for (int i = 0; i < 600 && thread_count() == 1; i++)
+		give_items(1);
+	all_come_back();
+}
+END_TEST
+
+#ifndef TEST_BP		/* which has no rcu_exit */
+START_TEST(rcu_exit_frees_and_all_goes_on)
+{
+	for (int i = 0; i < 5; i++) {
+		give_items(700);
+		rcu_exit();
+		want(get(given_back) == get(taken));
+	}
+	give_items(700);
+	all_come_back();
+}
+END_TEST
+#endif
+
+static void set_up_where(void)
+{
+	want(urcu_free_rcu_with(note_where) == 0);
+}
+
+static void set_up_slow(void)
+{
+	want(urcu_free_rcu_with(note_slowly) == 0);
+}
+
+static TCase *add_noted(Suite *suite, const char *name, void (*set_up_release)(void))
+{
+	TCase *tc = add_case(suite, name, 30);
+
+	tcase_add_checked_fixture(tc, set_up_release, NULL);
+	return tc;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("free-" FLAVOR);
+	TCase *tc = add_noted(suite, "noted", set_up_note);
+
+	if (ONE_ANNOUNCEMENT) {
+		tcase_add_loop_test(tc, nothing_is_freed_that_a_reader_may_hold, 0, AMOUNTS);
+		tcase_add_loop_test(tc, nothing_is_freed_that_the_giver_may_hold_in_its_section, 0, AMOUNTS);
+		tcase_add_test(tc, a_grace_period_under_way_does_not_free_what_is_given_now);
+	}
+	tcase_add_loop_test(tc, an_idle_thread_has_nothing_left, 0, AMOUNTS);
+	tcase_add_loop_test(tc, threads_that_end_leave_nothing, 0, 2);
+	tcase_add_loop_test(tc, destructors_of_threads_may_give, 0, 2);
+	tcase_add_test(tc, threads_whose_end_is_not_seen_share);
+	tcase_add_test(tc, a_barrier_returns_when_all_is_freed);
+	tcase_add_test(tc, barriers_of_many_threads_each_keep_their_promise);
+	tcase_add_test(tc, callbacks_may_give_and_a_barrier_waits_for_it);
+	tcase_add_test(tc, a_flood_frees_nothing_too_early_or_twice);
+	tcase_add_test(tc, a_release_function_may_give);
+	tcase_add_test(tc, without_threads_a_barrier_frees);
+	tcase_add_test(tc, without_threads_a_giver_frees_what_others_waited_for);
+#ifndef TEST_BP
+	tcase_add_test(tc, rcu_exit_frees_and_all_goes_on);
+#endif
+	tc = add_noted(suite, "where", set_up_where);
+	tcase_add_test(tc, who_gives_much_frees_by_itself);
+	tc = add_noted(suite, "slow", set_up_slow);
+	tcase_add_test(tc, a_barrier_waits_for_who_frees);
+	tc = add_case(suite, "plain", 30);
+	tcase_add_loop_test(tc, a_release_function_is_registered_once_and_first, 0, 2);
+	tcase_add_loop_test(tc, an_object_with_a_head_is_freed_from_its_start, 0, 2);
+#if defined(__GLIBC__) && !SLOW_BUILD
+	tcase_add_test(tc, without_a_release_function_it_is_free);
+	tcase_add_test(tc, threads_go_on_with_the_arrays_of_those_that_have_ended);
+#endif
+	return run_suite(suite);
+}
