@@ -4,6 +4,8 @@
  * wait for him, and never for long: what he holds the library cannot know. All of it costs nothing where no
  * limit is set, but for a word that each producer looks at.
  */
+#include <errno.h>
+
 #include "callbacks/callbacks.h"
 #include "system/system.h"
 
@@ -16,12 +18,12 @@
 
 /* ---- How much waits ---- */
 
-/* What was just taken may still be counted as if it were not. */
+/* Acquire: who finds newest emptied finds what was in it held. What was just taken may be counted twice. */
 static unsigned long callbacks_of(const struct call_rcu_data *queue)
 {
 	unsigned long count = 0;
 
-	if (__atomic_load_n(&queue->newest, __ATOMIC_RELAXED)) {
+	if (__atomic_load_n(&queue->newest, __ATOMIC_ACQUIRE)) {
 		count = quiesce_queue_count(queue);
 		count += !count;
 	}
@@ -196,7 +198,10 @@ static bool await_room(struct workers *all)
 
 void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, bool served)
 {
+	int saved_errno = errno;
+
 	tell_handler(all, seen);
 	if (!served || !may_wait(all) || !await_room(all))
 		__atomic_fetch_add(&all->backlog.overruns, 1, __ATOMIC_RELAXED);
+	errno = saved_errno;
 }

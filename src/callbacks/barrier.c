@@ -167,11 +167,13 @@ bool quiesce_drain_until(struct workers *all, uint64_t *left)
 {
 	bool suspended = quiesce_domain_suspend(all->domain), drained;
 	unsigned long takes, takes_again;
+	uint64_t none = 0;
 
-	while (!(drained = are_quiet(all, &takes) && are_quiet(all, &takes_again) && takes == takes_again) && *left) {
+	while (!(drained = are_quiet(all, &takes) && quiesce_free_until(all, &none) &&
+			   are_quiet(all, &takes_again) && takes == takes_again) && *left) {
 		*left -= *left < TURN_MIN ? *left : TURN_MIN;
-		if (quiesce_barrier_until(all, left))
-			quiesce_queue_await(&all->deferred, left);
+		if (quiesce_barrier_until(all, left) && quiesce_queue_await(&all->deferred, left))
+			quiesce_free_until(all, left);
 	}
 	quiesce_domain_resume(all->domain, suspended);
 	return drained;

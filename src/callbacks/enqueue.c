@@ -49,7 +49,7 @@ void quiesce_queue_start(struct call_rcu_data *queue)
 	__atomic_store_n(&queue->forgo, patience, __ATOMIC_RELAXED);
 }
 
-/* Whether a worker in this state has to be woken. One that is RT looks for itself. */
+/* Whether a worker in this state has to be woken for what was pushed. One that is RT looks for itself. */
 static bool wants_call(const struct call_rcu_data *queue, int32_t state, bool much)
 {
 	if (queue->flags & URCU_CALL_RCU_RT)

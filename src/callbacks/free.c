@@ -240,8 +240,24 @@ void quiesce_free_barrier(struct workers *all)
 /* Between two looks. */
 #define LOOK_PAUSE	(100 * QUIESCE_NS_PER_US)
 
-void quiesce_free_drain(struct workers *all, uint64_t *left)
+static bool await_freed(struct workers *all, const struct stash *stash, uint64_t *left)
 {
-	while (!quiesce_stashes_empty(all) && *left && quiesce_worker_urge(&all->standard.own) == 0)
+	unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
+
+	while (!quiesce_stash_has_freed(stash, given)) {
+		if (!*left || quiesce_worker_urge(&all->standard.own) != 0)
+			return false;
 		quiesce_spend(left, LOOK_PAUSE);
+	}
+	return true;
+}
+
+bool quiesce_free_until(struct workers *all, uint64_t *left)
+{
+	struct stash *stash = NULL;
+	bool freed = true;
+
+	while (freed && (stash = quiesce_stash_next(all, stash)))
+		freed = await_freed(all, stash, left);
+	return freed;
 }

@@ -44,6 +44,16 @@ unsigned long quiesce_stash_waiting(const struct stash *stash)
 	return __atomic_load_n(&stash->given, __ATOMIC_RELAXED) - freed;
 }
 
+/* Acquire: what was freed is. freed moves first, so who has the turn may not have come to the end of the last one. */
+bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given)
+{
+	if ((long)(__atomic_load_n(&stash->freed, __ATOMIC_ACQUIRE) - given) < 0 ||
+	    __atomic_load_n(&stash->turn, __ATOMIC_ACQUIRE) != 0)
+		return false;
+	quiesce_tell_acquire(&stash->turn);
+	return true;
+}
+
 /* ---- The giver's side ---- */
 
 static struct stash_array *new_array(struct stash *stash)
@@ -213,14 +223,10 @@ void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long 
 		consume(all, stash, most, NULL);
 }
 
-/* Who has the turn may not have come to the end of the last one, though nothing waits. */
 bool quiesce_stash_empty(struct workers *all, struct stash *stash)
 {
-	/* Acquire: what was freed is. */
-	if (quiesce_stash_waiting(stash) == 0 && __atomic_load_n(&stash->turn, __ATOMIC_ACQUIRE) == 0) {
-		quiesce_tell_acquire(&stash->turn);
+	if (quiesce_stash_has_freed(stash, __atomic_load_n(&stash->given, __ATOMIC_RELAXED)))
 		return true;
-	}
 	return take_turn(stash) && consume(all, stash, ULONG_MAX, NULL);
 }
 

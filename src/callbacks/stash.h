@@ -77,8 +77,9 @@ struct stash *quiesce_stash_next(struct workers *all, struct stash *before);
 /* By the giver: one more pointer. False: there is no memory for it. */
 bool quiesce_stash_give(struct stash *stash, void *ptr);
 
-/* How many pointers wait in it. */
+/* How many pointers wait in it; and whether the first so many do not, and nobody is about to free one. */
 unsigned long quiesce_stash_waiting(const struct stash *stash);
+bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given);
 
 /*
  * Free what is due of it, at most so much, and mark the rest for the next grace period. tidy does nothing if
@@ -117,8 +118,8 @@ void quiesce_free_at(struct workers *all, struct rcu_head *head, size_t offset);
 /* Wait until all is freed that was given before. Not in a section; not between the fork hooks. */
 void quiesce_free_barrier(struct workers *all);
 
-/* The same for as long as is left, where there is a thread for it. */
-void quiesce_free_drain(struct workers *all, uint64_t *left);
+/* The same for as long as is left, where there is a thread for it. Returns whether all of that is freed. */
+bool quiesce_free_until(struct workers *all, uint64_t *left);
 
 /* The calling thread ends: what it has given is freed by others. */
 void quiesce_free_end(struct workers *all);

@@ -63,7 +63,7 @@ static void enqueue_on_cpu(struct workers *all, struct rcu_head *head)
 	all->domain->calls->leave();
 }
 
-/* What the callback that the calling thread is about to queue adds to has a limit. */
+/* There is a limit. A CPU's worker may be taken away and freed while we look at it, but not while we wait. */
 static void keep_to_limit(struct workers *all)
 {
 	struct call_rcu_data *own = all->calls->own()->worker;
@@ -82,10 +82,11 @@ static void keep_to_limit(struct workers *all)
 void quiesce_workers_call(struct workers *all, struct rcu_head *head,
 		void (*func)(struct rcu_head *head))
 {
-	struct call_rcu_data *own = all->calls->own()->worker;
+	struct call_rcu_data *own;
 
 	if (caa_unlikely(__atomic_load_n(&all->limited, __ATOMIC_RELAXED)))
 		keep_to_limit(all);
+	own = all->calls->own()->worker;
 	head->func = func;
 	if (caa_unlikely(own != NULL))
 		quiesce_enqueue(own, head);

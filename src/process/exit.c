@@ -148,7 +148,7 @@ static void drain(struct engine *engine, uint64_t *left)
 	if (!quiesce_domain_in_section(&engine->domain) && !quiesce_worker_current(&engine->workers) &&
 	    quiesce_barrier_until(&engine->workers, left) &&
 	    quiesce_queue_await(&engine->workers.deferred, left) && !quiesce_process_ends())
-		quiesce_free_drain(&engine->workers, left);
+		quiesce_free_until(&engine->workers, left);
 }
 
 static bool drain_and_close(struct engine *engine)

@@ -110,6 +110,59 @@ START_TEST(lingering_worker_is_called_by_a_backlog_alone)
 }
 END_TEST
 
+#define LIMIT 100
+
+START_TEST(lingering_worker_is_called_by_half_of_a_limit)
+{
+	struct worker *worker = &standard_queue()->own;
+	struct tally tally = { 0, 0 };
+
+	urcu_set_backlog_limit(0, LIMIT);
+	put(worker->state, WORKER_THREAD | WORKER_LINGER);
+	push(&tally, LIMIT / 2);
+	want(get(worker->state) == (WORKER_THREAD | WORKER_LINGER));
+	push(&tally, 1);
+	want(get(worker->state) == (WORKER_THREAD | WORKER_URGENT));
+	put(worker->state, 0);
+	rcu_barrier();
+	all_ran_once(&tally);
+}
+END_TEST
+
+static void *push_one(void *arg)
+{
+	push(arg, 1);
+	return NULL;
+}
+
+/* The test takes what there is and does not run it yet. If nobody woke the producer, he would go beyond the limit. */
+START_TEST(producer_who_waits_is_called_when_half_is_left)
+{
+	struct call_rcu_data *queue = standard_queue();
+	struct tally tally = { 0, 0 };
+	pthread_t producer;
+	int32_t turn;
+
+	urcu_set_backlog_limit(0, LIMIT);
+	put(queue->own.state, WORKER_THREAD);
+	push(&tally, LIMIT);
+	producer = start(push_one, &tally);
+	await_that(get(workers->backlog.sleepers) == 1);
+	turn = get(workers->backlog.turn);
+	put(queue->seen, queue->pushed);
+	queue->carried = LIMIT / 2 + 1;
+	quiesce_queue_tell(queue, false);
+	want(get(workers->backlog.turn) == turn);
+	queue->carried = LIMIT / 2;
+	quiesce_queue_tell(queue, false);
+	pthread_join(producer, NULL);
+	want(get(workers->backlog.overruns) == 0);
+	put(queue->own.state, 0);
+	rcu_barrier();
+	all_ran_once(&tally);
+}
+END_TEST
+
 /* If it did, it would do so for long. Nobody wakes it: it looks now and then. */
 START_TEST(rt_worker_does_not_linger)
 {
@@ -384,6 +437,8 @@ int main(void)
 	tcase_add_test(tc, barrier_does_not_wait_for_workers_made_after_its_call);
 	tcase_add_test(tc, idle_worker_is_woken_by_a_callback_and_need_not_hurry);
 	tcase_add_test(tc, lingering_worker_is_called_by_a_backlog_alone);
+	tcase_add_test(tc, lingering_worker_is_called_by_half_of_a_limit);
+	tcase_add_test(tc, producer_who_waits_is_called_when_half_is_left);
 	tcase_add_test(tc, rt_worker_does_not_linger);
 	tcase_add_loop_test(tc, rt_worker_is_called_by_no_producer, 0, 2);
 	tcase_add_test(tc, producer_of_a_flood_does_not_give_way);

@@ -178,32 +178,6 @@ START_TEST(limit_bounds_what_waits)
 }
 END_TEST
 
-/* The worker would linger for 10 ms after the first, and does so before it unless it is asked. */
-static void queue_up_to_the_half(void *arg)
-{
-	unsigned long before = gp_number();
-	struct tally *tally = arg;
-	struct held reader;
-
-	held_enter(&reader);
-	queue_jobs(tally, 1);
-	want(urcu_barrier_timeout(0) == -ETIMEDOUT);
-	await_gp_since(before);
-	queue_jobs(tally, LIMIT / 2 + 2);
-	held_leave(&reader);
-	await_that(get(tally->ran) == get(tally->queued));
-}
-
-START_TEST(worker_does_not_linger_beyond_half_the_limit)
-{
-	struct tally tally = { 0, 0 };
-
-	urcu_set_backlog_limit(0, LIMIT);
-	check_that_trips_are_quick(queue_up_to_the_half, &tally, 5000);
-	want(backlog().waits == 0 && backlog().overruns == 0);
-}
-END_TEST
-
 /* ---- Where nobody waits ---- */
 
 static void queue_beyond_without_a_wait(void *arg)
@@ -545,7 +519,6 @@ int main(void)
 
 	tcase = add_case(suite, "limit", 60);
 	tcase_add_loop_test(tcase, limit_bounds_what_waits, 0, 2);
-	tcase_add_test(tcase, worker_does_not_linger_beyond_half_the_limit);
 	tcase_add_test(tcase, producer_may_hold_what_a_callback_wants);
 	tcase_add_loop_test(tcase, producer_waits_again_once_a_batch_has_run, 0, 2);
 	tcase_add_test(tcase, handler_hears_once_in_who_passed_the_limit);

@@ -416,6 +416,64 @@ START_TEST(barrier_outlives_the_worker_that_it_waits_for)
 }
 END_TEST
 
+static void queue_one(void *arg)
+{
+	queue_jobs(arg, 1);
+}
+
+/* Whoever is at it: each callback runs, each barrier returns, and no thread is left. */
+struct unrest {
+	struct tally tally;
+	bool over;
+};
+
+static void *stop_again_and_again(void *arg)
+{
+	struct unrest *u = arg;
+
+	while (!get(u->over))
+		want(urcu_stop_default_worker() == 0);
+	return NULL;
+}
+
+static void *queue_and_wait(void *arg)
+{
+	struct unrest *u = arg;
+
+	for (int i = 0; i < 300; i++) {
+		struct errand errand = { .func = queue_one, .arg = &u->tally };
+
+		sem_init(&errand.done, 0, 0);
+		call_rcu(&errand.head, errand_run);
+		if (i % 3 == 0)
+			rcu_barrier();
+		else if (i % 3 == 1)
+			want(urcu_barrier_timeout(LONG) == 0);
+		else
+			want(urcu_drain(10 * LONG) == 0);
+		want(sem_trywait(&errand.done) == 0);
+		sem_destroy(&errand.done);
+	}
+	return NULL;
+}
+
+START_TEST(worker_is_stopped_beside_those_who_need_it)
+{
+	static struct team stoppers, users;
+	static struct unrest u;
+
+	team_add(&stoppers, 2, stop_again_and_again, &u);
+	team_add(&users, 2, queue_and_wait, &u);
+	team_join(&users);
+	put(u.over, true);
+	team_join(&stoppers);
+	want(urcu_drain(LONG) == 0);
+	all_ran_once(&u.tally);
+	want(urcu_stop_default_worker() == 0);
+	await_that(is_alone());
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("drain");
@@ -439,5 +497,6 @@ int main(void)
 	tcase_add_test(tcase, stopped_worker_leaves_no_thread_and_is_made_again);
 	tcase_add_loop_test(tcase, what_is_queued_stays_when_the_worker_is_stopped, 0, 3);
 	tcase_add_loop_test(tcase, barrier_outlives_the_worker_that_it_waits_for, 0, 2);
+	tcase_add_test(tcase, worker_is_stopped_beside_those_who_need_it);
 	return run_suite(suite);
 }
