@@ -23,9 +23,13 @@ struct urcu_backlog {
 	 * are none.
 	 */
 	unsigned long callbacks;
-	/* Bytes given to urcu_free_rcu that have not been freed. 0 where there is no urcu_free_rcu. */
+	/*
+	 * What was given to urcu_free_rcu and has not been freed, about: so many pointers, and for each the size of
+	 * some that the same thread gave last (malloc_usable_size, of the allocator that the program has). 0 with a
+	 * function in free's place (urcu_free_rcu_with), whose sizes nobody knows.
+	 */
 	size_t bytes;
-	/* How often call_rcu waited for the limit, and how often it queued beyond it, since the process began. */
+	/* How often somebody waited for the limit, and how often he went beyond it, since the process began. */
 	unsigned long waits, overruns;
 	unsigned long reserved[4];	/* 0 */
 };
@@ -36,8 +40,8 @@ struct urcu_backlog {
 _URCU_EXTERN_C_BEGIN
 
 /*
- * rcu_barrier, for timeout_ms milliseconds at most. Returns 0; -ETIMEDOUT if callbacks that were queued before the
- * call may be left, which will run as if nobody had waited; or -EDEADLK, at once and without a report, where
+ * rcu_barrier, for timeout_ms milliseconds at most. Returns 0; -ETIMEDOUT if callbacks that were queued, or pointers
+ * that were given to urcu_free_rcu, before the call may be left, which will run, or be freed, as if nobody had waited; or -EDEADLK, at once and without a report, where
  * rcu_barrier could never return: in a section (in qsbr an online caller goes offline meanwhile), in a
  * callback of the same flavor, and between the calling thread's fork hooks. 0 milliseconds: a look. Unlike
  * rcu_barrier it runs no callback itself: where no thread can be had, and after exit, it returns -ETIMEDOUT if
@@ -47,7 +51,7 @@ extern int urcu_barrier_timeout(unsigned int timeout_ms);
 
 /*
  * Wait until nothing is queued, on any worker, and no callback runs: for callbacks that queue callbacks. So,
- * too, for deferred calls, of all threads. What all of them did is seen by the caller. Returns 0, or as
+ * too, for deferred calls, of all threads, and for what was given to urcu_free_rcu. What all of them did is seen by the caller. Returns 0, or as
  * urcu_barrier_timeout: -ETIMEDOUT with the rest left queued, -EDEADLK also in a deferred call. 0 milliseconds: a
  * look. Where other threads go on queueing, or a callback queues itself for ever, it takes all of the time. A
  * clock that a program has put in the place of the system's may stretch it.
@@ -77,7 +81,8 @@ extern void urcu_get_backlog(struct urcu_backlog *backlog);
  * first. A child of fork keeps the limits.
  *
  * From half of a limit on workers do not linger. Whoever calls call_rcu while what waits has come to the limit
- * waits until it is less. He does not wait, and the callback is queued beyond the limit (overruns),
+ * waits until it is less; so does urcu_free_rcu, which looks at each 256th pointer of a thread. He does not wait, and
+ * the callback is queued beyond the limit (overruns),
  *
  *	in a section; in qsbr, while online, since what he holds would no longer be protected;
  *	in a callback or a deferred call, whoever runs it;

@@ -45,7 +45,7 @@ static void fill(struct workers *all, struct urcu_backlog *backlog, unsigned lon
 {
 	*backlog = (struct urcu_backlog) {
 		.callbacks = callbacks,
-		.bytes = __atomic_load_n(&all->backlog.freed_later, __ATOMIC_RELAXED),
+		.bytes = quiesce_stashes_bytes(all),
 		.waits = __atomic_load_n(&all->backlog.waits, __ATOMIC_RELAXED),
 		.overruns = __atomic_load_n(&all->backlog.overruns, __ATOMIC_RELAXED),
 	};
@@ -204,4 +204,14 @@ void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, 
 	if (!served || !may_wait(all) || !await_room(all))
 		__atomic_fetch_add(&all->backlog.overruns, 1, __ATOMIC_RELAXED);
 	errno = saved_errno;
+}
+
+void quiesce_backlog_swept(struct workers *all)
+{
+	struct backlog_state *backlog = &all->backlog;
+
+	if (__atomic_load_n(&backlog->vain, __ATOMIC_RELAXED))
+		__atomic_store_n(&backlog->vain, false, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&backlog->sleepers, __ATOMIC_SEQ_CST))
+		quiesce_wake_producers(all);
 }

@@ -167,7 +167,6 @@ struct backlog_state {
 	size_t bytes;
 	void (*handler)(const struct urcu_backlog *backlog, void *arg);
 	void *arg;
-	size_t freed_later;		/* bytes that wait to be freed: by who queues and who frees them */
 	bool passed;			/* the limit is, and the handler knows; by producers */
 	bool vain;			/* one waited in vain, and nothing has run since; by him and by servers */
 	unsigned long waits, overruns;	/* by producers */
@@ -503,6 +502,9 @@ void quiesce_backlog_set_handler(struct workers *all,
 bool quiesce_backlog_is_passed(struct workers *all, struct call_rcu_data *queue, struct urcu_backlog *seen,
 		bool *served);
 void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, bool served);
+
+/* What was given to free_rcu may be less: have producers who wait look again. */
+void quiesce_backlog_swept(struct workers *all);
 
 /* ---- The program's workers: workers.c. urcu/call-rcu.h has the contracts. ---- */
 

@@ -100,6 +100,15 @@ static void ask_for_sweep(struct workers *all)
 					    __ATOMIC_RELAXED);
 }
 
+static void keep_to_limit(struct workers *all)
+{
+	struct urcu_backlog seen;
+	bool served;
+
+	if (quiesce_backlog_is_passed(all, &all->standard, &seen, &served))
+		quiesce_backlog_pass(all, &seen, served);
+}
+
 /* An array is full: free what is due, and if that is not enough have the worker linger no more. */
 static void tidy(struct workers *all, struct stash *stash)
 {
@@ -109,6 +118,8 @@ static void tidy(struct workers *all, struct stash *stash)
 	waiting = quiesce_stash_waiting(stash);
 	if (waiting >= QUIESCE_BACKLOG)
 		quiesce_queue_call(&all->standard, waiting);
+	if (caa_unlikely(__atomic_load_n(&all->limited, __ATOMIC_RELAXED)))
+		keep_to_limit(all);
 }
 
 static bool give_shared(struct workers *all, void *ptr)
@@ -119,7 +130,7 @@ static bool give_shared(struct workers *all, void *ptr)
 	if (__atomic_load_n(&shared->given, __ATOMIC_RELAXED) % STASH_ARRAY == 0)
 		tidy(all, shared);
 	pthread_mutex_lock(&all->stashes.lock);
-	given = quiesce_stash_give(shared, ptr);
+	given = quiesce_stash_give(all, shared, ptr);
 	pthread_mutex_unlock(&all->stashes.lock);
 	return given;
 }
@@ -132,7 +143,7 @@ static bool give(struct workers *all, void *ptr)
 		return give_shared(all, ptr);
 	if (caa_unlikely(stash->given % STASH_ARRAY == 0))
 		tidy(all, stash);
-	return quiesce_stash_give(stash, ptr) || give_shared(all, ptr);
+	return quiesce_stash_give(all, stash, ptr) || give_shared(all, ptr);
 }
 
 /* qsbr knows no sections: to wait would be a quiescent state of who is online. */

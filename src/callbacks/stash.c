@@ -14,6 +14,7 @@
  * waits (a sweep). And rcu_barrier.
  */
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include <urcu/compiler.h>
@@ -22,6 +23,9 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
+/* The size of one of so many pointers is asked for, and the mean taken of about so many of those. */
+#define SIZE_STRIDE	16
+#define SIZES_MEAN	8
 /* So many pointers of a busy giver are left to him. */
 #define LEFT_TO_GIVER	(16 * STASH_ARRAY)
 
@@ -88,10 +92,23 @@ static bool extend(struct stash *stash, unsigned long given)
 	return true;
 }
 
-bool quiesce_stash_give(struct stash *stash, void *ptr)
+/* While it is his. Of a function in free's place nothing is known. */
+static void measure(const struct workers *all, struct stash *stash, void *ptr)
+{
+	size_t size = stash->size;
+
+	if (__atomic_load_n(&all->stashes.release, __ATOMIC_RELAXED))
+		return;
+	size = size - size / SIZES_MEAN + malloc_usable_size(ptr) / (size ? SIZES_MEAN : 1);
+	__atomic_store_n(&stash->size, size, __ATOMIC_RELAXED);
+}
+
+bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr)
 {
 	unsigned long given = stash->given;
 
+	if (caa_unlikely(given % SIZE_STRIDE == 0))
+		measure(all, stash, ptr);
 	if (caa_unlikely(given - stash->last->base == STASH_ARRAY) && !extend(stash, given))
 		return false;
 	stash->last->pointers[given % STASH_ARRAY] = ptr;
@@ -251,6 +268,16 @@ bool quiesce_stashes_empty(struct workers *all)
 	return true;
 }
 
+size_t quiesce_stashes_bytes(struct workers *all)
+{
+	struct stash *stash = NULL;
+	size_t bytes = 0;
+
+	while ((stash = quiesce_stash_next(all, stash)))
+		bytes += quiesce_stash_waiting(stash) * __atomic_load_n(&stash->size, __ATOMIC_RELAXED);
+	return bytes;
+}
+
 /* A thread that has filled an array since the last sweep frees by itself, as long as it keeps up. */
 static bool is_left_to_giver(const struct stash *stash, unsigned long waiting, unsigned long given)
 {
@@ -297,6 +324,7 @@ void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 			 consume(all, stash, ULONG_MAX, worker);
 		stash->swept = given;
 	}
+	quiesce_backlog_swept(all);
 	if (empty)
 		come_to_rest(all);
 }

@@ -37,6 +37,7 @@ struct stash {
 	unsigned long given;		/* read by others atomically */
 	struct stash_array *last;	/* where the next one goes */
 	struct stash_array *spare;	/* an empty one, or NULL; put there by who has the turn; atomically */
+	size_t size;			/* of what was given last, about; 0: not known; atomically */
 	bool owned;			/* by a thread; atomically */
 	struct stash *next;		/* in stashes.list; not written once it is in there */
 	/* 0: nobody frees; 1: somebody does; 2: and others may sleep on it. Atomically. */
@@ -71,11 +72,14 @@ struct stashes {
 /* Whether all that was given to free_rcu is freed. */
 bool quiesce_stashes_empty(struct workers *all);
 
+/* About how many bytes wait in all of them. */
+size_t quiesce_stashes_bytes(struct workers *all);
+
 /* The first stash, then the one after the last that was returned; NULL at the end. None is ever taken out. */
 struct stash *quiesce_stash_next(struct workers *all, struct stash *before);
 
 /* By the giver: one more pointer. False: there is no memory for it. */
-bool quiesce_stash_give(struct stash *stash, void *ptr);
+bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr);
 
 /* How many pointers wait in it; and whether the first so many do not, and nobody is about to free one. */
 unsigned long quiesce_stash_waiting(const struct stash *stash);
