@@ -123,7 +123,8 @@ extern void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))
 /*
  * Wait until every callback whose call_rcu happens before this call, on any worker, has run; what they
  * did is seen by the caller. Callbacks that those queue in turn are not waited for, nor are deferred
- * calls. Idle, it costs a look at each worker. Where there can be no thread, or after exit, the callbacks
+ * calls. What was given to urcu_free_rcu before, or by those callbacks, is freed when it returns
+ * (urcu/free-rcu.h); it may be in this thread. Idle, it costs a look at each worker. Where there can be no thread, or after exit, the callbacks
  * run in the calling thread.
  *
  * In a section (in qsbr an online caller goes offline meanwhile), in a callback of the same flavor, and

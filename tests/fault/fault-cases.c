@@ -188,6 +188,39 @@ static void deferred_calls(void)
 	rcu_unregister_thread();
 }
 
+/* The room that is there without memory is enough for what is given in the section. */
+static int freed[3][DEFERRED];
+
+static void *give_pointers(void *arg)
+{
+	int *words = arg;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	for (int i = 0; i < 100; i++)
+		urcu_free_rcu(&words[i]);
+	rcu_read_unlock();
+	for (int i = 100; i < DEFERRED; i++)
+		urcu_free_rcu(&words[i]);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static void free_pointers(void)
+{
+	pthread_t thread;
+
+	MUST(urcu_free_rcu_with(run_deferred) == 0);
+	for (int i = 0; i < 2; i++) {
+		thread = start_thread(give_pointers, freed[i]);
+		join(thread);
+	}
+	give_pointers(freed[2]);
+	rcu_barrier();
+	for (int i = 0; i < 3 * DEFERRED; i++)
+		MUST(get(&freed[0][i]) == 1);
+}
+
 /* Without any thread to be had it makes no progress by itself, but by anybody's synchronize_rcu. */
 static void polls(void)
 {
@@ -390,7 +423,7 @@ static void table_in_large_pieces(void)
 
 #define SCENARIOS(x)								\
 	x(readers) x(callbacks) x(thread_workers) x(cpu_workers) x(deferred_calls) x(polls)	\
-	x(forks) x(exit_with_callbacks) x(table_in_orders) x(table_in_chunks)			\
+	x(free_pointers) x(forks) x(exit_with_callbacks) x(table_in_orders) x(table_in_chunks)			\
 	x(table_in_a_mapping) x(table_in_large_pieces)
 
 #define NAME(scenario) #scenario,

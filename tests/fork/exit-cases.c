@@ -515,6 +515,42 @@ static int clean_child(void)
 	return 7;
 }
 
+/* ---- What free_rcu was given ---- */
+
+static void note_freed(void *mark)
+{
+	__atomic_fetch_add((int *)mark, 1, __ATOMIC_RELAXED);
+}
+
+static void *give_marks(void *marks)
+{
+	for (int i = 0; i < 500; i++)
+		urcu_free_rcu((int *)marks + i);
+	return marks;
+}
+
+static void give_at_the_end(void)
+{
+	give_marks(&results->marks[1000]);
+	rcu_barrier();
+	for (int i = 0; i < 1500; i++)
+		MUST(get(&results->marks[i]) == 1);
+}
+
+static int given(void)
+{
+	MUST(atexit(give_at_the_end) == 0 && urcu_free_rcu_with(note_freed) == 0);
+	join(start_thread(give_marks, &results->marks[0]));
+	return give_marks(&results->marks[500]) ? 7 : 0;
+}
+
+static int given_blocks(void)
+{
+	for (int i = 0; i < 2000; i++)
+		urcu_free_rcu(malloc(100));
+	return 7;
+}
+
 /* ---- By name ---- */
 
 static const struct exit_case {
@@ -545,6 +581,8 @@ static const struct exit_case {
 	{ "others-register", NULL, read_and_register, 20 },
 	{ "others-wait", others_wait, NULL, 0 },
 	{ "others-make-workers", NULL, make_and_free_workers, 2 },
+	{ "given", given, NULL, 0 },
+	{ "given-blocks", given_blocks, NULL, 0 },
 	{ "clean", clean, NULL, 0 },
 	{ "clean-freed", clean_freed, NULL, 0 },
 	{ "clean-child", clean_child, NULL, 0 },

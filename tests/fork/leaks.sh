@@ -115,6 +115,7 @@ with_valgrind() # flavor
 	for name in $child_cases; do
 		under_valgrind "$1" "$name" definite,indirect "$work/exit"
 	done
+	under_valgrind "$1" given-blocks definite,indirect,possible "$work/exit"
 	under_helgrind "$1" queued "$work/exit"
 	build "$1" "$work/defer" "$defer_sources" || { result 1 "$1: building"; return; }
 	under_valgrind "$1" clean definite,indirect,reachable "$work/defer"
@@ -149,7 +150,7 @@ with_sanitizer() # flavor, flag, cases
 for flavor; do
 	choose "$flavor"
 	with_valgrind "$flavor"
-	with_sanitizer "$flavor" -fsanitize=leak "$cases"
+	with_sanitizer "$flavor" -fsanitize=leak "$cases given-blocks"
 	with_sanitizer "$flavor" -fsanitize=address "$cases"
 done
 plan

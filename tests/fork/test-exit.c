@@ -281,6 +281,14 @@ START_TEST(exit_while_threads_make_and_free_workers_does_not_crash)
 }
 END_TEST
 
+START_TEST(a_barrier_in_exit_frees_what_is_given_then_and_before)
+{
+	run_case("given");
+	must_be_marked(0, 1500, 1);
+	run_case("given-blocks");
+}
+END_TEST
+
 static TCase *add_exit_case(Suite *suite, const char *name)
 {
 	return add_results_case(suite, name, start_results);
@@ -296,6 +304,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, callbacks_that_chain_run_once_and_others_are_not_held_up);
 	tcase_add_test(tcase, a_callback_slower_than_the_program_is_waited_for);
 	tcase_add_test(tcase, after_the_destructor_was_called_by_hand_everything_still_works);
+	tcase_add_test(tcase, a_barrier_in_exit_frees_what_is_given_then_and_before);
 	tcase = add_exit_case(suite, "stuck");
 	tcase_add_test(tcase, a_callback_that_queues_itself_for_ever_does_not_hang_the_exit);
 	tcase_add_test(tcase, a_callback_that_blocks_for_ever_is_waited_for_as_long_as_the_limit);

@@ -202,6 +202,12 @@ static void barrier_while_held(void *arg)
 	rcu_barrier();
 }
 
+static void barrier_without_it(void *most)
+{
+	barrier_in_child(most);
+	MUST(!get(&items[0].freed));
+}
+
 /* Its thread is not in the child, which frees all but the one that was in its hand, and one that it was giving. */
 START_TEST(who_frees_at_the_fork_does_not_in_the_child)
 {
@@ -213,7 +219,7 @@ START_TEST(who_frees_at_the_fork_does_not_in_the_child)
 	sem_init(&leave, 0, 0);
 	start_task(&task, _i ? barrier_while_held : synchronize_and_give, NULL);
 	await(&inside);
-	run_plain_child(barrier_in_child, &most);
+	run_plain_child(barrier_without_it, &most);
 	sem_post(&leave);
 	join(task.thread);
 	rcu_barrier();
