@@ -205,13 +205,3 @@ void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, 
 		__atomic_fetch_add(&all->backlog.overruns, 1, __ATOMIC_RELAXED);
 	errno = saved_errno;
 }
-
-void quiesce_backlog_swept(struct workers *all)
-{
-	struct backlog_state *backlog = &all->backlog;
-
-	if (__atomic_load_n(&backlog->vain, __ATOMIC_RELAXED))
-		__atomic_store_n(&backlog->vain, false, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&backlog->sleepers, __ATOMIC_SEQ_CST))
-		quiesce_wake_producers(all);
-}

@@ -289,8 +289,9 @@ static inline struct call_rcu_data *quiesce_worker_home(const struct worker *wor
 /* Have barriers that sleep for the queue's progress look again. */
 void quiesce_queue_wake_barriers(struct call_rcu_data *queue);
 
-/* Have producers that wait for the backlog to be less look again. */
+/* Have producers that wait for the backlog to be less look again; and after what free_rcu was given was swept. */
 void quiesce_wake_producers(struct workers *all);
+void quiesce_tell_swept(struct workers *all);
 
 /* For the server: say how much it carries, and to producers who wait if that is little, or all there was (done). */
 void quiesce_queue_tell(struct call_rcu_data *queue, bool done);
@@ -502,9 +503,6 @@ void quiesce_backlog_set_handler(struct workers *all,
 bool quiesce_backlog_is_passed(struct workers *all, struct call_rcu_data *queue, struct urcu_backlog *seen,
 		bool *served);
 void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, bool served);
-
-/* What was given to free_rcu may be less: have producers who wait look again. */
-void quiesce_backlog_swept(struct workers *all);
 
 /* ---- The program's workers: workers.c. urcu/call-rcu.h has the contracts. ---- */
 

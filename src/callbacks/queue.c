@@ -20,6 +20,16 @@ void quiesce_wake_producers(struct workers *all)
 		quiesce_wake(&all->backlog.turn, INT_MAX);
 }
 
+void quiesce_tell_swept(struct workers *all)
+{
+	struct backlog_state *backlog = &all->backlog;
+
+	if (__atomic_load_n(&backlog->vain, __ATOMIC_RELAXED))
+		__atomic_store_n(&backlog->vain, false, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&backlog->sleepers, __ATOMIC_SEQ_CST))
+		quiesce_wake_producers(all);
+}
+
 /*
  * Producers are woken when half of the limit is left, so that they and the server go on together for a while.
  * [B7] held is stored before the look for sleepers; pairs with [B8] in src/callbacks/backlog.c: either we see

@@ -324,7 +324,7 @@ void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 			 consume(all, stash, ULONG_MAX, worker);
 		stash->swept = given;
 	}
-	quiesce_backlog_swept(all);
+	quiesce_tell_swept(all);
 	if (empty)
 		come_to_rest(all);
 }
