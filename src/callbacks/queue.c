@@ -20,12 +20,17 @@ void quiesce_wake_producers(struct workers *all)
 		quiesce_wake(&all->backlog.turn, INT_MAX);
 }
 
+static void end_vain(struct backlog_state *backlog)
+{
+	if (__atomic_load_n(&backlog->vain, __ATOMIC_RELAXED))
+		__atomic_store_n(&backlog->vain, false, __ATOMIC_RELAXED);
+}
+
 void quiesce_tell_swept(struct workers *all)
 {
 	struct backlog_state *backlog = &all->backlog;
 
-	if (__atomic_load_n(&backlog->vain, __ATOMIC_RELAXED))
-		__atomic_store_n(&backlog->vain, false, __ATOMIC_RELAXED);
+	end_vain(backlog);
 	if (__atomic_load_n(&backlog->sleepers, __ATOMIC_SEQ_CST))
 		quiesce_wake_producers(all);
 }
@@ -43,8 +48,8 @@ void quiesce_queue_tell(struct call_rcu_data *queue, bool done)
 		queue->carried = 0;
 	__atomic_store_n(&queue->held, queue->carried, __ATOMIC_SEQ_CST);
 	quiesce_delay();
-	if (done && __atomic_load_n(&backlog->vain, __ATOMIC_RELAXED))
-		__atomic_store_n(&backlog->vain, false, __ATOMIC_RELAXED);
+	if (done)
+		end_vain(backlog);
 	if (__atomic_load_n(&backlog->sleepers, __ATOMIC_SEQ_CST) &&
 	    (done || queue->carried <= __atomic_load_n(&backlog->callbacks, __ATOMIC_RELAXED) / 2))
 		quiesce_wake_producers(queue->workers);
