@@ -49,17 +49,15 @@
 /*
  * A deleter for std::unique_ptr and its like:
  *
- *	std::unique_ptr<T, urcu::free_rcu_deleter<urcu_free_rcu> > owner(p);
+ *	std::unique_ptr<T, urcu_free_rcu_deleter<urcu_free_rcu> > owner(p);
  *
  * It runs no destructor: readers may still use the object. So T has a trivial one, and comes from malloc; or from
  * new, in a program that has called urcu_free_rcu_with(operator delete).
  */
 extern "C++" {
-namespace urcu {
-template <void (*Give)(void *)> struct free_rcu_deleter {
+template <void (*Give)(void *)> struct urcu_free_rcu_deleter {
 	template <typename T> void operator()(T *ptr) const { Give(ptr); }
 };
-}
 }
 #endif
 
@@ -77,8 +75,8 @@ _URCU_EXTERN_C_BEGIN
  * with atexit (as call_rcu). Without a thread to be had, what is given waits: the thread's later calls free it, if
  * others wait for grace periods, and so does rcu_barrier.
  *
- * Without memory for another array, threads share one of 256 pointers. When that is full as well, a call outside of
- * sections (in qsbr: offline) waits for a grace period, as synchronize_rcu, and frees ptr itself. In a section (in
+ * Without memory for another array, threads share two that are there from the start. When these are full as well, a
+ * call outside of sections (in qsbr: offline) waits for a grace period, as synchronize_rcu, and frees ptr itself. In a section (in
  * qsbr: online) that cannot be, and ptr stays allocated for good, which is reported once.
  *
  * May be called in a section, from a callback, from destructors of any kind, between the fork hooks, after a fork

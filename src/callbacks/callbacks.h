@@ -237,8 +237,9 @@ struct workers {
 	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }, \
 	.stashes = {							\
 		.lock = PTHREAD_MUTEX_INITIALIZER,			\
-		.shared.first = &(all).stashes.room,			\
-		.shared.last = &(all).stashes.room,			\
+		.shared.first = &(all).stashes.room[0],			\
+		.shared.last = &(all).stashes.room[0],			\
+		.shared.spare = &(all).stashes.room[1],			\
 	}
 
 /* ---- Queues: queue.c ---- */

@@ -60,11 +60,15 @@ bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given)
 
 /* ---- The giver's side ---- */
 
+/* Nobody else takes a spare one: so the first, if it is still the first, still has the same next. */
 static struct stash_array *new_array(struct stash *stash)
 {
 	/* Acquire: its last pointer has been read. */
-	struct stash_array *array = __atomic_exchange_n(&stash->spare, NULL, __ATOMIC_ACQUIRE);
+	struct stash_array *array = __atomic_load_n(&stash->spare, __ATOMIC_ACQUIRE);
 
+	while (array && !__atomic_compare_exchange_n(&stash->spare, &array, array->next, true, __ATOMIC_ACQUIRE,
+						     __ATOMIC_ACQUIRE))
+		continue;
 	return array ? array : malloc(sizeof(*array));
 }
 
@@ -156,13 +160,20 @@ static void give_turn(void *arg)
 		quiesce_wake(&stash->turn, 1);
 }
 
-/* One is kept for the giver: of the shared stash its own room, which cannot be freed. */
+/* One is kept for the giver; and of the shared stash its own room, which cannot be freed. */
 static void retire(struct workers *all, struct stash *stash, struct stash_array *array)
 {
+	bool own_room = array == &all->stashes.room[0] || array == &all->stashes.room[1];
+
+	array->next = __atomic_load_n(&stash->spare, __ATOMIC_RELAXED);
+	if (array->next && !own_room) {
+		free(array);
+		return;
+	}
 	/* Release: its last pointer has been read. */
-	if (array == &all->stashes.room || !__atomic_load_n(&stash->spare, __ATOMIC_RELAXED))
-		array = __atomic_exchange_n(&stash->spare, array, __ATOMIC_ACQ_REL);
-	free(array);
+	while (!__atomic_compare_exchange_n(&stash->spare, &array->next, array, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		continue;
 }
 
 /* What pauses a worker, or stops it, between two arrays. */
@@ -363,6 +374,9 @@ void quiesce_stashes_trim(struct workers *all)
 		all->stashes.list = stash->next;
 		free(stash->spare);
 		free(stash->last);
+		/* In the child of a fork in between: nothing was given into the last yet. */
+		if (stash->first != stash->last)
+			free(stash->first);
 		free(stash);
 	}
 }

@@ -20,7 +20,10 @@ struct workers;
 /* Pointers in an array; power of two. */
 #define STASH_ARRAY	256UL
 
-/* Of a stash, for its pointers number base to base + STASH_ARRAY. All is written by who gives. */
+/*
+ * Of a stash, for its pointers number base to base + STASH_ARRAY. All is written by who gives; next, while it is
+ * spare, by who has the turn.
+ */
 struct stash_array {
 	unsigned long base;		/* before given passes it */
 	struct stash_array *next;	/* before given passes the end */
@@ -36,7 +39,7 @@ struct stash {
 	/* Written by the giver: its thread; of the shared one, whoever holds stashes.lock. */
 	unsigned long given;		/* read by others atomically */
 	struct stash_array *last;	/* where the next one goes */
-	struct stash_array *spare;	/* an empty one, or NULL; put there by who has the turn; atomically */
+	struct stash_array *spare;	/* empty ones, put there by who has the turn; atomically */
 	size_t size;			/* of what was given last, about; 0: not known; atomically */
 	bool owned;			/* by a thread; atomically */
 	struct stash *next;		/* in stashes.list; not written once it is in there */
@@ -64,7 +67,7 @@ struct stashes {
 	void (*release)(void *ptr);	/* NULL: free; set once, atomically */
 	pthread_mutex_t lock;		/* who gives to shared; not held while it is waited, freed or called */
 	struct stash shared;		/* of threads that have none, and for want of memory */
-	struct stash_array room;	/* of shared */
+	struct stash_array room[2];	/* of shared */
 };
 
 /* ---- What waits to be freed: stash.c ---- */

@@ -188,7 +188,7 @@ static void deferred_calls(void)
 	rcu_unregister_thread();
 }
 
-/* The room that is there without memory is enough for what is given in the section. */
+/* When all is freed, the room that is there without memory is enough for what is given in the section. */
 static int freed[3][DEFERRED];
 
 static void *give_pointers(void *arg)
@@ -196,11 +196,12 @@ static void *give_pointers(void *arg)
 	int *words = arg;
 
 	rcu_register_thread();
+	rcu_barrier();
 	rcu_read_lock();
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 200; i++)
 		urcu_free_rcu(&words[i]);
 	rcu_read_unlock();
-	for (int i = 100; i < DEFERRED; i++)
+	for (int i = 200; i < DEFERRED; i++)
 		urcu_free_rcu(&words[i]);
 	rcu_unregister_thread();
 	return NULL;

@@ -4,6 +4,9 @@
  * the union that C++ passes. Returns the number of what went wrong.
  */
 #include <cstdio>
+#include <memory>
+
+#include <urcu.h>
 #include <urcu/lfstack.h>
 #include <urcu/rculfqueue.h>
 #include <urcu/rculfstack.h>
@@ -209,8 +212,35 @@ static void deprecated()
 	expect(!cds_lfs_pop_rcu(&s));
 }
 
+/* Deleters of free_rcu: of objects with and without a head. */
+static int freed;
+
+static void note_freed(void *ptr)
+{
+	freed++;
+	operator delete(ptr);
+}
+
+struct headed {
+	unsigned long room;
+	struct rcu_head head;
+};
+
+static void freeing()
+{
+	expect(urcu_free_rcu_with(note_freed) == 0);
+	{
+		std::unique_ptr<int, urcu_free_rcu_deleter<urcu_free_rcu> > owner(new int(1)), none;
+		std::shared_ptr<headed> shared(new headed(), urcu_free_rcu_deleter<urcu_free_rcu>());
+	}
+	urcu_free_rcu_head(new headed(), head);
+	rcu_barrier();
+	expect(freed == 3);
+}
+
 int main()
 {
+	freeing();
 	queues();
 	stacks();
 	rcu_queue();

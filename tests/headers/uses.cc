@@ -232,6 +232,10 @@ static void release(struct urcu_ref *ref)
 void use_callbacks(struct entry *e, int first)
 {
 	call_rcu(&e->head, free_entry);
+#ifdef URCU_HAVE_FREE_RCU
+	urcu_free_rcu_head(e, head);
+	urcu_free_rcu(e);
+#endif
 	synchronize_rcu();
 	rcu_barrier();
 	if (first)
