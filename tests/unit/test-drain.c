@@ -38,7 +38,8 @@ START_TEST(nothing_is_queued)
 	errno = E2BIG;
 	want(urcu_drain(0) == 0 && urcu_barrier_timeout(0) == 0);
 	want(urcu_drain(LONG) == 0 && urcu_barrier_timeout(LONG) == 0);
-	want(thread_count() == 1 && errno == E2BIG);
+	want(errno == E2BIG);
+	want(SLOW_BUILD || thread_count() == 1);
 }
 END_TEST
 
@@ -302,10 +303,13 @@ END_TEST
 
 /* ---- The standard worker's thread ---- */
 
-/* What the kernel allows to a process of one thread alone. It may know one that was joined for a moment longer. */
+/*
+ * What the kernel allows to a process of one thread alone. It may know one that was joined for a moment longer; a
+ * sanitizer has one of its own.
+ */
 static bool is_alone(void)
 {
-	return unshare(CLONE_THREAD) == 0;
+	return SLOW_BUILD || unshare(CLONE_THREAD) == 0;
 }
 
 START_TEST(stopped_worker_leaves_no_thread_and_is_made_again)
@@ -323,7 +327,7 @@ START_TEST(stopped_worker_leaves_no_thread_and_is_made_again)
 	}
 	all_ran_once(&tally);
 	get_default_call_rcu_data();
-	want(!is_alone());
+	want(SLOW_BUILD || !is_alone());
 }
 END_TEST
 
