@@ -155,6 +155,7 @@ START_TEST(producer_who_waits_is_called_when_half_is_left)
 	want(get(workers->backlog.turn) == turn);
 	queue->carried = LIMIT / 2;
 	quiesce_queue_tell(queue, false);
+	want(get(workers->backlog.turn) != turn);
 	pthread_join(producer, NULL);
 	want(get(workers->backlog.overruns) == 0);
 	put(queue->own.state, 0);

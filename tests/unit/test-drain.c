@@ -38,7 +38,8 @@ START_TEST(nothing_is_queued)
 	errno = E2BIG;
 	want(urcu_drain(0) == 0 && urcu_barrier_timeout(0) == 0);
 	want(urcu_drain(LONG) == 0 && urcu_barrier_timeout(LONG) == 0);
-	want(thread_count() == 1 && errno == E2BIG);
+	want(errno == E2BIG);
+	want(SLOW_BUILD || thread_count() == 1);
 }
 END_TEST
 
@@ -302,10 +303,13 @@ END_TEST
 
 /* ---- The standard worker's thread ---- */
 
-/* What the kernel allows to a process of one thread alone. It may know one that was joined for a moment longer. */
+/*
+ * What the kernel allows to a process of one thread alone. It may know one that was joined for a moment longer; a
+ * sanitizer has one of its own.
+ */
 static bool is_alone(void)
 {
-	return unshare(CLONE_THREAD) == 0;
+	return SLOW_BUILD || unshare(CLONE_THREAD) == 0;
 }
 
 START_TEST(stopped_worker_leaves_no_thread_and_is_made_again)
@@ -323,7 +327,7 @@ START_TEST(stopped_worker_leaves_no_thread_and_is_made_again)
 	}
 	all_ran_once(&tally);
 	get_default_call_rcu_data();
-	want(!is_alone());
+	want(SLOW_BUILD || !is_alone());
 }
 END_TEST
 
@@ -331,12 +335,6 @@ static void *stop(void *arg)
 {
 	want(urcu_stop_default_worker() == 0);
 	put(*(bool *)arg, true);
-	return NULL;
-}
-
-static void *free_worker(void *arg)
-{
-	call_rcu_data_free(arg);
 	return NULL;
 }
 
@@ -379,10 +377,8 @@ START_TEST(what_is_queued_stays_when_the_worker_is_stopped)
 }
 END_TEST
 
-/* In the standard queue, or in one that its worker fosters. */
 START_TEST(barrier_outlives_the_worker_that_it_waits_for)
 {
-	struct call_rcu_data *made = create_call_rcu_data(0, -1);
 	unsigned long before = gp_number();
 	struct tally tally = { 0, 0 };
 	pthread_t stopper, waiter;
@@ -390,26 +386,13 @@ START_TEST(barrier_outlives_the_worker_that_it_waits_for)
 	bool stopped = false;
 
 	held_enter(&reader);
-	set_thread_call_rcu_data(_i ? made : NULL);
 	queue_jobs(&tally, 100);
-	set_thread_call_rcu_data(NULL);
 	await_gp_since(before);
-	if (!_i)
-		call_rcu_data_free(made);
 	waiter = start(wait_for_all, &reader);
 	await_that(get(reader.called));
 	stopper = start(stop, &stopped);
-	if (_i) {
-		/* It waits for the reader, too, to be stopped: then its queue is fostered. */
-		pthread_t freer = start(free_worker, made);
-
-		not_returned_for(&reader, 20000);
-		held_leave(&reader);
-		pthread_join(freer, NULL);
-	} else {
-		not_returned_for(&reader, 20000);
-		held_leave(&reader);
-	}
+	not_returned_for(&reader, 20000);
+	held_leave(&reader);
 	pthread_join(stopper, NULL);
 	pthread_join(waiter, NULL);
 	all_ran_once(&tally);
@@ -462,7 +445,7 @@ START_TEST(worker_is_stopped_beside_those_who_need_it)
 	static struct team stoppers, users;
 	static struct unrest u;
 
-	team_add(&stoppers, 2, stop_again_and_again, &u);
+	team_add(&stoppers, (unsigned int)_i, stop_again_and_again, &u);
 	team_add(&users, 2, queue_and_wait, &u);
 	team_join(&users);
 	put(u.over, true);
@@ -496,7 +479,7 @@ int main(void)
 	tcase = add_case(suite, "stop", 60);
 	tcase_add_test(tcase, stopped_worker_leaves_no_thread_and_is_made_again);
 	tcase_add_loop_test(tcase, what_is_queued_stays_when_the_worker_is_stopped, 0, 3);
-	tcase_add_loop_test(tcase, barrier_outlives_the_worker_that_it_waits_for, 0, 2);
-	tcase_add_test(tcase, worker_is_stopped_beside_those_who_need_it);
+	tcase_add_test(tcase, barrier_outlives_the_worker_that_it_waits_for);
+	tcase_add_loop_test(tcase, worker_is_stopped_beside_those_who_need_it, 1, 3);
 	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * beside them, each at the one moment at which it matters.
  */
 #include "inside.h"
+#include "held.h"
 
 #include <sys/wait.h>
 
@@ -187,6 +188,90 @@ START_TEST(what_is_given_up_after_the_adoption_runs_before_what_is_queued_then)
 }
 END_TEST
 
+/* ---- Who waits for a queue that the standard worker fosters, when that is stopped ---- */
+
+static void *stop_default(void *arg)
+{
+	want(urcu_stop_default_worker() == 0);
+	return arg;
+}
+
+/* The worker waits for a reader, and leaves then; the barrier has to have another thread made. */
+START_TEST(barrier_of_a_fostered_queue_outlives_the_worker)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+	struct tally tally = { 0, 0 };
+	pthread_t waiter, stopper;
+	unsigned long before;
+	struct held reader;
+	struct plug plug;
+
+	occupy(queue, &plug, &tally);
+	held_enter(&reader);
+	before = gp_number();
+	free_with_work_left(queue, &plug);
+	await_gp_since(before);
+	waiter = start(barrier, NULL);
+	await_that(get(queue->barriers) == 1);
+	stopper = start(stop_default, NULL);
+	await_that(get(workers->standard.own.state) & WORKER_STOP);
+	held_leave(&reader);
+	pthread_join(waiter, NULL);
+	pthread_join(stopper, NULL);
+	all_ran_once(&tally);
+}
+END_TEST
+
+/* ---- What is queued on a queue that a drain has passed ---- */
+
+static struct plug next;
+static pid_t drainer;
+
+static void hand_on(struct rcu_head *head)
+{
+	plug_run(head);
+	set_thread_call_rcu_data(&workers->standard);
+	call_rcu(&next.head, plug_run);
+}
+
+static void *drain(void *arg)
+{
+	put(drainer, (pid_t)syscall(SYS_gettid));
+	want(urcu_drain(100000) == 0);
+	put(*(bool *)arg, true);
+	return NULL;
+}
+
+/* It has come by the standard queue, and needs the lock to go on to the other. */
+START_TEST(drain_comes_back_to_a_queue_that_it_has_passed)
+{
+	struct call_rcu_data *queue = create_call_rcu_data(0, -1);
+	unsigned int looks = 0;
+	bool drained = false;
+	struct plug first;
+	pthread_t thread;
+
+	plug_init(&first);
+	plug_init(&next);
+	set_thread_call_rcu_data(queue);
+	call_rcu(&first.head, hand_on);
+	set_thread_call_rcu_data(NULL);
+	await(&first.in);
+	pthread_mutex_lock(&workers->lock);
+	thread = start(drain, &drained);
+	await_that((looks = get(drainer) && sleeps(drainer) ? looks + 1 : 0) == 8);
+	sem_post(&first.out);
+	await(&next.in);
+	await_that(get(queue->done) == get(queue->takes));
+	pthread_mutex_unlock(&workers->lock);
+	for (uint64_t until = now_us() + 20000; now_us() < until; sched_yield())
+		want(!get(drained));
+	sem_post(&next.out);
+	pthread_join(thread, NULL);
+	call_rcu_data_free(queue);
+}
+END_TEST
+
 /* ---- What a fork without hooks may have interrupted ---- */
 
 /* Between the steps of append and ripen: what was moved is in both chains, or not known as the end of the one. */
@@ -338,6 +423,8 @@ int main(void)
 #endif
 	tcase_add_test(tc, barrier_runs_what_a_freed_worker_leaves_if_nobody_else_can);
 	tcase_add_test(tc, what_is_given_up_after_the_adoption_runs_before_what_is_queued_then);
+	tcase_add_test(tc, barrier_of_a_fostered_queue_outlives_the_worker);
+	tcase_add_test(tc, drain_comes_back_to_a_queue_that_it_has_passed);
 	tcase_add_test(tc, what_was_being_moved_is_in_one_chain);
 	tcase_add_test(tc, list_of_workers_is_whole_both_ways);
 	tcase_add_test(tc, in_the_child_the_forking_thread_alone_looks_at_queues);
