@@ -25,7 +25,8 @@ struct urcu_backlog {
 	unsigned long callbacks;
 	/*
 	 * What was given to urcu_free_rcu and has not been freed, about: so many pointers, and for each the size of
-	 * some that the same thread gave last (malloc_usable_size, of the allocator that the program has). 0 with a
+	 * some that the same thread gave last (malloc_usable_size, of the allocator that the program has), and 16
+	 * bytes (on 32 bits 8) for the pointer and what the allocator has in front of an object. 0 with a
 	 * function in free's place (urcu_free_rcu_with), whose sizes nobody knows.
 	 */
 	size_t bytes;

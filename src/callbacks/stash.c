@@ -26,6 +26,8 @@
 /* The size of one of so many pointers is asked for, and the mean taken of about so many of those. */
 #define SIZE_STRIDE	16
 #define SIZES_MEAN	8
+/* The pointer's own, and what allocators have in front of a block. */
+#define OVERHEAD	(2 * sizeof(void *))
 /* So many pointers of a busy giver are left to him. */
 #define LEFT_TO_GIVER	(16 * STASH_ARRAY)
 
@@ -103,7 +105,7 @@ static void measure(const struct workers *all, struct stash *stash, void *ptr)
 
 	if (__atomic_load_n(&all->stashes.release, __ATOMIC_RELAXED))
 		return;
-	size = size - size / SIZES_MEAN + malloc_usable_size(ptr) / (size ? SIZES_MEAN : 1);
+	size = size - size / SIZES_MEAN + (malloc_usable_size(ptr) + OVERHEAD) / (size ? SIZES_MEAN : 1);
 	__atomic_store_n(&stash->size, size, __ATOMIC_RELAXED);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Floods: threads that do nothing but malloc and call_rcu(free), for so many seconds (second argument). How many callbacks run, how much memory they take until then, and how late they are.
+ * Floods: threads that do nothing but malloc and call_rcu(free), for so many seconds (second argument). How many
+ * callbacks run, how much memory they take until then, and how late they are. The same with urcu_free_rcu, with and
+ * without a limit of what waits.
  */
 #include <sys/wait.h>
 
@@ -153,6 +155,78 @@ static void flood_beside_reader(unsigned long producers, double length)
 }
 #endif
 
+/* ---- The same with free_rcu, where there is one ---- */
+
+#ifdef URCU_HAVE_FREE_RCU
+/* In qsbr who is online does not wait for a limit. */
+static void free_on(struct bench_group *group, unsigned long number)
+{
+	bench_offline();
+	while (!bench_stopped(group)) {
+		for (int i = 0; i < 128; i++) {
+			void *item = malloc(sizeof(struct item));
+
+			if (!item)
+				abort();
+			urcu_free_rcu(item);
+		}
+		group->done[number] += 128;
+		bench_poll();
+	}
+	bench_online();
+}
+
+/* limit: in MB; 0: none. */
+static void flood_free(unsigned long producers, double length, bool slow_reader, size_t limit)
+{
+	static struct bench_group reader;
+	double before, time, calls;
+	char name[100];
+
+	snprintf(name, sizeof(name), "%s%s", bench_of(producers, "producer"), slow_reader ? ", a reader of 100 ms" : "");
+	if (limit)
+		snprintf(name + strlen(name), sizeof(name) - strlen(name), ", at most %zu MB", limit);
+	urcu_set_backlog_limit(limit << 20, 0);
+	if (slow_reader) {
+		bench_start_group(&reader, 1, read_slowly);
+		bench_await_group(&reader);
+	}
+	before = memory("VmRSS:");
+	watch_memory();
+	time = -bench_now();
+	bench_start_group(&group, producers, free_on);
+	bench_sleep(length);
+	calls = (double)bench_stop_group(&group);
+	if (slow_reader)
+		bench_stop_group(&reader);
+	bench_barrier();
+	time += bench_now();
+	bench_print("malloc + free_rcu", name, calls / time * 1e3, "M/s");
+	bench_print("memory at most, free_rcu", name, memory("VmHWM:") - before, "MB");
+}
+
+static void free_by_one(double length)
+{
+	flood_free(1, length < 2e9 ? length : 2e9, false, 0);
+}
+
+static void free_by_two(double length)
+{
+	flood_free(2, length, false, 0);
+}
+
+static void free_beside_reader(double length)
+{
+	flood_free(2, length, true, 0);
+}
+
+static void free_with_limits(double length)
+{
+	for (size_t limit = 8; limit <= 128; limit *= 4)
+		flood_free(2, length, true, limit);
+}
+#endif
+
 #ifdef BENCH_RCU
 static void flood_per_cpu(unsigned long producers, double length)
 {
@@ -211,6 +285,9 @@ static void (*const floods[])(double length) = {
 #endif
 #ifdef BENCH_RCU
 	one_per_cpu, all_per_cpu,
+#endif
+#ifdef URCU_HAVE_FREE_RCU
+	free_by_one, free_by_two, free_beside_reader, free_with_limits,
 #endif
 };
 
