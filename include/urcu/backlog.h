@@ -41,21 +41,22 @@ struct urcu_backlog {
 _URCU_EXTERN_C_BEGIN
 
 /*
- * rcu_barrier, for timeout_ms milliseconds at most. Returns 0; -ETIMEDOUT if callbacks that were queued, or pointers
- * that were given to urcu_free_rcu, before the call may be left, which will run, or be freed, as if nobody had waited; or -EDEADLK, at once and without a report, where
- * rcu_barrier could never return: in a section (in qsbr an online caller goes offline meanwhile), in a
- * callback of the same flavor, and between the calling thread's fork hooks. 0 milliseconds: a look. Unlike
- * rcu_barrier it runs no callback itself: where no thread can be had, and after exit, it returns -ETIMEDOUT if
- * anything is queued. While another thread is between its fork hooks it may take as long as these.
+ * rcu_barrier, for timeout_ms milliseconds at most. Returns 0; -ETIMEDOUT if callbacks that were queued, or
+ * pointers that were given to urcu_free_rcu, before the call may be left, which will run, or be freed, as if nobody
+ * had waited; or -EDEADLK, at once and without a report, where rcu_barrier could never return: in a section (in
+ * qsbr an online caller goes offline meanwhile), in a callback of the same flavor, and between the calling thread's
+ * fork hooks. 0 milliseconds: a look. Unlike rcu_barrier it runs no callback itself: where no thread can be had,
+ * and after exit, it returns -ETIMEDOUT if anything is queued. While another thread is between its fork hooks it
+ * may take as long as these.
  */
 extern int urcu_barrier_timeout(unsigned int timeout_ms);
 
 /*
- * Wait until nothing is queued, on any worker, and no callback runs: for callbacks that queue callbacks. So,
- * too, for deferred calls, of all threads, and for what was given to urcu_free_rcu. What all of them did is seen by the caller. Returns 0, or as
- * urcu_barrier_timeout: -ETIMEDOUT with the rest left queued, -EDEADLK also in a deferred call. 0 milliseconds: a
- * look. Where other threads go on queueing, or a callback queues itself for ever, it takes all of the time. A
- * clock that a program has put in the place of the system's may stretch it.
+ * Wait until nothing is queued, on any worker, and no callback runs: for callbacks that queue callbacks. So, too,
+ * for deferred calls, of all threads, and for what was given to urcu_free_rcu. What all of them did is seen by the
+ * caller. Returns 0, or as urcu_barrier_timeout: -ETIMEDOUT with the rest left queued, -EDEADLK also in a deferred
+ * call. 0 milliseconds: a look. Where other threads go on queueing, or a callback queues itself for ever, it takes
+ * all of the time. A clock that a program has put in the place of the system's may stretch it.
  */
 extern int urcu_drain(unsigned int timeout_ms);
 

@@ -108,10 +108,10 @@ _URCU_EXTERN_C_BEGIN
  * worker has taken it, that goes unnoticed, since nothing in a head tells it from memory that was never
  * set: others are lost, or run too early, or again and again.
  *
- * Does not sleep, unless the program has set a limit (urcu/backlog.h). Does not yield, or touch any thread's CPU
- * or priority. It may wake the worker. The first one to a worker may make its thread, and registers with atexit: a lock of the C library's, and memory. If no
- * thread can be made, that is reported once, the callback stays queued, and later calls try again: one in
- * 2, then in 4, down to one in 256; so does whoever waits in rcu_barrier.
+ * Does not sleep, unless the program has set a limit (urcu/backlog.h). Does not yield, or touch any thread's CPU or
+ * priority. It may wake the worker. The first one to a worker may make its thread, and registers with atexit: a
+ * lock of the C library's, and memory. If no thread can be made, that is reported once, the callback stays queued,
+ * and later calls try again: one in 2, then in 4, down to one in 256; so does whoever waits in rcu_barrier.
  *
  * May be called in a section, from a callback, from a destructor, between the fork hooks, after a fork
  * with or without them, after exit. The thread should be registered; it must be if workers come and go
@@ -121,11 +121,11 @@ _URCU_EXTERN_C_BEGIN
 extern void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 
 /*
- * Wait until every callback whose call_rcu happens before this call, on any worker, has run; what they
- * did is seen by the caller. Callbacks that those queue in turn are not waited for, nor are deferred
- * calls. What was given to urcu_free_rcu before, or by those callbacks, is freed when it returns
- * (urcu/free-rcu.h); it may be in this thread. Idle, it costs a look at each worker. Where there can be no thread, or after exit, the callbacks
- * run in the calling thread.
+ * Wait until every callback whose call_rcu happens before this call, on any worker, has run; what they did is seen
+ * by the caller. Callbacks that those queue in turn are not waited for, nor are deferred calls. What was given to
+ * urcu_free_rcu before, or by those callbacks, is freed when it returns (urcu/free-rcu.h); it may be in this
+ * thread. Idle, it costs a look at each worker. Where there can be no thread, or after exit, the callbacks run in
+ * the calling thread.
  *
  * In a section (in qsbr an online caller goes offline meanwhile), in a callback of the same flavor, and
  * between the calling thread's fork hooks it could never return: it reports that and returns at once. In a
