@@ -198,6 +198,7 @@ enum sweep {
 struct stashes {
 	struct stash *list;		/* those of threads; atomically, at its front */
 	int32_t sweep;			/* enum sweep; atomically */
+	unsigned long sweeps;		/* that are over; by the sweeping worker, atomically */
 	bool reported;			/* that something is lost; atomically */
 	void (*release)(void *ptr);	/* NULL: free; set once, atomically */
 	pthread_mutex_t lock;		/* who gives to shared; not held while it is waited, freed or called */

@@ -240,8 +240,13 @@ void quiesce_free_barrier(struct workers *all)
 /* Between two looks. */
 #define LOOK_PAUSE	(100 * QUIESCE_NS_PER_US)
 
+/* Others may give on and on: after the sweep that is under way and three more what was given before is freed. */
 void quiesce_free_drain(struct workers *all, uint64_t *left)
 {
-	while (!quiesce_stashes_empty(all) && *left && quiesce_worker_urge(&all->standard.own) == 0)
+	unsigned long last = __atomic_load_n(&all->stashes.sweeps, __ATOMIC_RELAXED) + 4;
+
+	while (!quiesce_stashes_empty(all) && *left &&
+	       (long)(__atomic_load_n(&all->stashes.sweeps, __ATOMIC_ACQUIRE) - last) < 0 &&
+	       quiesce_worker_urge(&all->standard.own) == 0)
 		quiesce_spend(left, LOOK_PAUSE);
 }

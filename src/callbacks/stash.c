@@ -302,6 +302,8 @@ void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 			 consume(all, stash, ULONG_MAX, worker);
 		stash->swept = given;
 	}
+	/* Release: with what it freed. */
+	__atomic_store_n(&all->stashes.sweeps, all->stashes.sweeps + 1, __ATOMIC_RELEASE);
 	if (empty)
 		come_to_rest(all);
 }

@@ -558,6 +558,33 @@ START_TEST(rcu_exit_frees_and_all_goes_on)
 	all_come_back();
 }
 END_TEST
+
+static bool over;
+
+static void *give_on_and_on(void *arg)
+{
+	while (!get(over)) {
+		urcu_free_rcu(malloc(1));
+		if (urcu_free_rcu_with(note) != EBUSY)
+			return NULL;
+	}
+	return arg;
+}
+
+/* It would take as long as its limit. */
+START_TEST(rcu_exit_does_not_wait_for_what_others_give_meanwhile)
+{
+	static struct team team;
+
+	setenv("URCU_EXIT_TIMEOUT", "86400000", 1);
+	team_add(&team, 1, give_on_and_on, &team);
+	for (int i = 0; i < 5; i++)
+		rcu_exit();
+	put(over, true);
+	team_join(&team);
+	rcu_barrier();
+}
+END_TEST
 #endif
 
 static void set_up_where(void)
@@ -609,6 +636,9 @@ int main(void)
 	tcase_add_test(tc, a_barrier_waits_for_who_frees);
 	tc = add_case(suite, "plain", 30);
 	tcase_add_loop_test(tc, a_release_function_is_registered_once_and_first, 0, 2);
+#ifndef TEST_BP
+	tcase_add_test(tc, rcu_exit_does_not_wait_for_what_others_give_meanwhile);
+#endif
 	tcase_add_loop_test(tc, an_object_with_a_head_is_freed_from_its_start, 0, 2);
 #if defined(__GLIBC__) && !SLOW_BUILD
 	tcase_add_test(tc, without_a_release_function_it_is_free);
