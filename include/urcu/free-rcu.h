@@ -7,7 +7,7 @@
  * What a thread gives is noted in arrays of its own (2 KB each), and freed in bulk: by the thread itself, each
  * time that it has filled one and a grace period has passed, and otherwise by the standard worker's thread. A
  * thread that comes to rest, or ends, leaves nothing behind: what it gave last is freed within two grace periods
- * and about 20 ms. While nothing waits to be freed, nothing runs.
+ * (three, if it stops in the middle of a flood) and about 20 ms. While nothing waits to be freed, nothing runs.
  *
  * ORDER. None: pointers may be freed in any order, and at the same time. What the caller did before
  * urcu_free_rcu comes before the grace period, and so does each section that may hold the object before its end.

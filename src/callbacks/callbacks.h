@@ -201,7 +201,7 @@ struct stashes {
 	unsigned long sweeps;		/* that are over; by the sweeping worker, atomically */
 	bool reported;			/* that something is lost; atomically */
 	void (*release)(void *ptr);	/* NULL: free; set once, atomically */
-	pthread_mutex_t lock;		/* who gives to shared; not held while it is waited, freed or called */
+	pthread_mutex_t lock;		/* of who gives to shared */
 	struct stash shared;		/* of threads that have none, and for want of memory */
 	struct stash_array room[2];	/* of shared */
 };
