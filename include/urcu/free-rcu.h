@@ -7,7 +7,7 @@
  * What a thread gives is noted in arrays of its own (2 KB each), and freed in bulk: by the thread itself, each
  * time that it has filled one and a grace period has passed, and otherwise by the standard worker's thread. A
  * thread that comes to rest, or ends, leaves nothing behind: what it gave last is freed within two grace periods
- * and about 20 ms. While nothing waits to be freed, nothing runs.
+ * (three, if it stops in the middle of a flood) and about 20 ms. While nothing waits to be freed, nothing runs.
  *
  * ORDER. None: pointers may be freed in any order, and at the same time. What the caller did before
  * urcu_free_rcu comes before the grace period, and so does each section that may hold the object before its end.
@@ -76,8 +76,8 @@ _URCU_EXTERN_C_BEGIN
  * others wait for grace periods, and so does rcu_barrier.
  *
  * Without memory for another array, threads share two that are there from the start. When these are full as well, a
- * call outside of sections (in qsbr: offline) waits for a grace period, as synchronize_rcu, and frees ptr itself. In a section (in
- * qsbr: online) that cannot be, and ptr stays allocated for good, which is reported once.
+ * call outside of sections (in qsbr: offline) waits for a grace period, as synchronize_rcu, and frees ptr itself.
+ * In a section (in qsbr: online) that cannot be, and ptr stays allocated for good, which is reported once.
  *
  * May be called in a section, from a callback, from destructors of any kind, between the fork hooks, after a fork
  * with or without them, and after exit. The thread need not be registered (bp registers it). Not

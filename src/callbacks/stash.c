@@ -318,7 +318,10 @@ static void come_to_rest(struct workers *all)
 					    __ATOMIC_RELAXED);
 }
 
-/* It waits for nobody: the consumer may be in a release function that waits for a fork, which waits for us. */
+/*
+ * If it is cut short the next one makes up for it. It waits for nobody: the consumer may be in a release function
+ * that waits for a fork, which waits for us.
+ */
 void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 {
 	struct stash *stash = NULL;
@@ -331,6 +334,8 @@ void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 		unsigned long waiting = quiesce_stash_waiting(stash);
 		unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
 
+		if (is_asked(all, worker))
+			return;
 		if (!waiting)
 			continue;
 		empty &= !is_left_to_giver(stash, waiting, given) && try_turn(stash) &&
