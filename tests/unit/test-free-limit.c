@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * free_rcu and memory: objects with a head, free itself; how much waits, a limit for it, and waiting for it with a
- * deadline.
- */
+/* What waits in free_rcu: how much it is, a limit for it, and waiting for it with a deadline. */
 #include "held.h"
 
 #define LONG	100000
@@ -10,90 +7,6 @@
 enum { SIZE = 1000, LIMIT = 1 << 20 };
 
 static unsigned int given_back;
-
-/* ---- Objects with a head ---- */
-
-struct headed {
-	struct rcu_head first;
-	char room[4000];
-	struct rcu_head last;
-};
-
-static void *expected[3];
-
-static void note_headed(void *ptr)
-{
-	for (int i = 0; i < 3; i++)
-		if (expected[i] == ptr) {
-			expected[i] = NULL;
-			raise_by(given_back, 1);
-			free(ptr);
-			return;
-		}
-	want(!"a pointer that was given");
-}
-
-START_TEST(an_object_with_a_head_is_freed_from_its_start)
-{
-	struct headed *object[2];
-
-	if (_i)
-		want(urcu_free_rcu_with(note_headed) == 0);
-	for (int i = 0; i < 2; i++)
-		expected[i] = object[i] = malloc(sizeof(*object[i]));
-	urcu_free_rcu_head(object[0], first);
-	urcu_free_rcu_head(object[1], last);
-	rcu_barrier();
-	want(get(given_back) == (_i ? 2 : 0));
-}
-END_TEST
-
-/* ---- free itself ---- */
-
-#if defined(__GLIBC__) && !SLOW_BUILD
-#include <malloc.h>
-
-START_TEST(without_a_release_function_it_is_free)
-{
-	size_t before;
-
-	urcu_free_rcu(malloc(1));
-	rcu_barrier();
-	before = mallinfo2().uordblks;
-	for (int i = 0; i < 2000; i++) {
-		void *block = malloc(1000);
-
-		want(block);
-		errno = i;
-		urcu_free_rcu(block);
-		want(errno == i);
-	}
-	want(mallinfo2().uordblks > before + 100000);
-	rcu_barrier();
-	want(mallinfo2().uordblks < before + 100000);
-}
-END_TEST
-
-static void *give_one(void *arg)
-{
-	urcu_free_rcu(malloc(1));
-	return arg;
-}
-
-START_TEST(threads_go_on_with_the_arrays_of_those_that_have_ended)
-{
-	size_t before = 0;
-
-	for (int i = 0; i < 200; i++) {
-		pthread_join(start(give_one, NULL), NULL);
-		if (i == 20)
-			before = mallinfo2().uordblks;
-	}
-	rcu_barrier();
-	want(mallinfo2().uordblks < before + 20 * 2048);
-}
-END_TEST
-#endif
 
 /* ---- How much waits ---- */
 
@@ -249,14 +162,9 @@ END_TEST
 
 static Suite *suite(void)
 {
-	Suite *suite = suite_create("free-memory/" FLAVOR);
+	Suite *suite = suite_create("free-limit/" FLAVOR);
 	TCase *tcase = add_case(suite, "all", 60);
 
-	tcase_add_loop_test(tcase, an_object_with_a_head_is_freed_from_its_start, 0, 2);
-#if defined(__GLIBC__) && !SLOW_BUILD
-	tcase_add_test(tcase, without_a_release_function_it_is_free);
-	tcase_add_test(tcase, threads_go_on_with_the_arrays_of_those_that_have_ended);
-#endif
 	tcase_add_test(tcase, what_waits_is_counted);
 	tcase_add_test(tcase, who_waits_with_a_deadline_waits_for_what_was_given);
 	tcase_add_test(tcase, drain_waits_for_what_a_release_gives);
