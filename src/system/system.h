@@ -84,14 +84,8 @@ bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t *left);
 /* Sleep for so long; nobody wakes it. For readers that wake nobody (bp). */
 void quiesce_sleep(uint64_t ns);
 
-/* Sleep for ns, or for as long as is left, and take it off that. */
-static inline void quiesce_spend(uint64_t *left, uint64_t ns)
-{
-	if (ns > *left)
-		ns = *left;
-	quiesce_sleep(ns);
-	*left -= ns;
-}
+/* Sleep for ns, or for as long as is left, and take off that what it took: on a busy machine much more. */
+void quiesce_spend(uint64_t *left, uint64_t ns);
 
 /* ---- Barriers on other threads ---- */
 

@@ -146,3 +146,21 @@ void quiesce_sleep(uint64_t ns)
 	while (quiesce_wait(&nobody_wakes_this, 0, &ns))
 		continue;
 }
+
+/* A clock that leaps takes no more than this from the limit each time. */
+#define LATE_MAX	(100 * QUIESCE_NS_PER_MS)
+
+void quiesce_spend(uint64_t *left, uint64_t ns)
+{
+	uint64_t began = quiesce_now(), time;
+
+	if (ns > *left)
+		ns = *left;
+	quiesce_sleep(ns);
+	time = quiesce_now() - began;
+	if (time < ns)
+		time = ns;
+	else if (time > LATE_MAX && ns < LATE_MAX)
+		time = LATE_MAX;
+	*left -= time < *left ? time : *left;
+}

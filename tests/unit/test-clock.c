@@ -99,6 +99,41 @@ START_TEST(callbacks_run_under_any_clock)
 }
 END_TEST
 
+/* ---- A machine so busy that each nap takes long, as the clock says ---- */
+
+#ifndef TEST_BP
+static pthread_key_t key;
+static sem_t go_on;
+
+static void stay(void *arg)
+{
+	(void)arg;
+	await(&go_on);
+}
+
+static void set_key(struct rcu_head *head)
+{
+	(void)head;
+	want(pthread_setspecific(key, &go_on) == 0);
+}
+
+START_TEST(a_limit_counts_what_naps_take)
+{
+	static struct rcu_head head;
+
+	sem_init(&go_on, 0, 0);
+	want(pthread_key_create(&key, stay) == 0);
+	setenv("URCU_EXIT_TIMEOUT", "300000", 1);
+	call_rcu(&head, set_key);
+	rcu_barrier();
+	kind = LEAPS;
+	rcu_exit();
+	kind = -1;
+	sem_post(&go_on);
+}
+END_TEST
+#endif
+
 int main(void)
 {
 	Suite *suite = suite_create("clock " FLAVOR);
@@ -106,5 +141,8 @@ int main(void)
 
 	tcase_add_loop_test(tc, grace_periods_end_under_any_clock, 0, CLOCKS);
 	tcase_add_loop_test(tc, callbacks_run_under_any_clock, 0, CLOCKS);
+#ifndef TEST_BP
+	tcase_add_test(tc, a_limit_counts_what_naps_take);
+#endif
 	return run_suite(suite);
 }
