@@ -43,8 +43,8 @@ enum {
  * there several times, and number may be 0. Keys are given to match alone.
  *
  * In a table that does not fit into the cache that takes less time than one after the other (doc/performance.md,
- * hit-many): what they read is fetched for several at a time. To be called, and iters used, as with cds_lfht_lookup: all in one section, by a
- * reader, in signal handlers too. Allocates nothing and waits for nobody.
+ * hit-many): what they read is fetched for several at a time. To be called, and iters used, as with
+ * cds_lfht_lookup: all in one section, by a reader, in signal handlers too. Allocates nothing and waits for nobody.
  */
 extern unsigned long quiesce_lfht_lookup_many(struct cds_lfht *ht, unsigned long number,
 		const unsigned long *hashes, cds_lfht_match_fct match, const void *const *keys,

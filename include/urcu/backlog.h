@@ -64,11 +64,12 @@ extern int urcu_drain(unsigned int timeout_ms);
  * Have the standard worker's thread end, after the callback that it runs and the grace period that it waits for,
  * and be joined. What is queued stays queued. The next call_rcu on that worker makes another thread, as do
  * rcu_barrier, get_default_call_rcu_data and all else that needs it; a barrier that is waiting, too. So call
- * urcu_drain before it, and let no other thread call anything. For programs that do what the kernel
- * allows to a single thread alone (unshare(2), setns(2)), and counts one that was joined for a moment longer;
- * rcu_defer_register_thread makes a thread as well, which stays. Returns 0, also if there was no thread, or
- * -EDEADLK in a section (in qsbr an online caller goes offline meanwhile), in a callback of the same flavor, and
- * between the fork hooks.
+ * urcu_drain before it, and let no other thread call anything. For programs that do what the kernel allows to a
+ * single thread alone (unshare(2), setns(2)), and counts one that was joined for a moment longer;
+ * rcu_defer_register_thread makes a thread as well, which stays. The thread's end has no limit: no lock may be held
+ * that the callback it runs, or a destructor of its thread-specific data, wants. Returns 0, also if there was no
+ * thread, or -EDEADLK in a section (in qsbr an online caller goes offline meanwhile), in a callback of the same
+ * flavor, and between the fork hooks.
  */
 extern int urcu_stop_default_worker(void);
 

@@ -172,7 +172,7 @@ struct backlog_state {
 	unsigned long waits, overruns;	/* by producers */
 	/* Changes when it may be less, or nobody is to wait; the futex of those who do. */
 	int32_t turn;
-	/* How many may sleep on it. In a fork's child there are none. */
+	/* How many may sleep on it. The hooks forget them in the child; without these a wake is for nobody. */
 	unsigned int sleepers;
 };
 

@@ -248,7 +248,7 @@ void quiesce_free_barrier(struct workers *all)
 	quiesce_domain_resume(all->domain, suspended);
 }
 
-/* Between two looks. */
+/* Between two looks: whoever frees the last pointer, a giver or a worker, tells nobody when he comes to its end. */
 #define LOOK_PAUSE	(100 * QUIESCE_NS_PER_US)
 
 static bool await_freed(struct workers *all, const struct stash *stash, uint64_t *left)

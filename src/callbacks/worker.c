@@ -94,7 +94,6 @@ static void bury_orphans(struct worker *worker)
 static bool worker_has_work(const struct worker *worker)
 {
 	const struct call_rcu_data *queue = NULL;
-
 	struct workers *all = quiesce_workers_of(worker);
 
 	if (is_foster(worker) && (__atomic_load_n(&all->orphans, __ATOMIC_SEQ_CST) ||

@@ -4,7 +4,7 @@
 /*
  * The exported functions that all flavors have, as one-line forwarders to the engine: F is the
  * flavor's name. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/backlog.h,
- * urcu/flavor.h.
+ * urcu/free-rcu.h, urcu/flavor.h.
  * What differs between flavors (readers, registration) stands in F.c.
  */
 

@@ -2,7 +2,6 @@
 /* How much waits (urcu_get_backlog), and a limit for it: who waits for it, who does not, and never for long. */
 #include "held.h"
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define LONG	100000
@@ -310,18 +309,12 @@ START_TEST(real_time_worker_makes_nobody_wait)
 }
 END_TEST
 
-/* RLIMIT_NPROC binds nobody who is privileged. */
 START_TEST(without_threads_nobody_waits)
 {
 	struct tally tally = { 0, 0 };
-	struct rlimit limit;
 
 	capture_stderr();
-	if (geteuid() == 0)
-		want(setresuid(60000, 60000, 60000) == 0);
-	want(getrlimit(RLIMIT_NPROC, &limit) == 0);
-	limit.rlim_cur = 0;
-	want(setrlimit(RLIMIT_NPROC, &limit) == 0);
+	allow_threads(false);
 	urcu_set_backlog_limit(0, 10);
 	queue_beyond_without_a_wait(&tally);
 	want(backlog().waits == 0);

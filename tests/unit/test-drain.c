@@ -2,7 +2,6 @@
 /* urcu_drain, urcu_barrier_timeout and urcu_stop_default_worker: waiting with a deadline, and no thread. */
 #include "held.h"
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #ifndef URCU_HAVE_BACKLOG
@@ -242,24 +241,12 @@ END_TEST
 
 /* ---- No threads, and after a fork ---- */
 
-/* RLIMIT_NPROC binds nobody who is privileged. */
-static void refuse_threads(void)
-{
-	struct rlimit limit;
-
-	if (geteuid() == 0)
-		want(setresuid(60000, 60000, 60000) == 0);
-	want(getrlimit(RLIMIT_NPROC, &limit) == 0);
-	limit.rlim_cur = 0;
-	want(setrlimit(RLIMIT_NPROC, &limit) == 0);
-}
-
 START_TEST(without_threads_nothing_runs_in_the_caller)
 {
 	struct tally tally = { 0, 0 };
 
 	capture_stderr();
-	refuse_threads();
+	allow_threads(false);
 	queue_jobs(&tally, 10);
 	want(urcu_barrier_timeout(20) == -ETIMEDOUT && urcu_drain(20) == -ETIMEDOUT);
 	want(get(tally.ran) == 0);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* free_rcu: each pointer is given back once, after a grace period, whatever becomes of who gave it. */
-#include <sys/resource.h>
 
 #include "free-items.h"
 
@@ -296,17 +295,6 @@ START_TEST(who_gives_much_frees_by_itself)
 END_TEST
 
 /* ---- No thread to be had ---- */
-
-static void allow_threads(bool allow)
-{
-	struct rlimit limit;
-
-	if (geteuid() == 0)
-		want(setresuid(60000, 60000, 60000) == 0);
-	want(getrlimit(RLIMIT_NPROC, &limit) == 0);
-	limit.rlim_cur = allow ? limit.rlim_max : 0;
-	want(setrlimit(RLIMIT_NPROC, &limit) == 0);
-}
 
 START_TEST(without_threads_a_barrier_frees)
 {

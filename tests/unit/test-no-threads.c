@@ -2,20 +2,6 @@
 /* call_rcu where the system has no threads to give: nothing is lost and nothing hangs. */
 #include "harness.h"
 
-#include <sys/resource.h>
-
-/* RLIMIT_NPROC binds nobody who is privileged; lowering the soft limit is not for ever. */
-static void allow_threads(bool allow)
-{
-	struct rlimit limit;
-
-	if (geteuid() == 0)
-		want(setresuid(60000, 60000, 60000) == 0);
-	want(getrlimit(RLIMIT_NPROC, &limit) == 0);
-	limit.rlim_cur = allow ? limit.rlim_max : 0;
-	want(setrlimit(RLIMIT_NPROC, &limit) == 0);
-}
-
 START_TEST(without_threads_a_worker_cannot_be_made)
 {
 	int output = capture_stderr();
