@@ -44,15 +44,12 @@ static void call_up(struct gp_state *grace, unsigned long ticket, int count)
 }
 
 /*
- * Lead the grace period that ends with sequence. [W1] That store comes before the looks at sleepers;
- * pairs with [W2] in src/grace/gp.c: either we see the sleeper, or it sees the sequence. One of those who
- * wait for the next has to lead it.
+ * The leader's turn ends, with this sequence. [W1] That store comes before the looks at sleepers; pairs with
+ * [W2] in src/grace/gp.c: either we see the sleeper, or it sees the sequence. One of those who wait for the
+ * next has to lead it.
  */
-static void take_turn(struct domain *domain, unsigned long sequence)
+static void end_turn(struct gp_state *grace, unsigned long sequence)
 {
-	struct gp_state *grace = &domain->grace;
-
-	quiesce_lead(domain);
 	quiesce_delay();
 	quiesce_tell_release(&grace->sequence);
 	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
@@ -83,6 +80,13 @@ static void await_turn(struct gp_state *grace, unsigned long ticket)
 	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
 }
 
+/* Whether the grace period after this even sequence is the caller's to lead. */
+static bool take_turn(struct gp_state *grace, unsigned long sequence)
+{
+	return __atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
 /*
  * A grace period that is under way may have begun before the caller's stores, so the caller needs
  * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
@@ -96,11 +100,25 @@ void quiesce_gp_wait(struct domain *domain)
 	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
 		if (sequence & 1)
 			await_turn(grace, ticket);
-		else if (__atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1,
-						     false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-			take_turn(domain, sequence + 2);
+		else if (take_turn(grace, sequence)) {
+			quiesce_lead(domain);
+			end_turn(grace, sequence + 2);
+		}
 	}
 	quiesce_tell_acquire(&grace->sequence);
+}
+
+/*
+ * If it was in vain the sequence is again what it was: who took a ticket meanwhile waits for one grace period more
+ * than he has to. Of those who came to sleep then, one leads.
+ */
+void quiesce_gp_try(struct domain *domain)
+{
+	struct gp_state *grace = &domain->grace;
+	unsigned long sequence = __atomic_load_n(&grace->sequence, __ATOMIC_RELAXED);
+
+	if (!(sequence & 1) && take_turn(grace, sequence))
+		end_turn(grace, quiesce_lead_if_short(domain) ? sequence + 2 : sequence);
 }
 
 /*
