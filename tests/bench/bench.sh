@@ -72,6 +72,7 @@ make_plan() {
 	# All sizes of one flavor, as they have the workers in common.
 	on_both memb callrcu inlined pie - "$length"
 	on_both memb flood inlined pie - "$length $seconds"
+	plan quiesce memb budget inlined pie - "$length $seconds"
 	for flavor in $flavors_called; do
 		[ "$flavor" != memb ] || continue
 		on_both "$flavor" callrcu inlined pie - short
@@ -99,7 +100,8 @@ in_fields() {
 limit_of() { # PROGRAM ARGUMENTS
 	case $1,$2 in
 	lfht*,10000000*) echo 40 ;;
-	flood,long*) echo 100 ;;
+	flood,long* | budget,long*) echo 200 ;;
+	flood,* | budget,*) echo 20 ;;
 	*,long*) echo 40 ;;
 	*) echo 6 ;;
 	esac
