@@ -8,6 +8,9 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
+/* How often who waits for another's grace period looks at it before he sleeps: most are over by then. */
+#define LOOKS		50
+
 /*
  * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [F1] in
  * src/grace/lead.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
@@ -96,9 +99,12 @@ void quiesce_gp_wait(struct domain *domain)
 {
 	struct gp_state *grace = &domain->grace;
 	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
+	unsigned int looks = 0;
 
 	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
-		if (sequence & 1)
+		if ((sequence & 1) && looks++ < LOOKS)
+			caa_cpu_relax();
+		else if (sequence & 1)
 			await_turn(grace, ticket);
 		else if (take_turn(grace, sequence)) {
 			quiesce_lead(domain);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # bench.sh PREFIX OUT [short|long [ROUNDS]]: all benchmarks here, of the library installed below
-# PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed)
-# and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
+# PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed),
+# of DPDK's rte_rcu_qsbr (below $DPDK, or installed; grace periods alone) and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
 # runs once a round on one side after the other, so that a drifting machine drifts for all.
 # BENCH_ONLY names the programs to run (floors readers ...), else it is all. Leaves
 # below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md,
@@ -67,6 +67,7 @@ make_plan() {
 	done
 	beside readers "$length"
 	beside grace "$length"
+	[ -z "$dpdk_library" ] || plan dpdk - grace - pie - short
 	beside callrcu "$length"
 	beside flood "short 0.4"
 	# All sizes of one flavor, as they have the workers in common.
