@@ -9,6 +9,7 @@
 #include "flavor/bp-arena.h"
 #include "system/system.h"
 #include "flavor/exports.h"
+#include "flavor/observed.h"
 #include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
@@ -237,3 +238,4 @@ FLAVOR_EXPORTS(bp)
 
 /* What bp has no use for is inline in urcu/urcu-bp.h, and here for old binaries' sake as well. */
 FLAVOR_TABLE(bp);
+FLAVOR_OBSERVED(bp, struct urcu_bp_reader, false);

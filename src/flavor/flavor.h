@@ -10,6 +10,8 @@
  *	exports.h	the exported functions that all have
  *	call-rcu.c	those of urcu/call-rcu.h that a caller may get wrong
  *	polling.c	urcu/urcu-poll.h
+ *	stats.c		urcu/stats.h
+ *	observed.h	what tells others where to look: quiesce/observed.h
  *	registration.c	registration, and threads that forget to undo it
  *	bp-arena.c	where bp's readers lie
  *	pointer.c	exported names without a flavor
@@ -21,6 +23,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include <urcu/stats.h>
 #include <urcu/urcu-poll.h>
 
 #include "callbacks/callbacks.h"
@@ -130,6 +133,9 @@ int quiesce_flavor_drain(struct flavor *flavor, unsigned int timeout_ms);
 int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_ms);
 int quiesce_flavor_stop_default(struct flavor *flavor);
 void quiesce_flavor_get_backlog(struct flavor *flavor, struct urcu_backlog *backlog);
+
+/* Of urcu/stats.h: stats.c. */
+void quiesce_flavor_get_stats(struct flavor *flavor, struct urcu_stats *stats);
 
 /* Of urcu/urcu-poll.h: polling.c. */
 struct urcu_gp_poll_state quiesce_poll_start(struct flavor *flavor);

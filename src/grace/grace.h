@@ -124,6 +124,8 @@ void quiesce_registry_trim(struct registry *registry);
 
 /* ---- Domain ---- */
 
+#define GP_LATENCIES 48
+
 /* Grace periods of a domain. Fields are written atomically, but for what is the leader's own. */
 struct gp_state {
 	/*
@@ -141,10 +143,26 @@ struct gp_state {
 	unsigned int short_spins, caution;
 	bool told_below_zero;		/* the leader's: that a thread unlocked once too often */
 	/*
+	 * The leader's: since when it has waited for readers, in ms of quiesce_now, the lowest bit set; and its
+	 * quiesce_self. 0: it does not.
+	 */
+	unsigned long since;
+	const void *leader;
+	/*
 	 * The youngest ticket, plus one, of those who want a grace period and do not wait; 0: none. Data
 	 * and no callback, so that a fork's child finds it whole.
 	 */
 	unsigned long wanted;
+	/*
+	 * Below: for who counts. How many callers had their grace period led by another, and
+	 * how many stalls were reported; atomically.
+	 */
+	unsigned long merged, stalls;
+	/*
+	 * The leader's: how many grace periods waited for readers, by how long: number i, from 1, has those of at
+	 * least 2^(i-1) ns and less than 2^i; the last one longer ones, too.
+	 */
+	unsigned long waited[GP_LATENCIES];
 };
 
 /* What a thread does as a reader of a domain; each is for the calling thread. */

@@ -189,6 +189,9 @@ bool quiesce_is_watched(void);
  */
 void quiesce_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* How many there were, silent ones too. Raised atomically. */
+extern unsigned long quiesce_reports;
+
 /* ---- Delays ---- */
 
 /*
