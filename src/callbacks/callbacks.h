@@ -513,6 +513,8 @@ unsigned long quiesce_queue_backlog(const struct call_rcu_data *queue);
 
 /* listed: the calling thread holds workers.lock, between the fork hooks. */
 void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *backlog);
+/* For who must not wait: false if somebody has the lock. */
+bool quiesce_backlog_look(struct workers *all, struct urcu_backlog *backlog);
 void quiesce_backlog_set_limit(struct workers *all, size_t bytes, unsigned long callbacks);
 void quiesce_backlog_set_handler(struct workers *all,
 		void (*handler)(const struct urcu_backlog *backlog, void *arg), void *arg);

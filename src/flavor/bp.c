@@ -37,6 +37,15 @@ static struct reader *self(void)
 	return (struct reader *)urcu_bp_reader;
 }
 
+/* The slot of one whose end is not seen may outlive it. */
+static bool thread(const struct reader *reader, pthread_t *thread)
+{
+	const struct urcu_bp_reader *slot = (const struct urcu_bp_reader *)reader;
+
+	*thread = slot->tid;
+	return slot->alloc == BP_WATCHED;
+}
+
 static struct own_calls *own_calls(void)
 {
 	/* Constant: only those who are registered write. */

@@ -60,6 +60,9 @@ struct __attribute__((may_alias)) reader {
 
 #define REGISTRY_BEYOND (~0UL)
 
+struct awaited;
+struct reader_calls;
+
 /* All fields are written under lock. */
 struct registry {
 	pthread_mutex_t lock;
@@ -115,6 +118,10 @@ unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long g
 
 /* Call ask for each of those. Takes the lock. */
 void quiesce_registry_ask(struct registry *registry, void (*ask)(struct reader *reader));
+
+/* Say who they are, at most so many. Returns how many there are. Takes the lock. */
+unsigned long quiesce_registry_name(struct registry *registry, const struct reader_calls *calls,
+		struct awaited *names, unsigned long most);
 
 /* In a fork's child: forget everybody but self, which may be NULL. Nothing of theirs is touched. */
 void quiesce_registry_reset(struct registry *registry, struct reader *self);
@@ -175,6 +182,15 @@ struct reader_calls {
 	void (*announce)(void);			/* a quiescent state, if it is online */
 	bool (*suspend)(void);			/* go offline; whether it was online */
 	void (*resume)(void);			/* go online */
+	/* Of any reader: whether its thread is known to be there, and which it is. With the registry's lock. */
+	bool (*thread)(const struct reader *reader, pthread_t *thread);
+};
+
+/* One that a grace period waits for. */
+struct awaited {
+	pthread_t thread;
+	int id;				/* the kernel's; 0: the thread has ended, or nobody knows */
+	unsigned long depth;		/* of sections */
 };
 
 struct domain {
@@ -195,6 +211,7 @@ struct domain {
 	 */
 	bool announces;
 	void (*ask_for_wake)(struct reader *reader);
+	void (*stalled)(struct domain *domain, uint64_t ns);	/* a grace period has taken so long; may be NULL */
 	int passes;			/* of a grace period: 1, or 2 where the number is short */
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));

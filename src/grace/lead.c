@@ -104,6 +104,7 @@ struct vigil {
 	uint64_t slept;			/* of the limits of its sleeps, what they used */
 	unsigned int looks;		/* how often it spun */
 	bool in_vain;			/* the last wake-up came from a reader of no concern */
+	uint64_t due;			/* when the next report of a stall is, from began on; 0: not known yet */
 };
 
 /* How long it has waited; by its sleeps alone where the clock stands still. */
@@ -127,6 +128,32 @@ static uint64_t sleep_length(const struct vigil *vigil)
 	return length < SLEEP_MAX ? length : SLEEP_MAX;
 }
 
+/* How long a sleep without a limit may take: until the next report. */
+static uint64_t time_to_report(struct vigil *vigil)
+{
+	uint64_t time = waited(vigil);
+
+	if (!vigil->due)
+		vigil->due = quiesce_stall_time();
+	if (vigil->due == QUIESCE_FOREVER)
+		return QUIESCE_FOREVER;
+	return vigil->due > time ? vigil->due - time : 1;
+}
+
+/* Once the limit has passed, and each time that the wait is twice as long. */
+static void report_stall(struct domain *domain, struct vigil *vigil)
+{
+	uint64_t time = waited(vigil);
+
+	if (!vigil->due)
+		vigil->due = quiesce_stall_time();
+	if (time < vigil->due || !vigil->older)
+		return;
+	if (domain->stalled)
+		domain->stalled(domain, time);
+	vigil->due = 2 * time;
+}
+
 /* A busy reader leaves its section soon, most often: the first looks come one after the other. */
 static void spin(struct vigil *vigil)
 {
@@ -148,7 +175,7 @@ static void spin(struct vigil *vigil)
 static void sleep_until_woken(struct domain *domain, struct vigil *vigil)
 {
 	int32_t *futex = &domain->gp->futex;
-	uint64_t left = QUIESCE_FOREVER, length = 0;
+	uint64_t length = time_to_report(vigil), left = length;
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
@@ -164,7 +191,7 @@ static void sleep_until_woken(struct domain *domain, struct vigil *vigil)
 	if (vigil->older) {
 		quiesce_delay();
 		vigil->in_vain = quiesce_wait_shared(futex, -1, &left);
-		vigil->slept += length ? length - left : 0;
+		vigil->slept += length - left;
 		vigil->older = quiesce_registry_rescan(&domain->registry, vigil->gp_ctr);
 	}
 	quiesce_delay();
@@ -205,6 +232,7 @@ static void keep_vigil(struct domain *domain, struct vigil *vigil)
 		spin(vigil);
 	} else if (domain->readers_wake && !vigil->in_vain) {
 		sleep_until_woken(domain, vigil);
+		report_stall(domain, vigil);
 		return;
 	} else {
 		uint64_t length = sleep_length(vigil);
@@ -212,6 +240,7 @@ static void keep_vigil(struct domain *domain, struct vigil *vigil)
 		vigil->in_vain = false;
 		vigil->slept += length;
 		quiesce_sleep(length);
+		report_stall(domain, vigil);
 	}
 	vigil->older = quiesce_registry_rescan(&domain->registry, vigil->gp_ctr);
 }
