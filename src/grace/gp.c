@@ -100,6 +100,7 @@ void quiesce_gp_wait(struct domain *domain)
 	struct gp_state *grace = &domain->grace;
 	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
 	unsigned int looks = 0;
+	bool led = false;
 
 	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
 		if ((sequence & 1) && looks++ < LOOKS)
@@ -109,8 +110,11 @@ void quiesce_gp_wait(struct domain *domain)
 		else if (take_turn(grace, sequence)) {
 			quiesce_lead(domain);
 			end_turn(grace, sequence + 2);
+			led = true;
 		}
 	}
+	if (!led)
+		__atomic_fetch_add(&grace->merged, 1, __ATOMIC_RELAXED);
 	quiesce_tell_acquire(&grace->sequence);
 }
 
@@ -138,6 +142,8 @@ void quiesce_gp_child(struct domain *domain)
 	grace->sequence &= ~1UL;
 	grace->sleepers[0] = grace->sleepers[1] = 0;
 	__atomic_store_n(&domain->gp->futex, 0, __ATOMIC_RELAXED);
+	grace->since = 0;
+	grace->leader = NULL;
 }
 
 /* ---- Wanted by somebody who does not wait ---- */
