@@ -179,10 +179,11 @@ static void retire(struct workers *all, struct stash *stash, struct stash_array 
 }
 
 /* What pauses a worker, or stops it, between two arrays. */
-static bool is_asked(const struct workers *all, const struct worker *worker)
+static bool is_asked(const struct worker *worker)
 {
-	return worker && ((__atomic_load_n(&worker->state, __ATOMIC_RELAXED) & (WORKER_PAUSE | WORKER_STOP)) ||
-			  __atomic_load_n(&all->closing, __ATOMIC_RELAXED));
+	int32_t state = worker ? __atomic_load_n(&worker->state, __ATOMIC_RELAXED) : 0;
+
+	return worker && ((state & WORKER_PAUSE) || quiesce_worker_must_leave(worker, state));
 }
 
 /* freed moves first: in a fork's child nothing is freed again. */
@@ -194,7 +195,7 @@ static void release_until(struct workers *all, struct stash *stash, unsigned lon
 		unsigned long freed = stash->freed;
 		void *ptr;
 
-		if (freed % STASH_ARRAY == 0 && is_asked(all, worker))
+		if (freed % STASH_ARRAY == 0 && is_asked(worker))
 			return;
 		if (freed - array->base == STASH_ARRAY) {
 			stash->first = array->next;
@@ -318,24 +319,21 @@ static void come_to_rest(struct workers *all)
 					    __ATOMIC_RELAXED);
 }
 
-/*
- * If it is cut short the next one makes up for it. It waits for nobody: the consumer may be in a release function
- * that waits for a fork, which waits for us.
- */
-void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
+/* It waits for nobody: the consumer may be in a release function that waits for a fork, which waits for us. */
+bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 {
 	struct stash *stash = NULL;
 	bool empty = true;
 
 	/* What is left at the end of the process goes with it. */
 	if (!quiesce_sweep_is_wanted(all) || quiesce_process_ends())
-		return;
+		return true;
 	while ((stash = quiesce_stash_next(all, stash))) {
 		unsigned long waiting = quiesce_stash_waiting(stash);
 		unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
 
-		if (is_asked(all, worker))
-			return;
+		if (is_asked(worker))
+			return false;
 		if (!waiting)
 			continue;
 		empty &= !is_left_to_giver(stash, waiting, given) && try_turn(stash) &&
@@ -345,6 +343,8 @@ void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 	quiesce_tell_swept(all);
 	if (empty)
 		come_to_rest(all);
+	/* What asked for that in the last stash stays until we are not busy. */
+	return empty || !is_asked(worker);
 }
 
 /*

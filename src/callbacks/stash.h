@@ -96,8 +96,11 @@ bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given);
 void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long most);
 bool quiesce_stash_empty(struct workers *all, struct stash *stash);
 
-/* By the standard worker, while it is busy, after each grace period. */
-void quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
+/*
+ * By the standard worker, while it is busy, after each grace period. False: it was cut short, as the worker is to
+ * pause, or to leave; what is due is still there.
+ */
+bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
 
 /* Give one pointer back, here and now. */
 void quiesce_release(const struct workers *all, void *ptr);
