@@ -146,6 +146,7 @@ struct own_calls {
 	unsigned int nesting;		/* of current, among those of all flavors: the innermost's is highest */
 	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
 	struct stash *stash;		/* what it has given to free_rcu; NULL: nothing yet, or no memory */
+	bool shares;			/* it is about to take stashes.lock, or has it */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 };

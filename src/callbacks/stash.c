@@ -28,6 +28,11 @@
 #define SIZES_MEAN	8
 /* The pointer's own, and what allocators have in front of a block. */
 #define OVERHEAD	(2 * sizeof(void *))
+/* For want of memory: arrays of the shared stashes of this copy of the library. Untouched they take none. */
+#define RESERVE		32
+static struct stash_array reserve[RESERVE];
+static unsigned long reserve_used;	/* so many belong to a stash; atomically */
+
 /* So many pointers of a busy giver are left to him. */
 #define LEFT_TO_GIVER	(16 * STASH_ARRAY)
 
@@ -62,8 +67,19 @@ bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given)
 
 /* ---- The giver's side ---- */
 
+static struct stash_array *reserved_array(void)
+{
+	unsigned long used = __atomic_load_n(&reserve_used, __ATOMIC_RELAXED);
+
+	while (used < RESERVE)
+		if (__atomic_compare_exchange_n(&reserve_used, &used, used + 1, true, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return &reserve[used];
+	return NULL;
+}
+
 /* Nobody else takes a spare one: so the first, if it is still the first, still has the same next. */
-static struct stash_array *new_array(struct stash *stash)
+static struct stash_array *new_array(const struct workers *all, struct stash *stash)
 {
 	/* Acquire: its last pointer has been read. */
 	struct stash_array *array = __atomic_load_n(&stash->spare, __ATOMIC_ACQUIRE);
@@ -71,14 +87,16 @@ static struct stash_array *new_array(struct stash *stash)
 	while (array && !__atomic_compare_exchange_n(&stash->spare, &array, array->next, true, __ATOMIC_ACQUIRE,
 						     __ATOMIC_ACQUIRE))
 		continue;
-	return array ? array : malloc(sizeof(*array));
+	if (!array)
+		array = malloc(sizeof(*array));
+	return array || stash != &all->stashes.shared ? array : reserved_array();
 }
 
 /*
  * The last array is full. If all of it is freed it is used again: nobody looks into it before given moves. Acquire:
  * its pointers have been read.
  */
-static bool extend(struct stash *stash, unsigned long given)
+static bool extend(const struct workers *all, struct stash *stash, unsigned long given)
 {
 	struct stash_array *array;
 
@@ -86,7 +104,7 @@ static bool extend(struct stash *stash, unsigned long given)
 		stash->last->base = given;
 		return true;
 	}
-	array = new_array(stash);
+	array = new_array(all, stash);
 	if (!array)
 		return false;
 	array->base = given;
@@ -115,7 +133,7 @@ bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr)
 
 	if (caa_unlikely(given % SIZE_STRIDE == 0))
 		measure(all, stash, ptr);
-	if (caa_unlikely(given - stash->last->base == STASH_ARRAY) && !extend(stash, given))
+	if (caa_unlikely(given - stash->last->base == STASH_ARRAY) && !extend(all, stash, given))
 		return false;
 	stash->last->pointers[given % STASH_ARRAY] = ptr;
 	quiesce_delay();
@@ -162,10 +180,11 @@ static void give_turn(void *arg)
 		quiesce_wake(&stash->turn, 1);
 }
 
-/* One is kept for the giver; and of the shared stash its own room, which cannot be freed. */
+/* One is kept for the giver; and of the shared stash its own room and what it has of the reserve. */
 static void retire(struct workers *all, struct stash *stash, struct stash_array *array)
 {
-	bool own_room = array == &all->stashes.room[0] || array == &all->stashes.room[1];
+	bool own_room = array == &all->stashes.room[0] || array == &all->stashes.room[1] ||
+			(uintptr_t)array - (uintptr_t)reserve < sizeof(reserve);
 
 	array->next = __atomic_load_n(&stash->spare, __ATOMIC_RELAXED);
 	if (array->next && !own_room) {
@@ -371,14 +390,24 @@ void quiesce_stashes_child(struct workers *all)
 	all->stashes.sweep = quiesce_stashes_empty(all) ? SWEEP_NONE : SWEEP_UNSERVED;
 }
 
+/*
+ * This may be the end of the process taken for dlclose (doc/design/exit.md), where other threads go on: what one of
+ * them owns is left to it.
+ */
 void quiesce_stashes_trim(struct workers *all)
 {
-	struct stash *stash;
+	struct stash **link = &all->stashes.list, **own = &all->calls->own()->stash, *stash;
 
 	if (!quiesce_stashes_empty(all))
 		return;
-	while ((stash = all->stashes.list)) {
-		all->stashes.list = stash->next;
+	while ((stash = *link)) {
+		if (stash != *own && __atomic_exchange_n(&stash->owned, true, __ATOMIC_ACQUIRE)) {
+			link = &stash->next;
+			continue;
+		}
+		if (stash == *own)
+			*own = NULL;
+		*link = stash->next;
 		free(stash->spare);
 		free(stash->last);
 		/* In the child of a fork in between: nothing was given into the last yet. */

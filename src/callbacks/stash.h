@@ -108,7 +108,7 @@ void quiesce_release(const struct workers *all, void *ptr);
 /* In a fork's child: the giver is nobody, or the forking thread. */
 void quiesce_stashes_child(struct workers *all);
 
-/* At the library's end, when nobody can use them any more. */
+/* At the library's end: those that no other thread has. */
 void quiesce_stashes_trim(struct workers *all);
 
 /* urcu_free_rcu_head: in place of a function one more than where in its object the head is. NULL is no such. */
