@@ -137,16 +137,28 @@ static void tidy(struct workers *all, struct stash *stash)
 		keep_to_limit(all);
 }
 
+/*
+ * exit in a signal handler may have interrupted this thread in here: then nobody gives the lock back, and what
+ * destructors give goes with the process.
+ */
 static bool give_shared(struct workers *all, void *ptr)
 {
+	struct own_calls *own = all->calls->own();
 	struct stash *shared = &all->stashes.shared;
 	bool given;
 
+	if (own->shares)
+		return true;
+
 	if (__atomic_load_n(&shared->given, __ATOMIC_RELAXED) % STASH_ARRAY == 0)
 		tidy(all, shared);
+	own->shares = true;
+	cmm_barrier();
 	pthread_mutex_lock(&all->stashes.lock);
 	given = quiesce_stash_give(all, shared, ptr);
 	pthread_mutex_unlock(&all->stashes.lock);
+	cmm_barrier();
+	own->shares = false;
 	return given;
 }
 
