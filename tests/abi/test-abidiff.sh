@@ -69,13 +69,13 @@ source_of() { # library, included headers ...
 	library=$1
 	shift
 	printf '#include <%s>\n' "$@"
-	names "$library" | sed "s/.*/__typeof__(\&&) quiesce_${library#liburcu-}_&;/"
+	names "$library" | sed "s/.*/__typeof__(\&&) probe_${library#liburcu-}_&;/"
 }
 
 structures_source() {
 	grep '^#include' "$here/probe.c"
 	sed -n 's/.*SIZE(\(.*\));.*/\1/p' "$here/probe.c" | sort -u |
-		awk '{ name = $0; gsub(/[^a-z0-9_]/, "_", name); print $0 " *quiesce_type_" name ";" }'
+		awk '{ name = $0; gsub(/[^a-z0-9_]/, "_", name); print $0 " *probe_type_" name ";" }'
 }
 
 compile() { # side, flags, part
@@ -106,7 +106,7 @@ structures_source > "$work/types.c"
 for part in mb memb bp qsbr common cds types; do
 	both $part >> "$work/log" 2>&1 || echo "$part" >> "$work/failed"
 done
-count=$(cat "$work"/*.c | grep -c ' quiesce_\| \*quiesce_')
+count=$(cat "$work"/*.c | grep -c ' probe_\| \*probe_')
 [ ! -e "$work/failed" ] && [ "$count" -gt 200 ]
 result $? "$count functions and structures are declared in both" || { plan; exit; }
 for side in theirs ours; do
