@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The ways to build: compilers without a warning, the debug build and what it starts with, a tarball
-# that builds, checks, installs and uninstalls, and programs linked through pkg-config. TAP.
+# that builds, checks, installs and uninstalls, and programs linked through pkg-config and CMake. TAP.
 set -u
 top=$(cd "${srcdir:-.}" && pwd)
 work=$(mktemp -d)
@@ -64,6 +64,12 @@ for link in shared static; do
 		result $? "a $link program through pkg-config $module"
 	done
 done
+if command -v cmake > /dev/null; then
+	sh "$top/tests/build/cmake.sh" "$work/root-gcc" "$work/cmake" memb qsbr-static > "$work/log" 2>&1
+	result $? "CMake finds it, shared and static"
+else
+	skip "CMake finds it" "no cmake"
+fi
 make -s uninstall > "$work/log" 2>&1 && [ -z "$(find "$work/root-gcc" -name '*urcu*.*')" ]
 result $? "make uninstall leaves nothing"
 plan

@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What a release promises, as tests/abi/released/*.abi: written when it is made, compared with by
+# tests/abi/test-abidiff.sh from then on.
+# Usage: abi-dump.sh LIBRARIES OUT
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$2"
+for name in mb memb bp qsbr common cds; do
+	abidw --no-corpus-path --no-comp-dir-path --no-show-locs --no-parameter-names --no-write-default-sizes \
+		--type-id-style hash --exported-interfaces-only --headers-dir "$here/../include" --drop-private-types \
+		--out-file "$2/liburcu-$name.abi" "$1/liburcu-$name.so.8"
+done

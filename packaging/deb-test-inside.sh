@@ -1,0 +1,224 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Run by deb-test.sh in a fresh Debian, with our packages in /debs. Programs of Debian are installed first and run on
+# Debian's liburcu, then on ours, over an upgrade of Debian's, and on Debian's again. TAP.
+set -u
+work=$(mktemp -d)
+cd "$work" || exit 1
+# shellcheck source=tests/tap.inc
+. /tap.inc
+programs="knot gdnsd xfsprogs multipath-tools lttng-tools bind9"
+liburcu=$(apt-cache madison liburcu8t64 | awk 'NR == 1 { print $1 }')
+: "${liburcu:=liburcu8}"
+
+install() {
+	apt-get -qqy --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+}
+
+installed() { # package ...
+	for package; do
+		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2> /dev/null | grep -qx installed ||
+			{ echo "$package is not installed"; return 1; }
+	done
+}
+
+not_installed() {
+	! installed "$1" > /dev/null || { echo "$1 is installed"; return 1; }
+}
+
+show_log() {
+	tail -n 20 "$work/log" | sed 's/^/# /'
+}
+
+# try WHAT COMMAND...
+try() {
+	what=$1
+	shift
+	("$@") > "$work/log" 2>&1
+	result $? "$what"
+}
+
+# ---- Whose library it is ----
+
+# Files of liburcu, a line each, are there and all PACKAGE's.
+all_of() { # package
+	sort -u | sed '/liburcu/!d' > "$work/files"
+	[ -s "$work/files" ] || { echo "no liburcu"; return 1; }
+	while read -r file; do
+		file=$(readlink -f "$file")
+		owner=$(dpkg -S "$file" "${file#/usr}" 2> /dev/null | sed 's/:.*//; q')
+		echo "$file: $owner"
+		[ "$owner" = "$1" ] || return 1
+	done < "$work/files"
+}
+
+mapped() { # pid, package
+	awk '{ print $6 }' "/proc/$1/maps" | all_of "$2"
+}
+
+linked() { # program, package
+	ldd "$1" | awk '$2 == "=>" { print $3 }' | all_of "$2"
+}
+
+# ---- Programs ----
+
+# until_ok COMMAND...: 60 seconds at most.
+until_ok() {
+	limit=600
+	until "$@" > /dev/null 2>&1; do
+		limit=$((limit - 1))
+		[ $limit -gt 0 ] || { echo "in vain: $*"; return 1; }
+		sleep 0.1
+	done
+}
+
+zone() {
+	printf '$TTL 60\n@ SOA ns.one.test. admin.one.test. 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n'
+}
+
+# daemon PACKAGE PROBE COMMAND...: it starts, answers, has PACKAGE's library mapped, and ends.
+daemon() {
+	package=$1
+	probe=$2
+	shift 2
+	"$@" > "$work/daemon" 2>&1 &
+	pid=$!
+	# shellcheck disable=SC2086 # a command
+	until_ok $probe && mapped $pid "$package"
+	status=$?
+	kill $pid
+	wait $pid
+	[ $status = 0 ] || { tail -n 5 "$work/daemon"; return 1; }
+}
+
+run_knot() { # package
+	mkdir -p knot && zone > knot/one.test.zone
+	printf 'server:\n  rundir: %s\n  listen: 127.0.0.1@5301\n  user: root:root\ncontrol:\n  listen: %s\ndatabase:
+  storage: %s\nzone:\n  - domain: one.test\n    storage: %s\n    zonefile-sync: -1\n' \
+		"$work/knot" "$work/knot/socket" "$work/knot/db" "$work/knot" > knot/conf
+	daemon "$1" "knotc -c $work/knot/conf zone-status one.test +serial" knotd -c "$work/knot/conf"
+}
+
+run_gdnsd() {
+	mkdir -p gdnsd/zones gdnsd/run gdnsd/state && zone > gdnsd/zones/one.test
+	printf 'options => { listen => 127.0.0.1:5302, run_dir => %s, state_dir => %s, http_listen => [] }\n' \
+		"$work/gdnsd/run" "$work/gdnsd/state" | sed 's/, http_listen => \[\]//' > gdnsd/config
+	daemon "$1" "gdnsdctl -c $work/gdnsd status" gdnsd -c "$work/gdnsd" start
+}
+
+run_named() {
+	mkdir -p named && zone > named/one.test
+	printf 'options { directory "%s"; listen-on port 5303 { 127.0.0.1; }; listen-on-v6 { none; }; pid-file none;
+ session-keyfile none; recursion no; };\ncontrols { };\nzone "one.test" { type primary; file "one.test"; };\n' \
+		"$work/named" > named/conf
+	chmod -R a+rX "$work"
+	daemon "$1" "grep -q running $work/daemon" named -g -c "$work/named/conf"
+}
+
+run_xfs() {
+	rm -f image && truncate -s 512M image && mkfs.xfs -q image && xfs_repair -n image &&
+		linked "$(command -v xfs_repair)" "$1" || return 1
+	mkfifo commands 2> /dev/null
+	xfs_db image < commands &
+	pid=$!
+	exec 3> commands
+	until_ok grep -q liburcu /proc/$pid/maps && mapped $pid "$1"
+	status=$?
+	echo quit >&3
+	exec 3>&-
+	wait $pid && [ $status = 0 ]
+}
+
+# A daemon of it has nothing to do without the kernel's device mapper.
+run_multipath() {
+	linked "$(command -v multipathd)" "$1" && multipath -t > /dev/null
+}
+
+run_lttng() {
+	export LTTNG_HOME=$work/lttng
+	mkdir -p "$LTTNG_HOME"
+	daemon "$1" "lttng --no-sessiond list" lttng-sessiond --no-kernel
+}
+
+run_all() { # package, on what
+	for program in knot gdnsd xfs multipath lttng; do
+		try "$program runs on $2" run_$program "$1"
+	done
+	if ldd /usr/sbin/named | grep -q liburcu; then
+		try "named runs on $2" run_named "$1"
+	else
+		skip "named runs on $2" "this release's uses no liburcu"
+	fi
+}
+
+# ---- Steps ----
+
+# shellcheck disable=SC2086 # a list
+try "installed: $programs" install install $programs
+run_all "$liburcu" "Debian's $liburcu"
+
+# shellcheck disable=SC2086 # a list
+put_ours_in() {
+	apt-get -s install /debs/libquiesce8_*.deb | awk '$1 == "Remv" { print $2 }' > "$work/removed"
+	cat "$work/removed"
+	[ "$(cat "$work/removed")" = "$liburcu" ] || return 1
+	install install /debs/libquiesce8_*.deb && installed $programs libquiesce8 && not_installed "$liburcu"
+}
+try "apt install ./libquiesce8_*.deb removes $liburcu and nothing else" put_ours_in
+run_all libquiesce8 "ours"
+
+# Debian's own package, of a higher version, in a repository.
+repository() {
+	mkdir -p /repository && cd /repository && apt-get -qq download "$liburcu" && dpkg-deb -R ./*.deb tree &&
+		rm -f ./*.deb && sed -i 's/^Version: .*/Version: 99.0-1/; s/^\(Provides: liburcu8 (= \).*/\199.0-1)/' \
+			tree/DEBIAN/control && dpkg-deb -b tree liburcu.deb && rm -rf tree || return 1
+	{
+		dpkg-deb -f liburcu.deb
+		printf 'Filename: ./liburcu.deb\nSize: %s\nSHA256: %s\n' "$(stat -c %s liburcu.deb)" \
+			"$(sha256sum liburcu.deb | cut -d ' ' -f 1)"
+	} > Packages
+	echo 'deb [trusted=yes] file:/repository ./' > /etc/apt/sources.list.d/newer.list
+	apt-get -qq update && apt-cache policy "$liburcu" | grep 'Candidate: 99.0-1'
+}
+try "a newer $liburcu is to be had" repository
+for command in upgrade dist-upgrade; do
+	# shellcheck disable=SC2086 # a list
+	upgrade() {
+		install $command && installed $programs libquiesce8 && not_installed "$liburcu"
+	}
+	try "apt $command keeps ours" upgrade
+done
+try "knot still runs on ours" run_knot libquiesce8
+rm -f /etc/apt/sources.list.d/newer.list
+apt-get -qq update
+
+# Built from Debian's source against our headers, in Debian's way.
+rebuild() {
+	install install /debs/libquiesce-dev_*.deb build-essential fakeroot &&
+		installed libquiesce-dev && install build-dep xfsprogs && installed libquiesce-dev &&
+		mkdir -p /rebuilt && cd /rebuilt && apt-get -qq source xfsprogs && cd xfsprogs-*/ &&
+		DEB_BUILD_OPTIONS='nocheck parallel=1' dpkg-buildpackage -b -us -uc
+}
+try "xfsprogs builds from Debian's source against libquiesce-dev" rebuild
+accepts_either() {
+	dpkg-deb -f /rebuilt/xfsprogs_*.deb Depends | grep -oE 'lib(urcu|quiesce)[^,]*' > "$work/depends"
+	cat "$work/depends"
+	grep -q '^liburcu8' "$work/depends" && ! grep -q quiesce "$work/depends"
+}
+try "its package asks for liburcu8, which either is" accepts_either
+try "it is installed" install install --reinstall --allow-downgrades /rebuilt/xfsprogs_*.deb
+try "it runs on ours" run_xfs libquiesce8
+
+# shellcheck disable=SC2086 # a list
+put_theirs_back() {
+	install install "$liburcu" && installed $programs "$liburcu" && not_installed libquiesce8
+}
+try "apt install $liburcu brings Debian's back, and removes no program" put_theirs_back
+run_all "$liburcu" "Debian's $liburcu again (xfsprogs as built with ours)"
+# shellcheck disable=SC2086 # a list
+remove_with_plus() {
+	install install /debs/libquiesce8_*.deb && install remove libquiesce8 "$liburcu+" &&
+		installed $programs "$liburcu" && not_installed libquiesce8
+}
+try "apt remove libquiesce8 $liburcu+ does the same" remove_with_plus
+plan

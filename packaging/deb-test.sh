@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The packages in a fresh Debian: for each release a chroot made by debootstrap (kept below WORK, copied for each run),
+# the packages built in it from the tarball, and deb-test-inside.sh run there. Needs root. TAP.
+# Usage: deb-test.sh TARBALL WORK [RELEASE...]; by default bookworm and trixie. MIRROR names another mirror.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+tarball=$(readlink -f "$1")
+mkdir -p "$2"
+store=$(cd "$2" && pwd)
+shift 2
+[ $# != 0 ] || set -- bookworm trixie
+: "${MIRROR:=http://deb.debian.org/debian}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/tap.inc
+. "$here/../tests/tap.inc"
+
+# In namespaces of its own: what is mounted or left running there goes with it.
+inside() { # root, command ...
+	root=$1
+	shift
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" sh -c '
+		root=$1
+		shift
+		mount -t tmpfs tmpfs "$root/dev/shm" && exec chroot "$root" \
+			env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+			DEBIAN_FRONTEND=noninteractive DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}" "$@"
+	' inside "$root" "$@"
+}
+
+# The release with what builds packages. No service is started there by its installation.
+base() { # release
+	[ ! -e "$store/base-$1.complete" ] || return 0
+	rm -rf "$store/base-$1"
+	debootstrap --variant=minbase "$1" "$store/base-$1" "$MIRROR" &&
+		echo "deb-src $MIRROR $1 main" >> "$store/base-$1/etc/apt/sources.list" &&
+		printf '#!/bin/sh\nexit 101\n' > "$store/base-$1/usr/sbin/policy-rc.d" &&
+		chmod +x "$store/base-$1/usr/sbin/policy-rc.d" &&
+		echo force-unsafe-io > "$store/base-$1/etc/dpkg/dpkg.cfg.d/unsafe-io" &&
+		mkdir -p "$store/base-$1/dev/shm" && : > "$store/base-$1.complete"
+}
+
+# copy RELEASE NAME: a fresh chroot.
+copy() {
+	rm -rf "${store:?}/$2"
+	cp -a --reflink=auto "$store/base-$1" "$store/$2" && inside "$store/$2" apt-get -qq update &&
+		inside "$store/$2" apt-get -qqy dist-upgrade
+}
+
+# With that release's compiler and flags, so in one chroot, and tried in another that has no compiler.
+build_packages() { # release
+	copy "$1" "build-$1" && mkdir "$store/build-$1/src" "$store/build-$1/src/packaging" &&
+		cp -R "$here/../debian" "$store/build-$1/src" && cp "$here/deb.sh" "$store/build-$1/src/packaging" &&
+		cp "$tarball" "$store/build-$1/src" &&
+		inside "$store/build-$1" apt-get -qqy --no-install-recommends install \
+			build-essential debhelper fakeroot check pkgconf &&
+		inside "$store/build-$1" sh -c 'cd /src && sh packaging/deb.sh ./*.tar.gz out' &&
+		rm -rf "${store:?}/debs-$1" && cp -R "$store/build-$1/src/out" "$store/debs-$1"
+}
+
+for release; do
+	(base "$release") > "$work/log" 2>&1 || {
+		skip "$release" "no debootstrap, no root, or no mirror that has it"
+		continue
+	}
+	(build_packages "$release") > "$work/log" 2>&1
+	result $? "$release: packages build there" || continue
+	(copy "$release" "run-$release" && mkdir "$store/run-$release/debs" &&
+		cp "$store/debs-$release"/*.deb "$store/run-$release/debs" &&
+		cp "$here/deb-test-inside.sh" "$here/../tests/tap.inc" "$store/run-$release") > "$work/log" 2>&1
+	result $? "$release: a fresh chroot" || continue
+	inside "$store/run-$release" sh /deb-test-inside.sh > "$work/inside"
+	grep -v '^1\.\.' "$work/inside" | awk -v n="$number" -v release="$release" '
+		/^(not )?ok / { sub(/ok [0-9]+ - /, "ok " ++n " - " release ": ") }
+		{ print }'
+	number=$((number + $(grep -cE '^(not )?ok ' "$work/inside")))
+	failed=$((failed + $(grep -c '^not ok ' "$work/inside")))
+	tail -n 1 "$work/inside" | grep -q '^1\.\.'
+	result $? "$release: it came to its end" && rm -rf "${store:?}/run-$release" "$store/build-$release"
+done
+plan
