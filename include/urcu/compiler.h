@@ -3,7 +3,8 @@
 
 /*
  * What the compiler offers, under one set of names. Everything here works in C99 and later and in
- * C++11 and later, with gcc and clang. Macros evaluate their value arguments once unless said.
+ * C++11 and later, with gcc and clang. Macros evaluate their value arguments once unless said. Usable from
+ * anywhere, in signal handlers too.
  */
 
 #include <quiesce/version.h>

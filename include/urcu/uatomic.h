@@ -10,7 +10,7 @@
  * addr points to the object, which may be volatile, and const to be read. Results have the type of
  * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes; to add to a
  * boolean, or count one, fails the compilation.
- * Arguments are evaluated once.
+ * Arguments are evaluated once. Usable from anywhere, in signal handlers too.
  *
  * mo..., where a macro takes it, is an optional order, one of enum cmm_memorder. It should be a
  * constant. With none:
