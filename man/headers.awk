@@ -60,11 +60,29 @@ function plain(name)
 	return flavor != "" && name in common ? common[name] : name
 }
 
+# A second definition, for other machines, tells more where the first stands below the overview.
+function better_group(old, name,	s)
+{
+	if (contract[old] != overview[header] || old == group || contract[group] == "")
+		return 0
+	s = " " members[old] " "
+	sub(" " name " ", " ", s)
+	members[old] = strip(s)
+	return 1
+}
+
 function declare(name, what)
 {
 	there[name] = 1
 	name = plain(name)
-	if ((header, name) in group_of)
+	if (internal_comment && !below && name !~ /^_/) {	# the comment is another's
+		group = ++groups
+		contract[group] = members[group] = ""
+		internal_comment = 0
+	}
+	if (members[group] == "")
+		internal_comment = name ~ /^_+[a-zA-Z]/ && name !~ /^(__cds_|_cds_lfht_|__rcu$)/
+	if ((header, name) in group_of && !better_group(group_of[header, name], name))
 		return 0
 	if (!group) {
 		group = ++groups
@@ -194,6 +212,8 @@ function header_line(s)
 {
 	above = ended_above
 	ended_above = 0
+	below = s != "" && !was_empty
+	was_empty = s == ""
 	if (state == "comment") {
 		if (s ~ /\*\//) {
 			sub(/[ \t]*\*\/.*/, "", s)
@@ -243,7 +263,7 @@ function top_line(s)
 		state = "comment"
 		if (s ~ /\*\//) {
 			sub(/[ \t]*\*\/.*/, "", s)
-			comment_line(strip(s))
+			comment = strip(s)
 			state = "top"
 			end_comment()
 		} else if (strip(s) != "") {

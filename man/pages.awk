@@ -10,7 +10,7 @@
 #	about:		what it is for, in a few words
 #	include:	headers that a program includes, each for a .In
 #	link:		libraries
-#	from:		headers whose contracts are told
+#	from:		headers whose contracts are told; those in parentheses declare names alone
 #	overview:	the header whose overview is told
 #	where:		the header whose overview says where the functions may be called, if it is another
 #	names:		what is described, more than one such line if need be
@@ -209,21 +209,26 @@ function on_page(name, file)
 }
 
 # Groups of the page's headers that have one of its names; and which of their names.
-function find_groups(	h, w, n, headers, i, g, member, m, words)
+function find_groups(	h, w, n, headers, i, g, member, m, words, silent)
 {
+	split("", told_by)
 	group_count = 0
 	n = split(value[page, "from"], headers, " ")
 	for (h = 1; h <= n; h++) {
+		silent = gsub(/[()]/, "", headers[h])
 		if (!(headers[h] in overview))
 			fail(page ": no header " headers[h])
-		delete seen
 		for (g = 1; g <= groups; g++) {
 			m = split(members[g], words, " ")
 			member = ""
 			for (w = 1; w <= m; w++)
-				if (group_of[headers[h], words[w]] == g && on_page(words[w], headers[h]))
+				if ((headers[h], words[w]) in group_of && group_of[headers[h], words[w]] == g &&
+				    on_page(words[w], headers[h]) && (!(words[w] in told_by) || told_by[words[w]] == h ||
+				    headers[h] ~ /urcu-(memb|qsbr|bp)\.h$/)) {
 					member = member (member == "" ? "" : " ") words[w]
-			if (member == "")
+					told_by[words[w]] = h
+				}
+			if (member == "" || silent)
 				continue
 			group_count++
 			group_at[group_count] = g
@@ -274,13 +279,25 @@ function write_contracts(	i)
 {
 	find_groups()
 	for (i = 1; i <= group_count; i++) {
-		if (contract[group_at[i]] == about_all || !worth(group_at[i]))
+		if (contract[group_at[i]] == overview[group_header[i]] || contract[group_at[i]] == "")
+			without_contract(i)
+		if (contract[group_at[i]] == overview[group_header[i]] || !worth(group_at[i]))
 			continue
 		if (group_count > 1 || about_all != "")
 			out(".Ss " title_of(i))
 		put_comment(contract[group_at[i]], 0)
 		write_definitions(group_at[i])
 	}
+}
+
+# Its header says nothing of them but in the overview: then that has to name them, or the page's own text.
+function without_contract(i,	n, words, j)
+{
+	n = split(group_names[i], words, " ")
+	for (j = 1; j <= n; j++)
+		if ((kind[words[j]] == "function" || kind[words[j]] == "macro" || kind[words[j]] == "data") &&
+		    !index(about_all " " lead[page], words[j]))
+			fail(page ": the header says nothing of " words[j])
 }
 
 # Whether there is anything to tell of a group.
@@ -311,7 +328,7 @@ function write_where(	i, said, any)
 		said = where_called(about_all)
 	any = 0
 	for (i = 1; i <= group_count; i++)
-		if (contract[group_at[i]] != about_all && where_called(contract[group_at[i]]) != "")
+		if (contract[group_at[i]] != overview[group_header[i]] && where_called(contract[group_at[i]]) != "")
 			any = 1
 	if (said == "" && !any)
 		fail(page ": nothing says where it may be called")
@@ -327,7 +344,7 @@ function write_where(	i, said, any)
 	out(".Bl -tag -width Ds")
 	for (i = 1; i <= group_count; i++) {
 		said = where_called(contract[group_at[i]])
-		if (said == "" || contract[group_at[i]] == about_all)
+		if (said == "" || contract[group_at[i]] == overview[group_header[i]])
 			continue
 		out(".It " title_of(i))
 		put_text(said)
@@ -343,14 +360,14 @@ function write_errors(	i, n, lines, s, name, told)
 		s = about_all
 	for (i = 1; i <= group_count; i++)
 		s = s "\n" contract[group_at[i]]
-	delete named
+	split("", named)
 	while (match(s, /[^A-Z_]E[A-Z]+[^A-Z_a-z]/)) {
 		name = substr(s, RSTART + 1, RLENGTH - 2)
 		if (name !~ /^(EXIT|E)$/)
 			named[name] = 1
 		s = substr(s, RSTART + RLENGTH - 1)
 	}
-	delete told
+	split("", told)
 	n = split(errors[page], lines, "\n")
 	for (i = 1; i < n; i++) {
 		name = substr(lines[i], 1, index(lines[i], " ") - 1)

@@ -246,9 +246,10 @@ function where_called(s,	n, sentences, i, found)
 {
 	gsub(/[ \t\n]+/, " ", s)
 	gsub(/\. +/, ".\n", s)
+	gsub(/(^|\n)Where: /, "\n", s)
 	n = split(s, sentences, "\n")
 	for (i = 1; i <= n; i++)
-		if (sentences[i] ~ /[Mm]ay be called|may be in a|Anywhere|Callable|Usable from|[Nn]ot in a|[Nn]ot in what|[Aa]sync-signal-safe|signal handler|[Ii]nside a section|a section \(|outside sections|n a destructor|fork hooks|fter a fork|fter exit|any thread|One thread at a time|critical section|need not be registered|must be registered/)
+		if (sentences[i] ~ /[Mm]ay be called|may be in a destructor|Anywhere|Callable|Usable from|[Nn]ot in a|[Nn]ot in what|[Aa]sync-signal-safe|signal handler|[Ii]nside a section|a section \(|outside sections|n a destructor|fork hooks|fter a fork|fter exit|any thread|One thread at a time|(inside|runs? in) a read-side critical section|need not be registered|must be registered/)
 			found = found (found == "" ? "" : " ") sentences[i]
 	return found
 }

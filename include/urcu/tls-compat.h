@@ -6,6 +6,7 @@
  *
  *	extern DECLARE_URCU_TLS(int, counter);
  *	DEFINE_URCU_TLS(int, counter);
+ *	DEFINE_URCU_TLS_INIT(int, counter, 3);
  *	URCU_TLS(counter)++;
  *
  * __thread and not C++'s thread_local, which reaches an extern variable through a function. Usable from
