@@ -5,6 +5,7 @@
  * Order that ThreadSanitizer cannot see, because a fence or sys_membarrier provides it: what a
  * thread does before urcu_annotate_release(addr) happens before what another does after a later
  * urcu_annotate_acquire(addr). No code in other builds, and no order that the machine would know.
+ * Usable from anywhere.
  */
 
 #include <stdio.h>

@@ -3,7 +3,8 @@
 
 /*
  * Barriers, the cache line and the cycle counter. The names and cache line sizes of the
- * architectures are interface; the code behind them is the compiler's atomics, but on x86.
+ * architectures are interface; the code behind them is the compiler's atomics, but on x86. Usable from
+ * anywhere, in signal handlers too.
  */
 
 #include <stdint.h>

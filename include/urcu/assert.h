@@ -9,7 +9,7 @@
 /* Compile _expr and count what it names as used, but do not evaluate it. */
 #define _urcu_use_expression(_expr)	((void) (0 && (_expr)))
 
-/* assert(), but what _cond names counts as used when NDEBUG removes the check. */
+/* assert(), but what _cond names counts as used when NDEBUG removes the check. Usable from where assert() is. */
 #ifdef NDEBUG
 #define urcu_posix_assert(_cond)	_urcu_use_expression(_cond)
 #else

@@ -3,12 +3,14 @@
 
 /*
  * What the compiler offers, under one set of names. Everything here works in C99 and later and in
- * C++11 and later, with gcc and clang. Macros evaluate their value arguments once unless said.
+ * C++11 and later, with gcc and clang. Macros evaluate their value arguments once unless said. Usable from
+ * anywhere, in signal handlers too.
  */
 
 #include <quiesce/version.h>
 #include <stddef.h>
 
+/* The truth of x, 1 or 0, and what the compiler is to expect of it. */
 #define caa_likely(x)		__builtin_expect(!!(x), 1)
 #define caa_unlikely(x)		__builtin_expect(!!(x), 0)
 
@@ -45,6 +47,7 @@
 /* The optimizer forgets what it knows of the value of var, an lvalue that fits a register. */
 #define _CMM_OPTIMIZER_HIDE_VAR(var)	__asm__ ("" : "+r" (var))
 
+/* The larger, and the smaller of two values of one type. */
 #define caa_max(a, b) __extension__ ({					\
 	__typeof__(a) _caa_a = (a);					\
 	__typeof__(b) _caa_b = (b);					\
@@ -57,6 +60,7 @@
 	_caa_a < _caa_b ? _caa_a : _caa_b;				\
 })
 
+/* The number of elements of an array; not of a pointer. */
 #define CAA_ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
 
 /* Usable in #if. */
@@ -131,16 +135,20 @@
 	urcu_static_assert(__extension__ __atomic_always_lock_free(size, 0), \
 		"no lock-free atomics of this size", no_lock_free_atomics_of_this_size)
 
+/* One token of two, which are expanded first. */
 #define __CAA_COMBINE_TOKENS(prefix, counter)	prefix ## counter
 #define CAA_COMBINE_TOKENS(prefix, counter)	__CAA_COMBINE_TOKENS(prefix, counter)
 
+/* Whether an arithmetic type has a sign. */
 #define caa_is_signed_type(type)	(_urcu_cast(type, -1) < _urcu_cast(type, 1))
 
 /* Integer or pointer v as a long, extended according to its own signedness. */
 #define caa_cast_long_keep_sign(v)	_urcu_cast(long, v)
 
+/* arg as a value of the type. */
 #define URCU_FORCE_CAST(type, arg)	_urcu_cast(type, arg)
 
+/* Attribute: a use is warned of, with the string msg. */
 #define CDS_DEPRECATED(msg)		__attribute__((__deprecated__(msg)))
 
 /* Debug builds of a program (urcu/assert.h). RCU_DEBUG is the older name. */
@@ -153,6 +161,7 @@
 
 #define _CMM_TOOLCHAIN_SUPPORT_C11_MM	1
 
+/* 120201 is gcc 12.2.1. With other compilers it is not defined. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define URCU_GCC_VERSION (__GNUC__ * 10000 + __GNUC_MINOR__ * 100 + __GNUC_PATCHLEVEL__)
 #endif

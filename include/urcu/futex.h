@@ -19,7 +19,7 @@ struct timespec;
 _URCU_EXTERN_C_BEGIN
 
 /*
- * FUTEX_WAIT and FUTEX_WAKE for a kernel without futexes. WAIT may return early and with no reason;
+ * compat_futex_noasync, compat_futex_async: FUTEX_WAIT and FUTEX_WAKE for a kernel without futexes. WAIT may return early and with no reason;
  * timeout, uaddr2 and val3 must be null or 0. The first sleeps on a condition variable and must not
  * be called from a signal handler; the second polls and may be. 0, or -1 with errno set.
  */

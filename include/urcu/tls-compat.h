@@ -6,9 +6,11 @@
  *
  *	extern DECLARE_URCU_TLS(int, counter);
  *	DEFINE_URCU_TLS(int, counter);
+ *	DEFINE_URCU_TLS_INIT(int, counter, 3);
  *	URCU_TLS(counter)++;
  *
- * __thread and not C++'s thread_local, which reaches an extern variable through a function.
+ * __thread and not C++'s thread_local, which reaches an extern variable through a function. Usable from
+ * anywhere; but a thread's first access to one of a library that dlopen opened may allocate.
  */
 
 #include <stdlib.h>

@@ -10,7 +10,7 @@
  * addr points to the object, which may be volatile, and const to be read. Results have the type of
  * *addr; values are converted to it as by a cast; arithmetic wraps, and on pointers counts bytes; to add to a
  * boolean, or count one, fails the compilation.
- * Arguments are evaluated once.
+ * Arguments are evaluated once. Usable from anywhere, in signal handlers too.
  *
  * mo..., where a macro takes it, is an optional order, one of enum cmm_memorder. It should be a
  * constant. With none:
@@ -264,6 +264,7 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 	(_uatomic_is_bool(addr) ? _urcu_cast(unsigned long, _urcu_cast(unsigned long, v) != 0) : \
 				  _urcu_cast(unsigned long, v))
 
+/* The value of *addr; and *addr becomes v. */
 #define uatomic_load_mo(addr, mo) __extension__ ({			\
 	_uatomic_type(addr) _uatomic_loaded;				\
 	_uatomic_load((addr), &_uatomic_loaded, _uatomic_size(addr), (mo)); \
@@ -291,7 +292,10 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 	_uatomic_old;							\
 })
 
-/* A variable and not a bare cast: compilers warn when the program leaves that unused. */
+/*
+ * The sum and the difference, as they are stored; the forms below give no value. (A variable and not a bare cast:
+ * compilers warn when the program leaves that unused.)
+ */
 #define uatomic_add_return_mo(addr, v, mo) __extension__ ({		\
 	_uatomic_type(addr) _uatomic_sum = _urcu_cast(_uatomic_type(addr),	\
 		_uatomic_add_return((addr), _urcu_cast(unsigned long, v), _uatomic_number(addr), (mo))); \
@@ -311,6 +315,7 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 #define uatomic_inc_mo(addr, mo)	uatomic_add_mo(addr, 1, mo)
 #define uatomic_dec_mo(addr, mo)	uatomic_sub_mo(addr, 1, mo)
 
+/* *addr becomes *addr & v, and *addr | v. No value. */
 #define uatomic_and_mo(addr, v, mo)					\
 	_uatomic_and((addr), _uatomic_operand(addr, v), _uatomic_bits(addr), (mo))
 
