@@ -12,7 +12,11 @@
 #define CHOICES		20000
 #define ADDRESSES	8192		/* a power of two */
 
-extern void scenario_main(void) __asm__("scenario_main");
+/* Made from the list of scenarios. */
+extern const struct {
+	const char *name;
+	void (*main)(void);
+} ck_scenarios[];
 extern char __start_ck_data[], __stop_ck_data[], __start_ck_bss[], __stop_ck_bss[];
 /* The sections are there even if a scenario has nothing in them. */
 char ck_some_data __attribute__((section("ck_data"))) = 1;
@@ -29,11 +33,17 @@ static uint64_t number;			/* of the generator */
 static unsigned int priorities[THREADS], changes[3], change_count, picks, picks_before = 100;
 static int limit[4];			/* of each kind: how many choices may not be the first one */
 static bool all_shared;
-static struct { uintptr_t address; int thread; } addresses[ADDRESSES];
+static struct {
+	uintptr_t address;
+	int thread;		/* who alone has used it; negative: it is shared */
+	unsigned long since;	/* the execution that showed it, for which and before which it is not */
+} addresses[ADDRESSES];
 static unsigned int address_count, learned;
+static unsigned long current;	/* execution; one that is run again keeps its number */
 static char fault[800];
 static unsigned long executions, cuts;
 static char *saved_data, *saved_bss;
+static void (*scenario)(void);
 
 bool ck_tracing, ck_malloc_fails;
 
@@ -132,9 +142,10 @@ bool ck_is_shared(uintptr_t address)
 	}
 	if (addresses[i].thread != ck_self->number && addresses[i].thread >= 0) {
 		addresses[i].thread = -1;
+		addresses[i].since = current;
 		learned++;
 	}
-	return addresses[i].thread < 0;
+	return addresses[i].thread < 0 && addresses[i].since < current;
 }
 
 /* ---- One execution ---- */
@@ -170,7 +181,7 @@ static void execute(void)
 	choice_count = 0;
 	picks = 0;
 	fault[0] = '\0';
-	ck_run(scenario_main);
+	ck_run(scenario);
 	executions++;
 	picks_before = picks;
 }
@@ -193,8 +204,8 @@ static void write_record(const char *path)
 		return;
 	fprintf(file, "shared %d\n", all_shared);
 	for (int i = 0; !all_shared && i < ADDRESSES; i++)
-		if (addresses[i].address)
-			fprintf(file, "%#lx %d\n", (unsigned long)addresses[i].address, addresses[i].thread);
+		if (addresses[i].address && addresses[i].thread < 0 && addresses[i].since < current)
+			fprintf(file, "%#lx\n", (unsigned long)addresses[i].address);
 	fprintf(file, "choices\n");
 	for (int i = 0; i < choice_count; i++)
 		fprintf(file, "%d\n", choices[i].chosen);
@@ -205,19 +216,19 @@ static bool read_record(const char *path)
 {
 	FILE *file = fopen(path, "r");
 	char line[100];
-	int all, thread, chosen;
+	int all, chosen;
 	unsigned long address;
 
 	if (!file || fscanf(file, "shared %d\n", &all) != 1)
 		return false;
 	all_shared = all;
-	while (fgets(line, sizeof(line), file) && sscanf(line, "%lx %d", &address, &thread) == 2) {
+	while (fgets(line, sizeof(line), file) && sscanf(line, "0x%lx", &address) == 1) {
 		size_t i = (address >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 51;
 
 		while (addresses[i].address)
 			i = (i + 1) % ADDRESSES;
 		addresses[i].address = address;
-		addresses[i].thread = thread;
+		addresses[i].thread = -1;
 	}
 	for (given = 0; given < CHOICES && fscanf(file, "%d", &chosen) == 1; given++)
 		choices[given].chosen = (uint8_t)chosen;
@@ -233,6 +244,7 @@ static int replay(const char *path)
 	}
 	way = BY_RECORD;
 	ck_tracing = true;
+	current = 1;
 	execute();
 	ck_trace_print();
 	printf("# %s\n", fault[0] ? fault : "no fault");
@@ -306,6 +318,7 @@ static int search(int switches, int stores)
 	do {
 		unsigned int before = learned;
 
+		current++;
 		execute();
 		if (fault[0])
 			return report("search");
@@ -326,6 +339,7 @@ static int by_seed(uint64_t from)
 
 	given = 0;
 	seed(from);
+	current++;
 	execute();
 	snprintf(how, sizeof(how), "seed %lu", (unsigned long)from);
 	return fault[0] ? report(how) : 0;
@@ -355,9 +369,17 @@ static int explore(uint64_t from)
 	return 0;
 }
 
+__attribute__((noreturn)) static void usage(const char *name)
+{
+	fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] "
+		"[-w RECORD] [-r RECORD] SCENARIO\n", name);
+	exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t from = 1;
+	const char *record = NULL;
 	int option, one = 0;
 
 	most = 1000;
@@ -370,12 +392,19 @@ int main(int argc, char **argv)
 		case '1': from = strtoul(optarg, NULL, 10); one = 1; break;
 		case 'w': record_path = optarg; break;
 		case 'm': ck_malloc_fails = true; break;
-		case 'r': save(); return replay(optarg);
+		case 'r': record = optarg; break;
 		default:
-			fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] "
-				"[-w RECORD] [-r RECORD]\n", argv[0]);
-			return 2;
+			usage(argv[0]);
 		}
+	if (optind != argc - 1)
+		usage(argv[0]);
+	for (int i = 0; ck_scenarios[i].name; i++)
+		if (!strcmp(ck_scenarios[i].name, argv[optind]))
+			scenario = ck_scenarios[i].main;
+	if (!scenario)
+		usage(argv[0]);
 	save();
+	if (record)
+		return replay(record);
 	return one ? by_seed(from) : explore(from);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Plain accesses that nothing orders, and memory: blocks, what is outside of them, what was freed. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -229,7 +230,7 @@ void ck_access(uintptr_t address, size_t size, bool write, bool atomic, uintptr_
 {
 	uintptr_t end = address + size;
 
-	if (!ck_self || !size)
+	if (!ck_self || !size || address == (uintptr_t)&errno)
 		return;
 	check_block(address, size, write, code);
 	for (uintptr_t at = address / CELL * CELL; at < end; at += CELL) {

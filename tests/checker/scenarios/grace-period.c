@@ -2,7 +2,7 @@
 /* A reader and a writer: what was reachable in a section is not freed before it ends. */
 #include "checker/rcu.h"
 
-static struct item *shared;
+struct item *shared;
 
 static void *reader(void *arg)
 {
