@@ -7,9 +7,10 @@ SOURCES ?= $(HERE)/../..
 CLANG ?= clang
 
 # The code under test: for no machine, with the sanitizer's calls, and thread-local variables by a call too.
-TESTED = $(CLANG) -std=gnu11 -O1 -g -fno-pie -w -c -fsanitize=thread -femulated-tls \
-	-mllvm -tsan-distinguish-volatile -D_GNU_SOURCE -include $(HERE)/machine.h \
-	-I$(SOURCES)/include -I$(SOURCES)/src -iquote $(HERE)/.. -MMD
+TESTED = $(CLANG) -std=gnu11 -O1 -gline-tables-only -fno-pie -w -c -fsanitize=thread -femulated-tls \
+	-mllvm -tsan-distinguish-volatile -D_GNU_SOURCE \
+	-I$(SOURCES)/include -I$(SOURCES)/src -iquote $(HERE)/..
+MACHINE = $(OUT)/machine.pch
 RUNTIME = $(CLANG) -std=gnu11 -O2 -g -fno-pie -Wall -Wextra -D_GNU_SOURCE -MMD -c
 
 LIBRARY := $(patsubst $(SOURCES)/src/%.c,$(OUT)/src/%.o,$(wildcard $(SOURCES)/src/*/*.c))
@@ -26,19 +27,23 @@ $(OUT)/tested.o: $(LIBRARY) $(SCENARIOS) $(HERE)/names
 	objcopy --redefine-syms=$(HERE)/names --rename-section .data=ck_data \
 		--rename-section .bss=ck_bss,alloc $@
 
-$(OUT)/src/%.o: $(SOURCES)/src/%.c
+$(MACHINE): $(HERE)/machine.h
 	@mkdir -p $(@D)
-	$(TESTED) -o $@ $<
+	$(TESTED) -x c-header -o $@ $<
+
+$(OUT)/src/%.o: $(SOURCES)/src/%.c $(MACHINE)
+	@mkdir -p $(@D)
+	$(TESTED) -include-pch $(MACHINE) -MMD -o $@ $<
 
 $(OUT)/runtime/%.o: $(HERE)/%.c
 	@mkdir -p $(@D)
 	$(RUNTIME) -o $@ $<
 
 # In the list: name, source, what is expected, flags. Its main is its only name for others.
-$(OUT)/scenarios/%.o: $(HERE)/scenarios/list
+$(OUT)/scenarios/%.o: $(HERE)/scenarios/list $(MACHINE)
 	@mkdir -p $(@D)
 	set -e; set -- `grep '^$*[[:blank:]]' $<`; source=$$2; shift 3; \
-	$(TESTED) $$* -o $@ $(HERE)/scenarios/$$source.c; \
+	$(TESTED) -include-pch $(MACHINE) -MMD $$* -o $@ $(HERE)/scenarios/$$source.c; \
 	main=scenario_`echo $* | tr - _`; \
 	objcopy --redefine-sym main=$$main --redefine-sym pthread_create=sim_program_create $@; \
 	objcopy --keep-global-symbol=$$main $@

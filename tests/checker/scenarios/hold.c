@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reader that stays in its section until the writer's store can be seen, or for a while: the leader goes to
+ * sleep, and it is the reader that wakes it.
+ */
+#include <sched.h>
+
+#include "checker/rcu.h"
+
+struct item *shared;
+
+static void *reader(void *arg)
+{
+	struct item *item;
+
+	rcu_register_thread();
+	for (int i = 0; i < 2; i++) {
+		rcu_read_lock();
+		item = rcu_dereference(shared);
+		for (int j = 0; j < 3 && item && item == GET(shared, relaxed); j++)
+			sched_yield();
+		if (item)
+			assert(item->value == 1);
+		rcu_read_unlock();
+	}
+	rcu_unregister_thread();
+	return arg;
+}
+
+static void *writer(void *arg)
+{
+	struct item *item = shared;
+
+	rcu_assign_pointer(shared, NULL);
+	synchronize_rcu();
+	item->value = 3;
+	free(item);
+	synchronize_rcu();
+	return arg;
+}
+
+int main(void)
+{
+	shared = make_item(1);
+	run(reader, writer, NULL);
+	return 0;
+}
