@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A reader that stays in its section until the writer's store can be seen, or for a while: the leader goes to
- * sleep, and it is the reader that wakes it.
+ * sleep, and it is the reader's unlock that wakes it. The reader stays registered: to leave would wake the leader too.
  */
 #include <sched.h>
 
 #include "checker/rcu.h"
 
 struct item *shared;
-
-static void *reader(void *arg)
-{
-	struct item *item;
-
-	rcu_register_thread();
-	for (int i = 0; i < 2; i++) {
-		rcu_read_lock();
-		item = rcu_dereference(shared);
-		for (int j = 0; j < 3 && item && item == GET(shared, relaxed); j++)
-			sched_yield();
-		if (item)
-			assert(item->value == 1);
-		rcu_read_unlock();
-	}
-	rcu_unregister_thread();
-	return arg;
-}
 
 static void *writer(void *arg)
 {
@@ -41,7 +23,23 @@ static void *writer(void *arg)
 
 int main(void)
 {
+	struct item *item;
+	pthread_t thread;
+
 	shared = make_item(1);
-	run(reader, writer, NULL);
+	rcu_register_thread();
+	if (pthread_create(&thread, NULL, writer, NULL) != 0)
+		abort();
+	for (int i = 0; i < 2; i++) {
+		rcu_read_lock();
+		item = rcu_dereference(shared);
+		for (int j = 0; j < 3 && item && item == GET(shared, relaxed); j++)
+			sched_yield();
+		if (item)
+			assert(item->value == 1);
+		rcu_read_unlock();
+	}
+	pthread_join(thread, NULL);
+	rcu_unregister_thread();
 	return 0;
 }
