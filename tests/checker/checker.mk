@@ -39,13 +39,14 @@ $(OUT)/runtime/%.o: $(HERE)/%.c
 	@mkdir -p $(@D)
 	$(RUNTIME) -o $@ $<
 
-# In the list: name, source, what is expected, flags. Its main is its only name for others.
+# In the list: name, source, what is expected, flags. Its main is its only name for others. Its own calls fail never.
 $(OUT)/scenarios/%.o: $(HERE)/scenarios/list $(MACHINE)
 	@mkdir -p $(@D)
 	set -e; set -- `grep '^$*[[:blank:]]' $<`; source=$$2; shift 3; \
 	$(TESTED) -include-pch $(MACHINE) -MMD $$* -o $@ $(HERE)/scenarios/$$source.c; \
 	main=scenario_`echo $* | tr - _`; \
-	objcopy --redefine-sym main=$$main --redefine-sym pthread_create=sim_program_create $@; \
+	objcopy --redefine-sym main=$$main --redefine-sym pthread_create=sim_program_create \
+		--redefine-sym malloc=sim_program_malloc $@; \
 	objcopy --keep-global-symbol=$$main $@
 
 $(OUT)/table.o: $(HERE)/scenarios/list

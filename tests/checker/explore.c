@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which executions are looked at, and what is said of them. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,6 +370,26 @@ static int explore(uint64_t from)
 	return 0;
 }
 
+static void crash(int signal)
+{
+	(void)signal;
+	if (ck_self)
+		ck_fail("thread %d crashes: it goes by a wild pointer", ck_self->number);
+	_exit(3);
+}
+
+/* The stack that is too small may be the reason. */
+static void catch_crashes(void)
+{
+	static char room[65536];
+	stack_t stack = { .ss_sp = room, .ss_size = sizeof(room) };
+	struct sigaction action = { .sa_handler = crash, .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+	sigaltstack(&stack, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+}
+
 __attribute__((noreturn)) static void usage(const char *name)
 {
 	fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] "
@@ -380,7 +401,7 @@ int main(int argc, char **argv)
 {
 	uint64_t from = 1;
 	const char *record = NULL;
-	int option, one = 0;
+	int option, status, one = 0;
 
 	most = 1000;
 	seconds = 10;
@@ -403,8 +424,10 @@ int main(int argc, char **argv)
 			scenario = ck_scenarios[i].main;
 	if (!scenario)
 		usage(argv[0]);
+	catch_crashes();
 	save();
-	if (record)
-		return replay(record);
-	return one ? by_seed(from) : explore(from);
+	status = record ? replay(record) : one ? by_seed(from) : explore(from);
+	/* Without the destructors of the library, whose threads are no more. */
+	fflush(stdout);
+	_exit(status);
 }

@@ -56,6 +56,7 @@ int sim_open(const char *path, int flags, ...);
 ssize_t sim_write(int file, const void *text, size_t length);
 
 void *sim_malloc(size_t size);
+void *sim_program_malloc(size_t size);
 void *sim_calloc(size_t count, size_t size);
 void *sim_realloc(void *block, size_t size);
 void *sim_aligned_alloc(size_t align, size_t size);

@@ -197,6 +197,15 @@ void *sim_malloc(size_t size)
 	return block;
 }
 
+/* Of a scenario, which has no answer to a failure. */
+void *sim_program_malloc(size_t size)
+{
+	void *block = ck_allocate(size, MALLOC_ALIGN);
+
+	memset(block, 0xa5, size);
+	return block;
+}
+
 void *sim_calloc(size_t count, size_t size)
 {
 	void *block = fails("calloc", CODE) ? NULL : ck_allocate(count * size, MALLOC_ALIGN);

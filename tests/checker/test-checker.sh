@@ -56,6 +56,11 @@ in_check() {
 		checks "$work/made/checker" "$expected" "$scenario" -n $executions -s 1000 < /dev/null
 		result $? "$scenario: $expected"
 	done < "$here/scenarios/list"
+	# Where calls fail.
+	for scenario in call-rcu-memb producers-mb rest-qsbr defer-bp free-rcu-memb lfht-grow; do
+		checks "$work/made/checker" none $scenario -m -n $executions -s 1000
+		result $? "$scenario, without memory and threads: none"
+	done
 }
 
 # bad WHAT SCENARIO FILE SED: a copy of the library with one thing wrong, which that scenario has to find.
@@ -95,6 +100,7 @@ else
 	bad "[S1] a relaxed load" grace-period-mb src/grace/registry.c \
 		's/unsigned long ctr = __atomic_load_n(&reader->ctr, __ATOMIC_ACQUIRE)/unsigned long ctr = __atomic_load_n(\&reader->ctr, __ATOMIC_RELAXED)/'
 	bad "[A1] without the barrier" register-memb src/grace/registry.c 's/cmm_smp_mb();/;/'
+	bad "[S2] without the membarrier" hold-memb src/grace/lead.c 's/quiesce_membarrier()/true/'
 	bad "a wake-up that is forgotten" wake-mb src/callbacks/enqueue.c \
 		's/^\t\t\tquiesce_worker_ask(worker, much ? WORKER_URGENT : 0);/\t\t\t(void)worker;/'
 	rm -rf "$work/tree" "$work/bad"

@@ -29,8 +29,10 @@ static void *writer(void *arg)
 	struct item *item = shared;
 
 	rcu_register_thread();
-	if (rcu_defer_register_thread() != 0)
-		abort();
+	if (rcu_defer_register_thread() != 0) {
+		rcu_unregister_thread();
+		return arg;
+	}
 	rcu_assign_pointer(shared, NULL);
 	defer_rcu(free_item, item);
 	rcu_defer_barrier();
@@ -43,5 +45,6 @@ int main(void)
 {
 	shared = make_item(1);
 	run(reader, writer, NULL);
+	free(shared);
 	return 0;
 }

@@ -65,6 +65,8 @@ int main(void)
 
 	rcu_register_thread();
 	table = cds_lfht_new(1, 1, 0, 0, NULL);
+	if (!table)
+		return 0;
 	rcu_read_lock();
 	cds_lfht_add(table, 1, &entry->node);
 	rcu_read_unlock();

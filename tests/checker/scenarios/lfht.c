@@ -84,6 +84,8 @@ int main(void)
 #else
 	table = cds_lfht_new(1, 1, 0, 0, NULL);
 #endif
+	if (!table)
+		return 0;
 	rcu_read_lock();
 	add(1);
 	rcu_read_unlock();
