@@ -86,7 +86,8 @@ static void await_turn(struct gp_state *grace, unsigned long ticket)
 /*
  * A grace period that is under way may have begun before the caller's stores, so the caller needs
  * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
- * leads it; the others sleep until it is over.
+ * leads it; the others sleep until it is over. It is due when the sequence is even, which is then two
+ * less than the ticket: so who has led one has waited for his.
  */
 void quiesce_gp_wait(struct domain *domain)
 {
@@ -94,12 +95,16 @@ void quiesce_gp_wait(struct domain *domain)
 	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
 
 	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
-		if (sequence & 1)
+		if (sequence & 1) {
 			await_turn(grace, ticket);
-		else if (__atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1,
-						     false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		} else if (__atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1,
+						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 			take_turn(domain, sequence + 2);
+			quiesce_tell_acquire(&grace->sequence);
+			return;
+		}
 	}
+	__atomic_fetch_add(&grace->merged, 1, __ATOMIC_RELAXED);
 	quiesce_tell_acquire(&grace->sequence);
 }
 
@@ -114,6 +119,8 @@ void quiesce_gp_child(struct domain *domain)
 	grace->sequence &= ~1UL;
 	grace->sleepers[0] = grace->sleepers[1] = 0;
 	__atomic_store_n(&domain->gp->futex, 0, __ATOMIC_RELAXED);
+	grace->since = 0;
+	grace->leader = NULL;
 }
 
 /* ---- Wanted by somebody who does not wait ---- */
