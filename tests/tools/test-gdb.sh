@@ -13,6 +13,8 @@ target=
 trap '[ -z "$target" ] || kill -9 $target; rm -rf "$work"' EXIT
 # shellcheck source=tests/tap.inc
 . "$source/tests/tap.inc"
+# shellcheck source=tests/tools/target.inc
+. "$source/tests/tools/target.inc"
 
 leave() # why
 {
@@ -22,39 +24,8 @@ leave() # why
 }
 
 command -v gdb > /dev/null || leave "no gdb"
-gdb -nx -batch -ex 'python import gdb, struct' > "$work/log" 2>&1 && [ ! -s "$work/log" ] || leave "a gdb without python"
+gdb -nx -batch -ex 'python print("it has")' 2>&1 | grep -qx 'it has' || leave "a gdb without python"
 readelf -S "$libraries/liburcu-memb.so" 2> /dev/null | grep -q debug_info || leave "the library has no debug info"
-
-compile() # flavor, flags...
-{
-	flavor=$1
-	shift
-	define=$(case $flavor in mb) echo -DRCU_MB ;; bp) echo -DTEST_BP ;; qsbr) echo -DTEST_QSBR ;; esac)
-	# shellcheck disable=SC2086 # none, or a word
-	$CC -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror $define -I"$source/include" \
-		"$source/tests/tools/gdb-target.c" -o "$work/$flavor" -L"$libraries" -Wl,--enable-new-dtags \
-		-Wl,-rpath,"$libraries" -lurcu-$flavor -lurcu-cds -lurcu-common -pthread > "$work/log" 2>&1
-}
-
-start() # program: until it says that it is ready
-{
-	: > "$work/out"
-	"$1" > "$work/out" 2>&1 &
-	target=$!
-	tries=600
-	until grep -q ready "$work/out"; do
-		kill -0 $target 2> /dev/null && [ $tries -gt 0 ] || return 1
-		tries=$((tries - 1))
-		sleep 0.1
-	done
-}
-
-stop()
-{
-	kill -9 $target
-	wait $target 2> /dev/null
-	target=
-}
 
 # As make install does it, for the libraries where they are.
 for la in "$build"/liburcu-*.la; do
@@ -85,7 +56,7 @@ all_of_it() # live or core
 	shows 'one after [0-9]+ is under way, and waits for 1 reader' "$1: the grace period that waits"
 	shows 'led by thread [0-9]+ \(LWP [0-9]+' "$1: who leads it"
 	shows 'thread [0-9]+ \(LWP.*\) in a section, 2 deep, from before this grace period: AWAITED' "$1: who holds it up"
-	shows 'in hold at .*gdb-target.c:[0-9]+' "$1: ...and where"
+	shows 'in hold at .*target.c:[0-9]+' "$1: ...and where"
 	shows 'worker +standard: thread [0-9]+ .*waits for a grace period' "$1: the standard worker"
 	shows 'worker +made 0x[0-9a-f]+, RT: ' "$1: a made worker"
 	shows '5 callbacks: [0-9]+ new, [0-9]+ waits? for a grace period, 0 ready to run' "$1: callbacks of the standard queue"
@@ -114,16 +85,16 @@ for flavor in mb memb bp qsbr; do
 	start "$work/$flavor"
 	result $? "...is as it should be" || { stop; continue; }
 	if [ $flavor != memb ]; then
-		look -p $target -ex 'info rcu'
+		look -p "$target" -ex 'info rcu'
 		! grep -qi 'ptrace: Operation not permitted' "$work/log" || { stop; leave "the kernel allows no ptrace"; }
 		shows "^$flavor  .*liburcu-$flavor" "$flavor: loaded with the library"
 		shows 'AWAITED$' "$flavor: who holds up the grace period"
 		stop
 		continue
 	fi
-	look -p $target "$@" -ex "generate-core-file $work/core"
+	look -p "$target" "$@" -ex "generate-core-file $work/core"
 	all_of_it "a live process"
-	look -p $target -ex 'set var quiesce_memb.engine.domain.registry.count = 1UL << 60' \
+	look -p "$target" -ex 'set var quiesce_memb.engine.domain.registry.count = 1UL << 60' \
 		-ex 'set var quiesce_memb.engine.domain.registry.room[1] = (void *)77' \
 		-ex 'set var quiesce_memb.engine.workers.list.next = (void *)8' \
 		-ex 'set var quiesce_memb.engine.workers.standard.newest = &queue_head.node' \
@@ -148,7 +119,7 @@ fi
 # It is loaded for a library whose name is known, wherever that is; without debug info it says so.
 mkdir -p "$work/stripped" "$work/auto-load$work" && cp -d "$libraries"/liburcu-*.so* "$work/stripped" &&
 	strip "$work"/stripped/liburcu-*.so.*.* && ln -s "$work/auto-load$libraries" "$work/auto-load$work/stripped"
-LD_LIBRARY_PATH=$work/stripped start "$work/memb" && look -p $target -ex 'info rcu' -ex 'rcu callbacks'
+LD_LIBRARY_PATH=$work/stripped start "$work/memb" && look -p "$target" -ex 'info rcu' -ex 'rcu callbacks'
 shows 'stripped/liburcu-memb.so.* has no debug info.*: info rcu needs it' "without debug info"
 stop
 

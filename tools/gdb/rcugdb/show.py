@@ -45,10 +45,12 @@ def show_grace_period(flavor, threads, readers):
         line("grace period", "none is under way; %d are over" % (sequence >> 1))
     else:
         older = sum(reader.older for reader in readers)
-        line("grace period", "the one after %d is under way, and waits for %s" % (sequence >> 1, plural(older, "reader")))
+        line("grace period", "the one after %d is under way, and waits for %s" % (
+            sequence >> 1, plural(older, "reader")))
         leaders = threads.within("quiesce_lead")
         of_this = [thread for thread in leaders if leads(thread, flavor)]
-        line("", "led by " + ", ".join(map(library.describe, of_this)) if of_this else "no thread is seen that leads it")
+        line("", "led by " + ", ".join(map(library.describe, of_this)) if of_this
+             else "no thread is seen that leads it")
     if sleepers:
         line("", plural(sleepers, "other thread") + " may sleep until it is their turn or it is over")
     if int(grace["wanted"]):
@@ -82,7 +84,8 @@ def reader_state(flavor, reader):
 def show_readers(flavor, threads, readers, wrong, workers, everybody):
     under_way = int(flavor.domain["grace"]["sequence"]) & 1
     inside = sum(reader.inside for reader in readers)
-    line("readers", "%d registered, %d %s" % (len(readers), inside, "online" if flavor.name == "qsbr" else "in a section"))
+    line("readers", "%d registered, %d %s" % (
+        len(readers), inside, "online" if flavor.name == "qsbr" else "in a section"))
     order = sorted(readers, key=lambda reader: (not reader.older, not reader.inside))
     shown = order if everybody else order[:READERS_SHOWN]
     for reader in shown:
@@ -134,7 +137,8 @@ def show_backlog(flavor):
         (int(backlog["callbacks"]), "%d callbacks" % int(backlog["callbacks"])),
         (int(backlog["bytes"]), "%d bytes" % int(backlog["bytes"]))) if number]
     line("backlog", "limit: %s; %s for it, %s" % (
-        " or ".join(limits) or "none", plural(int(backlog["waits"]), "wait"), plural(int(backlog["overruns"]), "overrun")))
+        " or ".join(limits) or "none", plural(int(backlog["waits"]), "wait"),
+        plural(int(backlog["overruns"]), "overrun")))
     pointers = number = 0
     for stash in library.stashes(flavor):
         number += 1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program in a known state, to be looked at by gdb: a reader that stays in its section, a writer that waits
+ * A program in a known state, to be looked at from outside: a reader that stays in its section, a writer that waits
  * for it, callbacks behind it, structures that are whole, and others that were broken on purpose. Says "ready",
  * and then ends by abort ("core"), or waits to be killed.
  */
@@ -33,7 +33,7 @@ struct item {
 	struct cds_wfcq_node in_queue;
 };
 
-/* Named in test-gdb.sh. */
+/* Named in test-gdb.sh and test-top.sh. */
 struct cds_lfht *table, *broken_table;
 CDS_LIST_HEAD(list);
 CDS_LIST_HEAD(broken_list);
