@@ -109,6 +109,16 @@ sed -nE 's/^\.(Pf [^ ]+ )?Xr ([^ ]+) ([37])( .*)?$/\2 \3/p' "$made"/*.3 "$man"/*
 done >> "$work/nowhere"
 empty "$work/nowhere" "references lead to a page"
 
+# Reports that urcu-debugging(7) explains are in the code, whatever stands for a function's or another name.
+cat "$source"/src/*/*.c | tr -d '\n\t' | sed -e 's/" *"//g' -e 's/%[a-z]*/%/g' > "$work/code"
+sed -n '/^\.Ss Reports/,/^\.Ss What is not/s/^\.It //p' "$man/urcu-debugging.7" | sed -e 's/^[a-z_.]*: //' -e 's/\.\.\./%/g' \
+	-e 's/urcu_memb_/urcu_%_/g' > "$work/reports"
+while read -r report; do
+	grep -qF "$report" "$work/code" || echo "$report"
+done < "$work/reports" > "$work/unsaid"
+[ "$(grep -c . "$work/reports")" -gt 10 ] || echo "too few" >> "$work/unsaid"
+empty "$work/unsaid" "$(grep -c . "$work/reports") reports that are explained are in the code"
+
 # ---- Prototypes ----
 
 # A pointer of each function's type, as a page's synopsis has it, is made to point to the function.
