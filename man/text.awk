@@ -37,7 +37,7 @@ function macro_for(word,	name)
 		return is_constant(name) ? "Dv " name : name == word || word ~ /\(\)$/ ? "Xr " name " 3" : ""
 	if (word ~ /^`[^`]+`$/)
 		return "Va " substr(word, 2, length(word) - 2)
-	if (name == "URCU_REPORT" || name == "URCU_EXIT_TIMEOUT")
+	if (name == "URCU_REPORT" || name == "URCU_EXIT_TIMEOUT" || name == "URCU_STALL_TIMEOUT")
 		return "Ev " name
 	if (word ~ /^[a-z][-a-z_0-9]*\([1-9]\)$/)
 		return "Xr " substr(word, 1, length(word) - 3) " " substr(word, length(word) - 1, 1)

@@ -17,6 +17,7 @@
 #include <urcu/defer.h>
 #include <urcu/flavor.h>
 #include <urcu/free-rcu.h>
+#include <urcu/stats.h>
 #include <urcu/urcu-poll.h>
 #include <urcu/map/clear.h>
 

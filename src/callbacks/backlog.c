@@ -19,7 +19,7 @@
 /* ---- How much waits ---- */
 
 /* Acquire: who finds newest emptied finds what was in it held. What was just taken may be counted twice. */
-static unsigned long callbacks_of(const struct call_rcu_data *queue)
+unsigned long quiesce_queue_backlog(const struct call_rcu_data *queue)
 {
 	unsigned long count = 0;
 
@@ -33,11 +33,11 @@ static unsigned long callbacks_of(const struct call_rcu_data *queue)
 /* With workers.lock. */
 static unsigned long callbacks_of_all(struct workers *all)
 {
-	unsigned long count = callbacks_of(&all->standard);
+	unsigned long count = quiesce_queue_backlog(&all->standard);
 	struct call_rcu_data *queue;
 
 	quiesce_for_each_made(queue, all)
-		count += callbacks_of(queue);
+		count += quiesce_queue_backlog(queue);
 	return count;
 }
 
@@ -67,10 +67,10 @@ void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *
  * For a producer: false if somebody has the lock, for which he must not wait, as a thread that forks has it for
  * long. Most programs make no workers: there is one queue to look at, and no need for the lock.
  */
-static bool look(struct workers *all, struct urcu_backlog *backlog)
+bool quiesce_backlog_look(struct workers *all, struct urcu_backlog *backlog)
 {
 	if (!__atomic_load_n(&all->last_id, __ATOMIC_RELAXED)) {
-		fill(all, backlog, callbacks_of(&all->standard));
+		fill(all, backlog, quiesce_queue_backlog(&all->standard));
 		return true;
 	}
 	if (pthread_mutex_trylock(&all->lock) != 0)
@@ -135,8 +135,8 @@ bool quiesce_backlog_is_passed(struct workers *all, struct call_rcu_data *queue,
 	bool passed = __atomic_load_n(&backlog->passed, __ATOMIC_RELAXED);
 	bool at_all = passed || __atomic_load_n(&queue->pushed, __ATOMIC_RELAXED) % LOOK_STRIDE == 0;
 
-	if (!at_all || !look(all, seen))
-		fill(all, seen, callbacks_of(queue));
+	if (!at_all || !quiesce_backlog_look(all, seen))
+		fill(all, seen, quiesce_queue_backlog(queue));
 	*served = comes_to_limit(all, seen, 2) && hurry(queue);
 	if (comes_to_limit(all, seen, 1))
 		return true;
@@ -181,7 +181,7 @@ static bool await_room(struct workers *all)
 	while (left && may_wait(all)) {
 		turn = __atomic_load_n(&backlog->turn, __ATOMIC_SEQ_CST);
 		quiesce_delay();
-		if (!look(all, &seen)) {
+		if (!quiesce_backlog_look(all, &seen)) {
 			quiesce_spend(&left, LOOK_PAUSE);
 			continue;
 		}

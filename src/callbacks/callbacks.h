@@ -16,6 +16,7 @@
  *	barrier.c	waiting for callbacks
  *	defer.c		deferred calls
  *	free.c		free_rcu
+ *	stats.c		what all of them counted
  *
  * Each file calls those above it in this list, and no other.
  *
@@ -51,6 +52,7 @@
 #include <urcu/call-rcu.h>
 #include <urcu/compiler.h>
 #include <urcu/list.h>
+#include <urcu/stats.h>
 
 #include "callbacks/stash.h"
 #include "grace/grace.h"
@@ -88,6 +90,7 @@ struct worker {
 	uint64_t round_ended;		/* the next one begins at the earliest a lingering later */
 	unsigned int rounds;		/* of a bound worker: since it last looked where it runs */
 	bool gathers;			/* it waited for its last callbacks to be more */
+	unsigned long wakeups;		/* from its sleeps between rounds; atomically */
 	struct call_rcu_data *serving;	/* whose callback it is in */
 	struct call_rcu_data *fostered;	/* stopped queues whose callbacks this worker runs */
 };
@@ -121,6 +124,11 @@ struct call_rcu_data {
 	unsigned long takes;		/* how often newest was emptied */
 	unsigned long ripe;		/* takes of which batch is what is left */
 	unsigned long done;		/* all that the first so many takes took has run */
+	/* For who counts: how many were ever turned; what of them had run, when last told, and in how many batches. */
+	unsigned long counted;
+	unsigned long ran, batches;	/* atomically */
+	unsigned long most;		/* that was ever found to wait; atomically */
+	void (*running)(struct rcu_head *head);	/* what runs, or ran last; atomically */
 	/* Changes when a batch is done; the futex of barriers. */
 	int32_t progress;
 	/* How many may sleep on it; atomically. In a fork's child those who are gone stay counted. */
@@ -195,6 +203,11 @@ struct workers_calls {
 	bool (*watch_end)(void);
 };
 
+/* What a queue has counted; read by anybody, atomically. */
+struct queue_counts {
+	unsigned long ran, batches, most, wakeups;
+};
+
 /* The workers of a domain. Written under lock unless said otherwise. */
 struct workers {
 	struct domain *domain;
@@ -208,6 +221,7 @@ struct workers {
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;		/* read by anybody */
+	struct queue_counts gone;	/* of the made queues that are no more */
 	bool pausing;			/* fork: new workers begin paused; set atomically */
 	/* What get_default_call_rcu_data returns. */
 	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
@@ -306,6 +320,9 @@ bool quiesce_queue_break_circle(struct call_rcu_data *queue);
 /* In a child whose parent's workers did not pause, before there are threads: make chains and list whole. */
 void quiesce_queue_mend(struct call_rcu_data *queue);
 void quiesce_workers_mend(struct workers *all);
+
+/* With workers.lock held: take a queue that nobody looks at out of the list, and add what it counted to gone. */
+void quiesce_queue_unlink(struct call_rcu_data *queue);
 
 /*
  * Unlink a drained queue, with workers.lock held. The caller frees what it returns (NULL: somebody
@@ -491,8 +508,13 @@ void quiesce_queue_start(struct call_rcu_data *queue);
 
 /* ---- The backlog: backlog.c. urcu/backlog.h has the contracts. ---- */
 
+/* About how many callbacks of a queue have not run. */
+unsigned long quiesce_queue_backlog(const struct call_rcu_data *queue);
+
 /* listed: the calling thread holds workers.lock, between the fork hooks. */
 void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *backlog);
+/* For who must not wait: false if somebody has the lock. */
+bool quiesce_backlog_look(struct workers *all, struct urcu_backlog *backlog);
 void quiesce_backlog_set_limit(struct workers *all, size_t bytes, unsigned long callbacks);
 void quiesce_backlog_set_handler(struct workers *all,
 		void (*handler)(const struct urcu_backlog *backlog, void *arg), void *arg);
@@ -504,6 +526,11 @@ void quiesce_backlog_set_handler(struct workers *all,
 bool quiesce_backlog_is_passed(struct workers *all, struct call_rcu_data *queue, struct urcu_backlog *seen,
 		bool *served);
 void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, bool served);
+
+/* ---- What was counted: stats.c. ---- */
+
+/* Add it to what stats has, which is 0. listed: as above. */
+void quiesce_workers_count(struct workers *all, bool listed, struct urcu_stats *stats);
 
 /* ---- The program's workers: workers.c. urcu/call-rcu.h has the contracts. ---- */
 

@@ -46,6 +46,7 @@ void quiesce_queue_tell(struct call_rcu_data *queue, bool done)
 
 	if (done && !queue->taken && !queue->turned && !queue->waiting)
 		queue->carried = 0;
+	__atomic_store_n(&queue->ran, queue->counted - queue->carried, __ATOMIC_RELAXED);
 	__atomic_store_n(&queue->held, queue->carried, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	if (done)
@@ -90,6 +91,7 @@ bool quiesce_queue_break_circle(struct call_rcu_data *queue)
  */
 void quiesce_queue_mend(struct call_rcu_data *queue)
 {
+	queue->counted = queue->ran + queue->carried;
 	if (queue->waiting == queue->batch)
 		queue->waiting = NULL;
 	for (struct cds_wfcq_node *node = queue->waiting; node; node = node->next) {
@@ -111,12 +113,23 @@ void quiesce_workers_mend(struct workers *all)
 
 /* ---- Who walks them ---- */
 
+void quiesce_queue_unlink(struct call_rcu_data *queue)
+{
+	struct queue_counts *gone = &queue->workers->gone;
+
+	gone->ran += queue->ran;
+	gone->batches += queue->batches;
+	gone->most += queue->most;
+	gone->wakeups += queue->own.wakeups;
+	cds_list_del(&queue->node);
+}
+
 struct call_rcu_data *quiesce_queue_retire(struct call_rcu_data *queue)
 {
 	queue->drained = true;
 	if (queue->pins)
 		return NULL;
-	cds_list_del(&queue->node);
+	quiesce_queue_unlink(queue);
 	return queue;
 }
 

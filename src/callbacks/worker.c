@@ -111,7 +111,9 @@ static bool worker_has_work(const struct worker *worker)
  */
 static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 {
-	for (unsigned int i = 1; queue->taken; i++) {
+	unsigned long i = 0;
+
+	while (queue->taken) {
 		struct cds_wfcq_node *node = queue->taken;
 
 		queue->taken = node->next;
@@ -123,9 +125,13 @@ static bool turn_around(struct worker *worker, struct call_rcu_data *queue)
 		cmm_barrier();
 		queue->turned = node;
 		queue->carried++;
-		if (i % TURN_STRIDE == 0 && !take_breath(worker))
-			return false;
+		if (++i % TURN_STRIDE == 0) {
+			queue->counted += TURN_STRIDE;
+			if (!take_breath(worker))
+				return false;
+		}
 	}
+	queue->counted += i % TURN_STRIDE;
 	/* Who turns a circle around comes back to where he began. */
 	if (caa_likely(queue->turned != queue->turned_last || !queue->turned || !queue->turned->next))
 		return true;
@@ -153,8 +159,11 @@ static void append(struct call_rcu_data *queue)
 static void count_as_held(struct call_rcu_data *queue)
 {
 	unsigned long pushed = __atomic_load_n(&queue->pushed, __ATOMIC_RELAXED);
+	unsigned long held = queue->carried + quiesce_queue_count(queue);
 
-	__atomic_store_n(&queue->held, queue->carried + quiesce_queue_count(queue), __ATOMIC_RELAXED);
+	if (held > queue->most)
+		__atomic_store_n(&queue->most, held, __ATOMIC_RELAXED);
+	__atomic_store_n(&queue->held, held, __ATOMIC_RELAXED);
 	__atomic_store_n(&queue->seen, pushed, __ATOMIC_RELEASE);
 }
 
@@ -187,6 +196,8 @@ static void ripen(struct call_rcu_data *queue)
 {
 	if (queue->batch)
 		return;
+	if (queue->waiting)
+		__atomic_store_n(&queue->batches, queue->batches + 1, __ATOMIC_RELAXED);
 	queue->batch = queue->waiting;
 	cmm_barrier();
 	queue->waiting = NULL;
@@ -212,6 +223,14 @@ static void tell_done(struct call_rcu_data *queue)
 		quiesce_queue_wake_barriers(queue);
 }
 
+static void run(struct call_rcu_data *queue, struct rcu_head *head)
+{
+	void (*func)(struct rcu_head *head) = head->func;
+
+	__atomic_store_n(&queue->running, func, __ATOMIC_RELAXED);
+	func(head);
+}
+
 /* False: interrupted by a stop. Callbacks may be left. */
 static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 {
@@ -229,7 +248,7 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 		if (caa_unlikely(quiesce_is_offset(head->func)))
 			quiesce_release(queue->workers, (char *)head - ((uintptr_t)head->func - 1));
 		else
-			head->func(head);
+			run(queue, head);
 		busy = take_breath(worker);
 		if (i % TURN_STRIDE)
 			continue;
@@ -333,6 +352,12 @@ static void do_round(struct worker *worker)
 
 /* ---- Between rounds ---- */
 
+static void sleep_once(struct worker *worker, int32_t state, uint64_t *left)
+{
+	quiesce_wait(&worker->state, state, left);
+	__atomic_store_n(&worker->wakeups, worker->wakeups + 1, __ATOMIC_RELAXED);
+}
+
 /*
  * Sleep with bit set, until asked for something, or for work if the bit is WORKER_IDLE. [H1] The bit
  * comes before the look for work, all sequentially consistent; pairs with [H2] in src/callbacks/enqueue.c.
@@ -344,7 +369,7 @@ static void doze(struct worker *worker, int32_t bit, uint64_t *left)
 
 	quiesce_delay();
 	if (!called && !quiesce_worker_must_leave(worker, state))
-		quiesce_wait(&worker->state, state, left);
+		sleep_once(worker, state, left);
 	quiesce_delay();
 	__atomic_fetch_and(&worker->state, ~bit, __ATOMIC_SEQ_CST);
 }

@@ -9,6 +9,7 @@
 #include "flavor/bp-arena.h"
 #include "system/system.h"
 #include "flavor/exports.h"
+#include "flavor/observed.h"
 #include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_bp_reader);
@@ -34,6 +35,15 @@ static bool has_thread_end;	/* set atomically */
 static struct reader *self(void)
 {
 	return (struct reader *)urcu_bp_reader;
+}
+
+/* The slot of one whose end is not seen may outlive it. */
+static bool thread(const struct reader *reader, pthread_t *thread)
+{
+	const struct urcu_bp_reader *slot = (const struct urcu_bp_reader *)reader;
+
+	*thread = slot->tid;
+	return slot->alloc == BP_WATCHED;
 }
 
 static struct own_calls *own_calls(void)
@@ -237,3 +247,4 @@ FLAVOR_EXPORTS(bp)
 
 /* What bp has no use for is inline in urcu/urcu-bp.h, and here for old binaries' sake as well. */
 FLAVOR_TABLE(bp);
+FLAVOR_OBSERVED(bp, struct urcu_bp_reader, false);

@@ -4,7 +4,7 @@
 /*
  * The exported functions that all flavors have, as one-line forwarders to the engine: F is the
  * flavor's name. Contracts: urcu/flavor-api.h, urcu/call-rcu.h, urcu/backlog.h,
- * urcu/free-rcu.h, urcu/flavor.h.
+ * urcu/free-rcu.h, urcu/stats.h, urcu/flavor.h.
  * What differs between flavors (readers, registration) stands in F.c.
  */
 
@@ -27,6 +27,8 @@ int urcu_##F##_stop_default_worker(void)								\
 	{ return quiesce_flavor_stop_default(&quiesce_##F); }						\
 void urcu_##F##_get_backlog(struct urcu_backlog *backlog)						\
 	{ quiesce_flavor_get_backlog(&quiesce_##F, backlog); }						\
+void urcu_##F##_get_stats(struct urcu_stats *stats)							\
+	{ quiesce_flavor_get_stats(&quiesce_##F, stats); }						\
 void urcu_##F##_set_backlog_limit(size_t bytes, unsigned long callbacks)				\
 	{ quiesce_backlog_set_limit(&quiesce_##F.engine.workers, bytes, callbacks); }			\
 void urcu_##F##_set_backlog_handler(void (*handler)(const struct urcu_backlog *, void *), void *arg)	\
@@ -82,7 +84,7 @@ void urcu_##F##_defer_barrier_thread(void)								\
 void urcu_##F##_defer_exit(void)									\
 	{ quiesce_defer_exit(&quiesce_##F.engine.workers); }						\
 void urcu_##F##_free_rcu(void *ptr)									\
-	{ quiesce_free(&quiesce_##F.engine.workers, ptr); }						\
+	{ quiesce_free(&quiesce_##F.engine.workers, own_calls()->stash, ptr); }			\
 int urcu_##F##_free_rcu_with(void (*release)(void *ptr))						\
 	{ return quiesce_free_with(&quiesce_##F.engine.workers, release); }				\
 void urcu_##F##_free_rcu_at(struct rcu_head *head, size_t offset)					\

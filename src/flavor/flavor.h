@@ -10,6 +10,9 @@
  *	exports.h	the exported functions that all have
  *	call-rcu.c	those of urcu/call-rcu.h that a caller may get wrong
  *	polling.c	urcu/urcu-poll.h
+ *	stats.c		urcu/stats.h
+ *	stall.c		grace periods that take long: quiesce/stall.h
+ *	observed.h	what tells others where to look: quiesce/observed.h
  *	registration.c	registration, and threads that forget to undo it
  *	bp-arena.c	where bp's readers lie
  *	pointer.c	exported names without a flavor
@@ -21,6 +24,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include <urcu/stats.h>
 #include <urcu/urcu-poll.h>
 
 #include "callbacks/callbacks.h"
@@ -62,6 +66,11 @@ static struct own_calls *own_calls(void)							\
 	{ return &own; }									\
 static struct reader *self(void)								\
 	{ return urcu_##F##_reader.registered ? (struct reader *)&urcu_##F##_reader : NULL; }	\
+static bool thread(const struct reader *reader, pthread_t *thread)				\
+{												\
+	*thread = ((const __typeof__(urcu_##F##_reader) *)reader)->tid;				\
+	return true;										\
+}												\
 extern struct flavor quiesce_##F;								\
 static void watch(void)										\
 	{ quiesce_flavor_watch_fork(&quiesce_##F); }						\
@@ -84,6 +93,7 @@ static const struct workers_calls workers_calls = {						\
 
 #define FLAVOR_READER_CALLS(F)									\
 	.self = self,										\
+	.thread = thread,									\
 	.join = urcu_##F##_register_thread,							\
 	.part = urcu_##F##_unregister_thread,							\
 	.enter = urcu_##F##_read_lock,								\
@@ -94,6 +104,7 @@ static const struct workers_calls workers_calls = {						\
 	.engine.domain.name = #F,								\
 	.engine.domain.calls = &reader_calls,							\
 	.engine.domain.passes = GP_PASSES,							\
+	.engine.domain.stalled = quiesce_flavor_stalled,					\
 	.engine.domain.registry = REGISTRY_INIT(quiesce_##F.engine.domain.registry),		\
 	.engine.workers = {									\
 		.domain = &quiesce_##F.engine.domain,						\
@@ -130,6 +141,12 @@ int quiesce_flavor_drain(struct flavor *flavor, unsigned int timeout_ms);
 int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_ms);
 int quiesce_flavor_stop_default(struct flavor *flavor);
 void quiesce_flavor_get_backlog(struct flavor *flavor, struct urcu_backlog *backlog);
+
+/* The domain's stalled: stall.c. */
+void quiesce_flavor_stalled(struct domain *domain, uint64_t ns);
+
+/* Of urcu/stats.h: stats.c. */
+void quiesce_flavor_get_stats(struct flavor *flavor, struct urcu_stats *stats);
 
 /* Of urcu/urcu-poll.h: polling.c. */
 struct urcu_gp_poll_state quiesce_poll_start(struct flavor *flavor);

@@ -5,6 +5,7 @@
 #include <urcu/urcu-mb.h>
 
 #include "flavor/exports.h"
+#include "flavor/observed.h"
 #include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_reader);
@@ -76,3 +77,4 @@ static void end(void)
 
 FLAVOR_EXPORTS(mb)
 FLAVOR_TABLE(mb);
+FLAVOR_OBSERVED(mb, struct urcu_reader, false);

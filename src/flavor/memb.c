@@ -5,6 +5,7 @@
 #include <urcu/urcu-memb.h>
 
 #include "flavor/exports.h"
+#include "flavor/observed.h"
 #include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_reader);
@@ -78,3 +79,4 @@ static void end(void)
 
 FLAVOR_EXPORTS(memb)
 FLAVOR_TABLE(memb);
+FLAVOR_OBSERVED(memb, struct urcu_reader, false);

@@ -6,6 +6,7 @@
 
 #include "system/system.h"
 #include "flavor/exports.h"
+#include "flavor/observed.h"
 #include "system/sanitize.h"
 
 FLAVOR_READER_CHECK(struct urcu_qsbr_reader);
@@ -123,3 +124,4 @@ static void end(void)
 
 FLAVOR_EXPORTS(qsbr)
 FLAVOR_TABLE(qsbr);
+FLAVOR_OBSERVED(qsbr, struct urcu_qsbr_reader, true);

@@ -60,6 +60,9 @@ struct __attribute__((may_alias)) reader {
 
 #define REGISTRY_BEYOND (~0UL)
 
+struct awaited;
+struct reader_calls;
+
 /* All fields are written under lock. */
 struct registry {
 	pthread_mutex_t lock;
@@ -116,6 +119,10 @@ unsigned long quiesce_registry_rescan(struct registry *registry, unsigned long g
 /* Call ask for each of those. Takes the lock. */
 void quiesce_registry_ask(struct registry *registry, void (*ask)(struct reader *reader));
 
+/* Say who they are, at most so many. Returns how many there are. Takes the lock. */
+unsigned long quiesce_registry_name(struct registry *registry, const struct reader_calls *calls,
+		struct awaited *names, unsigned long most);
+
 /* In a fork's child: forget everybody but self, which may be NULL. Nothing of theirs is touched. */
 void quiesce_registry_reset(struct registry *registry, struct reader *self);
 
@@ -123,6 +130,8 @@ void quiesce_registry_reset(struct registry *registry, struct reader *self);
 void quiesce_registry_trim(struct registry *registry);
 
 /* ---- Domain ---- */
+
+#define GP_LATENCIES 48
 
 /* Grace periods of a domain. Fields are written atomically, but for what is the leader's own. */
 struct gp_state {
@@ -141,10 +150,26 @@ struct gp_state {
 	unsigned int short_spins, caution;
 	bool told_below_zero;		/* the leader's: that a thread unlocked once too often */
 	/*
+	 * The leader's: since when it has waited for readers, in ms of quiesce_now, the lowest bit set; and its
+	 * quiesce_self. 0: it does not.
+	 */
+	unsigned long since;
+	const void *leader;
+	/*
 	 * The youngest ticket, plus one, of those who want a grace period and do not wait; 0: none. Data
 	 * and no callback, so that a fork's child finds it whole.
 	 */
 	unsigned long wanted;
+	/*
+	 * Below: for who counts. How many callers had their grace period led by another, and
+	 * how many stalls were reported; atomically.
+	 */
+	unsigned long merged, stalls;
+	/*
+	 * The leader's: how many grace periods waited for readers, by how long: number i, from 1, has those of at
+	 * least 2^(i-1) ns and less than 2^i; the last one longer ones, too.
+	 */
+	unsigned long waited[GP_LATENCIES];
 };
 
 /* What a thread does as a reader of a domain; each is for the calling thread. */
@@ -157,6 +182,15 @@ struct reader_calls {
 	void (*announce)(void);			/* a quiescent state, if it is online */
 	bool (*suspend)(void);			/* go offline; whether it was online */
 	void (*resume)(void);			/* go online */
+	/* Of any reader: whether its thread is known to be there, and which it is. With the registry's lock. */
+	bool (*thread)(const struct reader *reader, pthread_t *thread);
+};
+
+/* One that a grace period waits for. */
+struct awaited {
+	pthread_t thread;
+	int id;				/* the kernel's; 0: the thread has ended, or nobody knows */
+	unsigned long depth;		/* of sections */
 };
 
 struct domain {
@@ -177,6 +211,7 @@ struct domain {
 	 */
 	bool announces;
 	void (*ask_for_wake)(struct reader *reader);
+	void (*stalled)(struct domain *domain, uint64_t ns);	/* a grace period has taken so long; may be NULL */
 	int passes;			/* of a grace period: 1, or 2 where the number is short */
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));
@@ -233,6 +268,12 @@ void quiesce_domain_report_unlock(const struct domain *domain);
 void quiesce_gp_wait(struct domain *domain);
 
 /*
+ * Lead one if nobody does and no reader has to be waited for. The caller need not be offline, but then it is one
+ * who has.
+ */
+void quiesce_gp_try(struct domain *domain);
+
+/*
  * A ticket: what the sequence will be when a grace period is over that began after this call. Even,
  * and valid until the sequence has come half around. The caller's stores before it come before that
  * grace period.
@@ -252,5 +293,6 @@ bool quiesce_gp_is_wanted(struct domain *domain);
 /* In a fork's child, after the registry was reset: no grace period is under way. */
 void quiesce_gp_child(struct domain *domain);
 
-/* Lead a grace period: for gp.c. One thread at a time. */
+/* Lead a grace period: for gp.c. One thread at a time. The second gives up if a reader is in a section: false. */
 void quiesce_lead(struct domain *domain);
+bool quiesce_lead_if_short(struct domain *domain);

@@ -104,7 +104,16 @@ struct vigil {
 	uint64_t slept;			/* of the limits of its sleeps, what they used */
 	unsigned int looks;		/* how often it spun */
 	bool in_vain;			/* the last wake-up came from a reader of no concern */
+	uint64_t due;			/* when the next report of a stall is, from began on; 0: not known yet */
 };
+
+/* How long it has waited; by its sleeps alone where the clock stands still. */
+static uint64_t waited(const struct vigil *vigil)
+{
+	uint64_t time = quiesce_now() - vigil->began;
+
+	return time > vigil->slept ? time : vigil->slept;
+}
 
 /*
  * How long to sleep with a limit. A clock that stands still or jumps costs a few looks, or SLEEP_MAX
@@ -112,12 +121,37 @@ struct vigil {
  */
 static uint64_t sleep_length(const struct vigil *vigil)
 {
-	uint64_t waited = quiesce_now() - vigil->began, length;
+	uint64_t length = waited(vigil) / SLEEP_FRACTION;
 
-	length = (waited > vigil->slept ? waited : vigil->slept) / SLEEP_FRACTION;
 	if (length < SLEEP_MIN)
 		return SLEEP_MIN;
 	return length < SLEEP_MAX ? length : SLEEP_MAX;
+}
+
+/* How long a sleep without a limit may take: until the next report. */
+static uint64_t time_to_report(struct vigil *vigil)
+{
+	uint64_t time = waited(vigil);
+
+	if (!vigil->due)
+		vigil->due = quiesce_stall_time();
+	if (vigil->due == QUIESCE_FOREVER)
+		return QUIESCE_FOREVER;
+	return vigil->due > time ? vigil->due - time : 1;
+}
+
+/* Once the limit has passed, and each time that the wait is twice as long. */
+static void report_stall(struct domain *domain, struct vigil *vigil)
+{
+	uint64_t time = waited(vigil);
+
+	if (!vigil->due)
+		vigil->due = quiesce_stall_time();
+	if (time < vigil->due || !vigil->older)
+		return;
+	if (domain->stalled)
+		domain->stalled(domain, time);
+	vigil->due = 2 * time;
 }
 
 /* A busy reader leaves its section soon, most often: the first looks come one after the other. */
@@ -141,7 +175,7 @@ static void spin(struct vigil *vigil)
 static void sleep_until_woken(struct domain *domain, struct vigil *vigil)
 {
 	int32_t *futex = &domain->gp->futex;
-	uint64_t left = QUIESCE_FOREVER, length = 0;
+	uint64_t length = time_to_report(vigil), left = length;
 	unsigned long older = vigil->older;
 
 	__atomic_store_n(futex, -1, __ATOMIC_RELAXED);
@@ -157,7 +191,7 @@ static void sleep_until_woken(struct domain *domain, struct vigil *vigil)
 	if (vigil->older) {
 		quiesce_delay();
 		vigil->in_vain = quiesce_wait_shared(futex, -1, &left);
-		vigil->slept += length ? length - left : 0;
+		vigil->slept += length - left;
 		vigil->older = quiesce_registry_rescan(&domain->registry, vigil->gp_ctr);
 	}
 	quiesce_delay();
@@ -165,13 +199,22 @@ static void sleep_until_woken(struct domain *domain, struct vigil *vigil)
 	vigil->in_vain = vigil->in_vain && vigil->older == older;
 }
 
+/* For who looks from outside: that a wait has begun, or is over (0). */
+static void tell_wait(struct gp_state *grace, unsigned long since)
+{
+	__atomic_store_n(&grace->leader, since ? quiesce_self() : NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&grace->since, since, __ATOMIC_RELAXED);
+}
+
 /* Once it is over it stays over: patience is none then, and learn sees it. */
-static bool may_spin(struct vigil *vigil)
+static bool may_spin(struct domain *domain, struct vigil *vigil)
 {
 	uint64_t now = quiesce_now();
 
-	if (!vigil->looks)
+	if (!vigil->looks) {
 		vigil->began = now;
+		tell_wait(&domain->grace, (unsigned long)(now / QUIESCE_NS_PER_MS) | 1);
+	}
 	if (SPIN_LOOK * vigil->looks >= vigil->patience || now - vigil->began >= vigil->patience)
 		vigil->patience = 0;
 	return vigil->patience;
@@ -185,10 +228,11 @@ static bool may_spin(struct vigil *vigil)
  */
 static void keep_vigil(struct domain *domain, struct vigil *vigil)
 {
-	if (may_spin(vigil)) {
+	if (may_spin(domain, vigil)) {
 		spin(vigil);
 	} else if (domain->readers_wake && !vigil->in_vain) {
 		sleep_until_woken(domain, vigil);
+		report_stall(domain, vigil);
 		return;
 	} else {
 		uint64_t length = sleep_length(vigil);
@@ -196,6 +240,7 @@ static void keep_vigil(struct domain *domain, struct vigil *vigil)
 		vigil->in_vain = false;
 		vigil->slept += length;
 		quiesce_sleep(length);
+		report_stall(domain, vigil);
 	}
 	vigil->older = quiesce_registry_rescan(&domain->registry, vigil->gp_ctr);
 }
@@ -206,10 +251,11 @@ static uint64_t patience(struct gp_state *grace)
 	return grace->short_spins ? SPIN_SHORT : SPIN_LONG;
 }
 
-static void learn(struct gp_state *grace, const struct vigil *vigil)
+/* Returns how long it took, in ns; 0: nobody was waited for. */
+static uint64_t learn(struct gp_state *grace, const struct vigil *vigil)
 {
 	if (!vigil->looks)
-		return;
+		return 0;
 	if (grace->short_spins) {
 		grace->short_spins--;
 	} else if (!vigil->patience) {
@@ -218,6 +264,16 @@ static void learn(struct gp_state *grace, const struct vigil *vigil)
 	} else {
 		grace->caution /= 2;
 	}
+	return waited(vigil) + 1;
+}
+
+static void count_wait(struct gp_state *grace, uint64_t ns)
+{
+	unsigned int number = 64 - (unsigned int)__builtin_clzll(ns);
+	unsigned long *count = &grace->waited[number < GP_LATENCIES ? number : GP_LATENCIES - 1];
+
+	tell_wait(grace, 0);
+	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
 }
 
 /* Of other threads: once, as it stays so until they mend it, and every grace period meets it. */
@@ -229,38 +285,67 @@ static void tell_below_zero(struct domain *domain)
 	}
 }
 
-void quiesce_lead(struct domain *domain)
+/*
+ * [F1] A full barrier between what the writers did and what the readers' next loads see; pairs with [R2] in
+ * urcu/static/urcu-common.h, without it (1) above fails. And before the look at who is registered; pairs
+ * with [A1] in src/grace/registry.c: who registers too late for that look sees what the writers did. And
+ * after the sequence was made odd; pairs with [T1] in src/grace/gp.c. False: there is nobody to wait for.
+ */
+static bool begin(struct domain *domain)
+{
+	cmm_smp_mb();
+	if (quiesce_registry_alone(&domain->registry, domain->calls->self()))
+		return false;
+	order_readers(domain);
+	quiesce_delay();
+	return true;
+}
+
+/* Raise the number; how many readers show an older one. */
+static unsigned long begin_pass(struct domain *domain)
 {
 	struct urcu_gp *gp = domain->gp;
 
-	/*
-	 * [F1] A full barrier between what the writers did and what the readers' next loads see;
-	 * pairs with [R2] in urcu/static/urcu-common.h, without it (1) above fails. And before the
-	 * look at who is registered; pairs with [A1] in src/grace/registry.c: who registers too late for
-	 * that look sees what the writers did. And after the sequence was made odd; pairs with [T1]
-	 * in src/grace/gp.c.
-	 */
-	cmm_smp_mb();
-	if (quiesce_registry_alone(&domain->registry, domain->calls->self()))
-		return;
-	order_readers(domain);
+	/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
+	__atomic_store_n(&gp->ctr, gp->ctr + URCU_GP_STEP, __ATOMIC_RELEASE);
 	quiesce_delay();
+	return quiesce_registry_scan(&domain->registry, gp->ctr);
+}
+
+void quiesce_lead(struct domain *domain)
+{
+	uint64_t ns = 0;
+
+	if (!begin(domain))
+		return;
 	for (int pass = 0; pass < domain->passes; pass++) {
 		struct vigil vigil = {
-			.gp_ctr = gp->ctr + URCU_GP_STEP,
 			.patience = patience(&domain->grace),
 		};
 
-		/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
-		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
-		quiesce_delay();
-		vigil.older = quiesce_registry_scan(&domain->registry, vigil.gp_ctr);
+		vigil.older = begin_pass(domain);
+		vigil.gp_ctr = domain->gp->ctr;
 		while (vigil.older) {
 			keep_vigil(domain, &vigil);
 			tell_below_zero(domain);
 		}
-		learn(&domain->grace, &vigil);
+		ns += learn(&domain->grace, &vigil);
 	}
+	if (caa_unlikely(ns))
+		count_wait(&domain->grace, ns);
 	quiesce_delay();
 	order_past_sections(domain);
+}
+
+/* Numbers that were raised in vain do no harm: the next leader raises his own. */
+bool quiesce_lead_if_short(struct domain *domain)
+{
+	if (!begin(domain))
+		return true;
+	for (int pass = 0; pass < domain->passes; pass++)
+		if (begin_pass(domain))
+			return false;
+	quiesce_delay();
+	order_past_sections(domain);
+	return true;
 }

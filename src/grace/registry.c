@@ -216,6 +216,26 @@ void quiesce_registry_ask(struct registry *registry, void (*ask)(struct reader *
 	pthread_mutex_unlock(&registry->lock);
 }
 
+/* While we have the lock nobody unregisters, and a thread whose end is seen does so before it. */
+static void name(const struct reader *reader, const struct reader_calls *calls, struct awaited *awaited)
+{
+	awaited->id = calls->thread(reader, &awaited->thread) ? quiesce_thread_id(awaited->thread) : 0;
+	awaited->depth = __atomic_load_n(&reader->ctr, __ATOMIC_RELAXED) & URCU_GP_NEST_MASK;
+}
+
+unsigned long quiesce_registry_name(struct registry *registry, const struct reader_calls *calls,
+		struct awaited *names, unsigned long most)
+{
+	unsigned long count;
+
+	pthread_mutex_lock(&registry->lock);
+	for (count = 0; count < registry->awaited; count++)
+		if (count < most)
+			name(registry->readers[count], calls, &names[count]);
+	pthread_mutex_unlock(&registry->lock);
+	return count;
+}
+
 /*
  * The dead threads may have held the lock, in the middle of anything. Between the stores of a grown
  * array and of its capacity the smaller one is in force, and the old array is unmapped after both.

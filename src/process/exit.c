@@ -111,7 +111,7 @@ static void free_queues(struct engine *engine, bool owned)
 		next = quiesce_queue_behind(all, &queue->node);
 		if ((!owned && !queue->drained && queue->server == &queue->own) || queue->pins)
 			continue;
-		cds_list_del(&queue->node);
+		quiesce_queue_unlink(queue);
 		queue->next_fostered = freed;
 		freed = queue;
 	}

@@ -98,6 +98,7 @@ static void enter(struct engine *engine)
 		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
+		__atomic_store_n(&fork->forks, fork->forks + 1, __ATOMIC_RELAXED);
 		if (engine->watch)
 			engine->watch();
 	}

@@ -42,6 +42,7 @@ struct fork_state {
 	const void *owner;		/* quiesce_self() of the thread between the hooks, or NULL */
 	unsigned int depth;		/* how many hooks of either kind it is in */
 	unsigned int readers;		/* threads in a section that wait in before_fork; atomically */
+	unsigned long forks;		/* how often a thread came to own the hooks; read by anybody */
 	/*
 	 * A bit for each hook it is in, the innermost lowest. They keep nested hooks apart from a
 	 * fork in the child between two of its hooks.

@@ -33,6 +33,8 @@ void quiesce_set_report_handler(void (*handler)(const char *message))
 	__atomic_store_n(&quiesce_report_handler, handler, __ATOMIC_RELEASE);
 }
 
+unsigned long quiesce_reports;
+
 static bool is_unix_socket(int file)
 {
 	int domain = 0;
@@ -117,6 +119,7 @@ void quiesce_report(const char *format, ...)
 	if (vsnprintf(message, (size_t)(line + sizeof(line) - 1 - message), format, args) < 0)
 		*message = '\0';
 	va_end(args);
+	__atomic_fetch_add(&quiesce_reports, 1, __ATOMIC_RELAXED);
 	handler = __atomic_load_n(&quiesce_report_handler, __ATOMIC_ACQUIRE);
 	/* Files are cancellation points, and the caller may hold locks. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);

@@ -12,6 +12,8 @@
  *	end.c		whether the process ends
  *	watchers.c	whether a tool looks at memory and threads
  *	report.c	what there is to say to the program
+ *	place.c		what there is at an address
+ *	stall.c		when a wait is a stall, and who a thread is: quiesce/stall.h
  *	version.c	which library this is: quiesce/version.h
  *	delay.c		disorder on purpose, for the torture test
  *	compat-futex.c	urcu/futex.h, for old binaries
@@ -77,7 +79,7 @@ void quiesce_wake(int32_t *word, int count);
 
 /*
  * The same wait on gp.futex, which readers wake by the shared operation (urcu_common_wake_leader): a
- * private sleeper would never hear of it.
+ * private sleeper would never hear of it. It may take all that is left, and then believes the clock for as much.
  */
 bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t *left);
 
@@ -188,6 +190,37 @@ bool quiesce_is_watched(void);
  * for what the caller can handle.
  */
 void quiesce_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* How many there were, silent ones too. Raised atomically. */
+extern unsigned long quiesce_reports;
+
+/* ---- Stalls ---- */
+
+/* How long a wait takes before it is a stall; QUIESCE_FOREVER: none is. Reads the environment once. */
+uint64_t quiesce_stall_time(void);
+
+/* A wait that may become one. All 0 at first. */
+struct watch {
+	uint64_t waited, due;		/* how long by now, and when to look: ns */
+	uint64_t since;			/* what was looked for has held since then */
+	bool armed;			/* for the one who looks */
+};
+
+/* As quiesce_wait, but returns as well when watch is due; what it took is added to watch.waited. */
+bool quiesce_watched_wait(int32_t *word, int32_t value, uint64_t *left, struct watch *watch);
+
+/*
+ * The kernel's id of a thread that has not been joined; 0: it has ended. Makes no system call.
+ */
+int quiesce_thread_id(pthread_t thread);
+
+/* Texts for reports. Each returns the text in room. */
+struct time_text { char text[32]; };
+struct place_text { char text[144]; };
+struct thread_text { char text[288]; };
+const char *quiesce_time_text(struct time_text *room, uint64_t ns);
+const char *quiesce_place_text(struct place_text *room, const void *address);
+const char *quiesce_thread_text(struct thread_text *room, pthread_t thread, int id);
 
 /* ---- Delays ---- */
 

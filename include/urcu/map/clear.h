@@ -41,6 +41,7 @@
 #undef urcu_get_backlog
 #undef urcu_set_backlog_limit
 #undef urcu_set_backlog_handler
+#undef urcu_get_stats
 #undef urcu_free_rcu
 #undef urcu_free_rcu_with
 #undef urcu_free_rcu_at
