@@ -125,6 +125,7 @@ function put_definition(s,	n, lines, i, all, comment, indent)
 		comment = comment " " strip(lines[i])
 		if (lines[i] ~ /\*\//) {
 			gsub(/^ ?\/\* ?|[ \t]*\*\/.*$/, "", comment)
+			sub(/^\* /, "", comment)
 			gsub(/ \* /, " ", comment)
 			all = all filled_comment(strip(comment), indent)
 			comment = ""
@@ -256,12 +257,17 @@ function tells_where(s)
 # The sentences of a comment that say where a function may be called.
 function where_called(s,	n, sentences, i, found)
 {
+	gsub(/\n(\t|  )[^\n]*/, "", s)	# lists
+	gsub(/\n\n+/, "\001", s)		# paragraphs
 	gsub(/[ \t\n]+/, " ", s)
-	gsub(/\. +/, ".\n", s)
-	gsub(/(^|\n)Where: /, "\n", s)
+	gsub(/\. +|\001/, "&\n", s)
+	gsub(/\001/, "", s)
 	n = split(s, sentences, "\n")
-	for (i = 1; i <= n; i++)
+	for (i = 1; i <= n; i++) {
+		if (sub(/^Where: /, "", sentences[i]))
+			sentences[i] = toupper(substr(sentences[i], 1, 1)) substr(sentences[i], 2)
 		if (tells_where(sentences[i]))
 			found = found (found == "" ? "" : " ") sentences[i]
+	}
 	return found
 }
