@@ -10,20 +10,38 @@ mkdir -p "$out"
 rm -f "$out"/*.html
 cp "$here/style.css" "$out"
 
-# Links by another name of a page lead to that page.
-awk '{ printf "s,href=\"%s\\.3\\.html,href=\"%s.3.html,g\n", $1, $2 }' "$made/links" > "$out/links.sed"
+# References to another name of a page lead to that page; those to pages of others are no links.
+refer() {
+	awk -v pages="$(cd "$made" && echo *.3) $(cd "$here" && echo *.7)" '
+	# A name that is not the page'"'"'s own has a title there, as a rule.
+	function part(name) {
+		if (name == page_of[name])
+			return ""
+		sub(/\.[0-9]$/, "", name)
+		return "#" name
+	}
+	FNR == NR { page_of[$1 ".3"] = $2 ".3"; next }
+	FNR == 1 { n = split(pages, words, " "); for (i = 1; i <= n; i++) page_of[words[i]] = words[i] }
+	{
+		sub(/<body>/, "<body><p class=\"up\"><a href=\"index.html\">Manual pages</a></p>")
+		line = ""
+		while (match($0, /<a class="Xr" href="[^"]*\.html">[^<]*<\/a>/)) {
+			link = substr($0, RSTART, RLENGTH)
+			name = text = link
+			gsub(/^.*href="|\.html">.*$/, "", name)
+			gsub(/<[^>]*>/, "", text)
+			if (name in page_of)
+				text = "<a class=\"Xr\" href=\"" page_of[name] ".html" part(name) "\">" text "</a>"
+			line = line substr($0, 1, RSTART - 1) text
+			$0 = substr($0, RSTART + RLENGTH)
+		}
+		print line $0
+	}' "$made/links" -
+}
+
 for page in "$made"/*.3 "$here"/*.7; do
-	name=${page##*/}
-	mandoc -Thtml -O "style=style.css,man=%N.%S.html" "$page" |
-		sed -f "$out/links.sed" -e 's,<body>,<body><p class="up"><a href="index.html">Manual pages</a></p>,' > "$out/$name.html"
+	mandoc -Thtml -O "style=style.css,man=%N.%S.html" "$page" | refer > "$out/${page##*/}.html"
 done
-# Pages of others are not here.
-for page in "$out"/*.html; do
-	grep -oE 'href="[^"#:]+\.[0-9]\.html' "$page" | sed 's/^href="//' | sort -u | while read -r target; do
-		[ -e "$out/$target" ] || sed -i "s,<a class=\"Xr\" href=\"$target\">\([^<]*\)</a>,\1,g" "$page"
-	done
-done
-rm "$out/links.sed"
 
 about() { # page
 	sed -n 's/^\.Nd //p' "$1"
@@ -51,9 +69,10 @@ escaped() {
 		done
 		echo "</table>"
 	done
-	echo '<h2>Every name</h2><p>Those of flavors, such as urcu_memb_synchronize_rcu, are on the page of the name without.</p><ul class="names">'
+	echo '<h2>Every name</h2><p>Those of flavors, such as urcu_memb_synchronize_rcu, are on the page of the name'
+	echo 'without.</p><ul class="names">'
 	LC_ALL=C sort -k 2 "$made/names" | while read -r page name; do
-		echo "<li><a href=\"$page.3.html\">$name</a></li>"
+		echo "<li><a href=\"$page.3.html#$name\">$name</a></li>"
 	done
 	echo '</ul></div></body></html>'
 } > "$out/index.html"

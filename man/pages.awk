@@ -193,7 +193,9 @@ function macro_parameters(name,	full, given)
 	given = parameters[name]
 	if (kind[name] != "macro" || given != "...")
 		return given
-	full = body[name] ~ /^uatomic_[a-z_]+\(__VA_ARGS__\)$/ ? substr(body[name], 1, index(body[name], "(") - 1) : name
+	full = name
+	if (body[name] ~ /^uatomic_[a-z_]+\(__VA_ARGS__\)$/)
+		full = substr(body[name], 1, index(body[name], "(") - 1)
 	given = parameters[full "_mo"]
 	if (given == "")
 		fail(name " takes nobody knows what")

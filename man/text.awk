@@ -35,6 +35,10 @@ function macro_for(word,	name)
 		return is_constant(name) ? "Dv " name : kind[name] == "data" ? "Va " name : "Fn " name
 	if (name in page_of)
 		return is_constant(name) ? "Dv " name : name == word || word ~ /\(\)$/ ? "Xr " name " 3" : ""
+	if (word ~ /^`[^`]+`$/)
+		return "Va " substr(word, 2, length(word) - 2)
+	if (name == "URCU_REPORT" || name == "URCU_EXIT_TIMEOUT" || name == "URCU_STALL_TIMEOUT")
+		return "Ev " name
 	if (word ~ /^[a-z][-a-z_0-9]*\([1-9]\)$/)
 		return "Xr " substr(word, 1, length(word) - 3) " " substr(word, length(word) - 1, 1)
 	if (name ~ /^E(2BIG|[A-Z][A-Z]+)$/ && name !~ /^(EXIT|EXITS)$/)
@@ -121,6 +125,7 @@ function put_definition(s,	n, lines, i, all, comment, indent)
 		comment = comment " " strip(lines[i])
 		if (lines[i] ~ /\*\//) {
 			gsub(/^ ?\/\* ?|[ \t]*\*\/.*$/, "", comment)
+			sub(/^\* /, "", comment)
 			gsub(/ \* /, " ", comment)
 			all = all filled_comment(strip(comment), indent)
 			comment = ""
@@ -241,15 +246,28 @@ function put_comment(s, titles,	n, lines, i, block, indented, was)
 	}
 }
 
+function tells_where(s)
+{
+	return s ~ /[Mm]ay be called|may be in a destructor|Anywhere|Callable|Usable from|[Aa]sync-signal-safe/ ||
+		s ~ /[Nn]ot in (a|what)|[Ii]nside a section|a section \(|outside sections|n a destructor/ ||
+		s ~ /(inside|runs? in) a read-side critical section|signal handler|fork hooks|fter a fork|fter exit/ ||
+		s ~ /any thread|One thread at a time|(need not|must) be registered/
+}
+
 # The sentences of a comment that say where a function may be called.
 function where_called(s,	n, sentences, i, found)
 {
+	gsub(/\n(\t|  )[^\n]*/, "", s)	# lists
+	gsub(/\n\n+/, "\001", s)		# paragraphs
 	gsub(/[ \t\n]+/, " ", s)
-	gsub(/\. +/, ".\n", s)
-	gsub(/(^|\n)Where: /, "\n", s)
+	gsub(/\. +|\001/, "&\n", s)
+	gsub(/\001/, "", s)
 	n = split(s, sentences, "\n")
-	for (i = 1; i <= n; i++)
-		if (sentences[i] ~ /[Mm]ay be called|may be in a destructor|Anywhere|Callable|Usable from|[Nn]ot in a|[Nn]ot in what|[Aa]sync-signal-safe|signal handler|[Ii]nside a section|a section \(|outside sections|n a destructor|fork hooks|fter a fork|fter exit|any thread|One thread at a time|(inside|runs? in) a read-side critical section|need not be registered|must be registered/)
+	for (i = 1; i <= n; i++) {
+		if (sub(/^Where: /, "", sentences[i]))
+			sentences[i] = toupper(substr(sentences[i], 1, 1)) substr(sentences[i], 2)
+		if (tells_where(sentences[i]))
 			found = found (found == "" ? "" : " ") sentences[i]
+	}
 	return found
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Manual pages: they are what man/pages.awk makes of the headers, mandoc has nothing to say against them, each public name
-# has a page and no page another, prototypes are those of the headers, links lead somewhere, and every example compiles, runs
-# and is content, in each flavor that it is for. TAP.
+# Manual pages: they are what man/pages.awk makes of the headers, mandoc has nothing to say against them,
+# each public name has a page and no page another, prototypes are those of the headers, links lead somewhere,
+# and every example compiles, runs and is content, in each flavor that it is for. TAP.
 # Usage: test-man.sh [DIRECTORY], of the libraries; by default $LIBRARIES.
 set -u
 source=$(cd "${srcdir:-.}" && pwd)
@@ -13,6 +13,7 @@ trap 'rm -rf "$work"' EXIT
 # shellcheck source=tests/tap.inc
 . "$source/tests/tap.inc"
 man=$source/man
+abi=$source/tests/abi
 
 # empty FILE WHAT: ok if there is nothing in it.
 empty() {
@@ -54,6 +55,18 @@ else
 	skip "mandoc" "not installed"
 fi
 
+if command -v mandoc > /dev/null; then
+	sh "$man/html.sh" "$made" "$work/html" > "$work/log" 2>&1
+	result $? "HTML is made of them" || :
+	grep -ohE 'href="[^"#]+' "$work"/html/*.html | sed 's/^href="//' | LC_ALL=C sort -u | while read -r target; do
+		[ -e "$work/html/$target" ] || echo "$target"
+	done > "$work/nowhere"
+	[ "$(grep -c 'href=' "$work/html/index.html")" -gt 400 ] || echo "index.html" >> "$work/nowhere"
+	empty "$work/nowhere" "its links lead somewhere"
+else
+	skip "HTML" "no mandoc"
+fi
+
 # ---- Names ----
 
 # What is public: exported, declared, defined. One underscore in front, or three, is internal, unless it is exported.
@@ -64,14 +77,14 @@ public() {
 		grep -vE '_H$'
 	grep -hoE '^(extern|static inline|_CDS_[A-Z]*_API) .*' "$work/headers" | sed 's/__attribute__ *((.*))//' |
 		grep -oE '[A-Za-z_0-9]+\(' | tr -d '('
-	tail -qn +2 "$source/tests/abi/functions.tsv" "$source/tests/abi/ours-functions.tsv" "$source/tests/abi/macros.tsv" | cut -f 2
-	tail -qn +2 "$source/tests/abi/names.tsv" "$source/tests/abi/ours-names.tsv" | cut -f 1
+	tail -qn +2 "$abi/functions.tsv" "$abi/ours-functions.tsv" "$abi/macros.tsv" | cut -f 2
+	tail -qn +2 "$abi/names.tsv" "$abi/ours-names.tsv" | cut -f 1
 	grep -hoE 'CMM_[A-Z_]+ =|^	(CDS|QUIESCE)_LFHT_[A-Z_]+' "$work/headers" | tr -d '	 ='
 	sed -n 's/^static inline.*[ *]\([a-z_]*\)(.*/\1/p' "$source/include/urcu/static/pointer.h"
 }
 
 grep -v '^#' "$man/unlisted.tsv" | cut -f 1 | sed 's/.*/^(&)$/' > "$work/unlisted"
-awk -F '\t' '$1 == "functions" || $1 == "macros" || $1 == "names" { print $2 }' "$source/tests/abi/left-out.tsv" > "$work/left-out"
+awk -F '\t' '$1 ~ /^(functions|macros|names)$/ { print $2 }' "$abi/left-out.tsv" > "$work/left-out"
 {
 	public | grep -vE '^(_[^_]|___|__attribute__|__asm__|__tsan|__CAA|__NR)'
 	grep -hE '^_' "$source"/src/*.sym
@@ -86,7 +99,8 @@ empty "$work/foreign" "no page has a name that is not public"
 awk '{ print $2 }' "$made/links" | LC_ALL=C sort -u | while read -r page; do
 	[ -e "$made/$page.3" ] || echo "$page"
 done > "$work/nowhere"
-sed -nE 's/^\.(Pf [^ ]+ )?Xr ([^ ]+) ([37])( .*)?$/\2 \3/p' "$made"/*.3 "$man"/*.7 | LC_ALL=C sort -u | while read -r name section; do
+sed -nE 's/^\.(Pf [^ ]+ )?Xr ([^ ]+) ([37])( .*)?$/\2 \3/p' "$made"/*.3 "$man"/*.7 |
+	LC_ALL=C sort -u | while read -r name section; do
 	case $section:$name in
 	3:atexit|3:exit|3:abort|3:quick_exit|3:dlclose|3:malloc*|3:free|3:pthread_*) ;;
 	3:*) grep -qx "$name" "$work/have" || echo "$name(3)" ;;
@@ -94,6 +108,16 @@ sed -nE 's/^\.(Pf [^ ]+ )?Xr ([^ ]+) ([37])( .*)?$/\2 \3/p' "$made"/*.3 "$man"/*
 	esac
 done >> "$work/nowhere"
 empty "$work/nowhere" "references lead to a page"
+
+# Reports that urcu-debugging(7) explains are in the code, whatever stands for a function's or another name.
+cat "$source"/src/*/*.c | tr -d '\n\t' | sed -e 's/" *"//g' -e 's/%[a-z]*/%/g' > "$work/code"
+sed -n '/^\.Ss Reports/,/^\.Ss What is not/s/^\.It //p' "$man/urcu-debugging.7" | sed -e 's/^[a-z_.]*: //' -e 's/\.\.\./%/g' \
+	-e 's/urcu_memb_/urcu_%_/g' > "$work/reports"
+while read -r report; do
+	grep -qF "$report" "$work/code" || echo "$report"
+done < "$work/reports" > "$work/unsaid"
+[ "$(grep -c . "$work/reports")" -gt 10 ] || echo "too few" >> "$work/unsaid"
+empty "$work/unsaid" "$(grep -c . "$work/reports") reports that are explained are in the code"
 
 # ---- Prototypes ----
 
@@ -114,7 +138,8 @@ prototypes() {
 	/^\.Fc/ {
 		# Casts are other functions in C and in C++.
 		if (type != "" && name !~ /_cast(_cpp)?$/)
-			printf "extern __typeof__(%s) *pointer_%d;\n%s (*pointer_%d)(%s) = %s;\n", name, ++n, type, n, arguments, name
+			printf "extern __typeof__(%s) *pointer_%d;\n%s (*pointer_%d)(%s) = %s;\n",
+				name, ++n, type, n, arguments, name
 		type = ""
 	}' "$made"/*.3
 	echo 'int main(void) { return 0; }'
@@ -122,15 +147,16 @@ prototypes() {
 
 prototypes > "$work/prototypes.c"
 [ "$(grep -c '^extern' "$work/prototypes.c")" -gt 150 ] &&
-	$CC -std=gnu11 -Wall -Werror -DURCU_NO_INLINE -I"$source/include" -fsyntax-only "$work/prototypes.c" > "$work/log" 2>&1
+	$CC -std=gnu11 -Wall -Werror -DURCU_NO_INLINE -I"$source/include" -fsyntax-only "$work/prototypes.c" \
+		> "$work/log" 2>&1
 result $? "$(grep -c '^extern' "$work/prototypes.c") prototypes are those of the headers" || :
 
 # liburcu's, or ours: as tests/abi has it.
-tail -qn +2 "$source/tests/abi/ours-functions.tsv" | cut -f 2 | while read -r name; do
+tail -qn +2 "$abi/ours-functions.tsv" | cut -f 2 | while read -r name; do
 	page=$(awk -v name="$name" '$2 == name { print $1 }' "$made/names")
 	sed -n 's/^ours: //p' "$man/$page.3.in" | grep -qE "^all\$|(^| )$name( |\$)" || echo "$page does not say that $name is ours"
 done > "$work/ours"
-tail -qn +2 "$source/tests/abi/functions.tsv" | cut -f 2 | LC_ALL=C sort -u | while read -r name; do
+tail -qn +2 "$abi/functions.tsv" | cut -f 2 | LC_ALL=C sort -u | while read -r name; do
 	page=$(awk -v name="$name" '$2 == name { print $1 }' "$made/names")
 	[ -z "$page" ] || ! sed -n 's/^ours: //p' "$man/$page.3.in" | grep -qE "^all\$|(^| )$name( |\$)" ||
 		echo "$page says that $name is ours"
