@@ -477,6 +477,19 @@ static inline bool quiesce_worker_has_sweep(const struct worker *worker)
 	return worker == &all->standard.own && quiesce_sweep_is_wanted(all);
 }
 
+/*
+ * The worker may have lost its thread: then nobody serves what is to be swept, and the next who gives asks
+ * again. [V4] THREAD goes before the look at sweep; pairs with [V3] in src/callbacks/free.c.
+ */
+static inline void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker)
+{
+	int32_t sweep = SWEEP_SERVED;
+
+	if (worker == &all->standard.own && !(__atomic_load_n(&worker->state, __ATOMIC_SEQ_CST) & WORKER_THREAD))
+		__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_UNSERVED, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
+}
+
 /* ---- The producer's side: enqueue.c ---- */
 
 /* Queue head on queue and see to it that somebody runs it. */
