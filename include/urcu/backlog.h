@@ -30,7 +30,7 @@ struct urcu_backlog {
 	 * function in free's place (urcu_free_rcu_with), whose sizes nobody knows.
 	 */
 	size_t bytes;
-	/* How often somebody waited for the limit, and how often he went beyond it, since the process began. */
+	/* How often somebody waited for the limit, to queue or to fork, and how often he went beyond it, in all. */
 	unsigned long waits, overruns;
 	unsigned long reserved[4];	/* 0 */
 };
@@ -112,6 +112,27 @@ extern void urcu_set_backlog_limit(size_t bytes, unsigned long callbacks);
  * a thread that queues meanwhile may give the old handler the new argument.
  */
 extern void urcu_set_backlog_handler(void (*handler)(const struct urcu_backlog *backlog, void *arg), void *arg);
+
+/*
+ * Have call_rcu_before_fork (urcu/call-rcu.h), by hand or through urcu_atfork_enable, wait for what is at the limit or
+ * beyond it, for timeout_ms milliseconds at most; 0: never, as it is at first, and without a limit. The child then
+ * does not copy what nobody will use. It waits until it is less than the limit, before it pauses any worker, and has
+ * workers linger no more; so other threads fork meanwhile, and each for which it is too much waits so. (In qsbr an
+ * online caller goes offline, as it does in that hook anyway.) It does not wait, and the fork is made beyond the limit
+ * (overruns),
+ *
+ *	in a section, also of another flavor; in a callback or a deferred call, whoever runs it;
+ *	while the caller itself is between hooks: other threads may wait for those. So of the hooks of several
+ *		flavors the first one waits. One that is nested in another of its own flavor is of the same fork,
+ *		and is not counted;
+ *	where no worker has a thread (in a child that has not used RCU yet), and after exit;
+ *	when a producer has waited in vain and no worker has come to the end of a batch since, as above;
+ *	when timeout_ms milliseconds are over.
+ *
+ * That of other flavors it sees in this copy of the library alone. A caller that holds a lock which a callback wants
+ * breaks the rule of the hooks; he waits for all of the time first. A child of fork keeps it. Anywhere, at any time.
+ */
+extern void urcu_set_fork_drain(unsigned int timeout_ms);
 
 _URCU_EXTERN_C_END
 

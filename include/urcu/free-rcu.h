@@ -14,10 +14,11 @@
  *
  * MEMORY. What waits is what was given in about two grace periods, and 8 bytes for each pointer. A thread that has
  * given much keeps up to 16 empty arrays. The one that it is filling stays for the next thread when it ends, until
- * the library is unloaded.
+ * the library is unloaded; and for good if the thread outlives that.
  *
  * EXIT. What waits when the process exits is not freed; it stays where leak checkers find it. rcu_barrier frees
- * it at any time, in destructors too. rcu_exit and dlclose wait, within the limit of urcu/call-rcu.h, until it is
+ * it at any time, in destructors too. After an exit in a signal handler that interrupted urcu_free_rcu, what
+ * destructors give may go with the process. rcu_exit and dlclose wait, within the limit of urcu/call-rcu.h, until it is
  * freed.
  *
  * FORK. The parent's pointers are given in the child, too, by whomever; the standard worker of the child frees them
@@ -77,9 +78,10 @@ _URCU_EXTERN_C_BEGIN
  * with atexit (as call_rcu). Without a thread to be had, what is given waits: the thread's later calls free it, if
  * others wait for grace periods, and so does rcu_barrier.
  *
- * Without memory for another array, threads share two that are there from the start. When these are full as well, a
- * call outside of sections (in qsbr: offline) waits for a grace period, as synchronize_rcu, and frees ptr itself.
- * In a section (in qsbr: online) that cannot be, and ptr stays allocated for good, which is reported once.
+ * Without memory for another array, threads share those that are there from the start, with room for 8704 pointers
+ * that wait at one time. When these are full as well, a call outside of sections (in qsbr: offline) waits for a grace
+ * period, as synchronize_rcu, and frees ptr itself. In a section (in qsbr: online) that cannot be, and ptr stays
+ * allocated for good, which is reported once. (The room of 8192 of them is of all flavors in this copy of the library.)
  *
  * May be called in a section, from a callback, from destructors of any kind, between the fork hooks, after a fork
  * with or without them, and after exit. The thread need not be registered (bp registers it). Not

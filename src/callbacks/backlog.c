@@ -156,41 +156,64 @@ static void tell_handler(struct workers *all, const struct urcu_backlog *seen)
 		handler(seen, __atomic_load_n(&backlog->arg, __ATOMIC_RELAXED));
 }
 
-/* Nobody is to wait while a fork or the exit may wait for him, or may hold up those whom he waits for. */
-static bool may_wait(const struct workers *all)
+/*
+ * Nobody is to wait while a fork or the exit may wait for him, or may hold up those whom he waits for; nor once
+ * somebody has waited in vain.
+ */
+static bool may_wait(const struct workers *all, bool (*is_awaited)(const struct workers *all))
 {
 	return !__atomic_load_n(&all->backlog.vain, __ATOMIC_RELAXED) &&
-	       !__atomic_load_n(&all->closing, __ATOMIC_RELAXED) && !quiesce_thread_is_awaited();
+	       !__atomic_load_n(&all->closing, __ATOMIC_RELAXED) && !is_awaited(all);
 }
 
-/*
- * [B8] sleepers is raised before the look at what is held; pairs with [B7] in src/callbacks/queue.c. If all the
- * time nobody had cause to wake him, so no batch came to its end, he may hold what a callback or a reader wants:
- * he is the last to wait until one has.
- */
-static bool await_room(struct workers *all)
+/* [B8] sleepers is raised before the look at what is held; pairs with [B7] in src/callbacks/queue.c. */
+static bool await_room(struct workers *all, bool (*is_awaited)(const struct workers *all), uint64_t *left)
 {
 	struct backlog_state *backlog = &all->backlog;
-	int32_t first = __atomic_load_n(&backlog->turn, __ATOMIC_RELAXED), turn;
-	uint64_t left = WAIT_MAX;
 	struct urcu_backlog seen;
 	bool room = false;
+	int32_t turn;
 
 	__atomic_fetch_add(&backlog->waits, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&backlog->sleepers, 1, __ATOMIC_SEQ_CST);
-	while (left && may_wait(all)) {
+	while (*left && may_wait(all, is_awaited)) {
 		turn = __atomic_load_n(&backlog->turn, __ATOMIC_SEQ_CST);
 		quiesce_delay();
 		if (!quiesce_backlog_look(all, &seen)) {
-			quiesce_spend(&left, LOOK_PAUSE);
+			quiesce_spend(left, LOOK_PAUSE);
 			continue;
 		}
 		room = !comes_to_limit(all, &seen, 1);
 		if (room)
 			break;
-		quiesce_wait(&backlog->turn, turn, &left);
+		quiesce_wait(&backlog->turn, turn, left);
 	}
 	__atomic_fetch_sub(&backlog->sleepers, 1, __ATOMIC_RELAXED);
+	return room;
+}
+
+static void overrun(struct workers *all)
+{
+	__atomic_fetch_add(&all->backlog.overruns, 1, __ATOMIC_RELAXED);
+}
+
+static bool producer_is_awaited(const struct workers *all)
+{
+	(void)all;
+	return quiesce_thread_is_awaited();
+}
+
+/*
+ * If all the time nobody had cause to wake him, so no batch came to its end, he may hold what a callback or a
+ * reader wants: he is the last to wait until one has.
+ */
+static bool producer_finds_room(struct workers *all)
+{
+	struct backlog_state *backlog = &all->backlog;
+	int32_t first = __atomic_load_n(&backlog->turn, __ATOMIC_RELAXED);
+	uint64_t left = WAIT_MAX;
+	bool room = await_room(all, producer_is_awaited, &left);
+
 	if (!left && first == __atomic_load_n(&backlog->turn, __ATOMIC_RELAXED))
 		__atomic_store_n(&backlog->vain, true, __ATOMIC_RELAXED);
 	return room;
@@ -201,7 +224,58 @@ void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, 
 	int saved_errno = errno;
 
 	tell_handler(all, seen);
-	if (!served || !may_wait(all) || !await_room(all))
-		__atomic_fetch_add(&all->backlog.overruns, 1, __ATOMIC_RELAXED);
+	if (!served || !may_wait(all, producer_is_awaited) || !producer_finds_room(all))
+		overrun(all);
+	errno = saved_errno;
+}
+
+/* ---- Before a fork ---- */
+
+void quiesce_backlog_set_fork(struct workers *all, unsigned int timeout_ms)
+{
+	__atomic_store_n(&all->backlog.fork_ms, timeout_ms, __ATOMIC_RELAXED);
+}
+
+/* A worker that is RT looks for work by itself. */
+static bool hurry_for_fork(struct call_rcu_data *queue)
+{
+	return is_rt(queue) ? quiesce_worker_state(&queue->own) & WORKER_THREAD : hurry(queue);
+}
+
+/* Whether any of them serves. While another thread forks they cannot be told, and hurry afterwards. */
+static bool hurry_all(struct workers *all)
+{
+	bool served = all->calls->claim(all) && hurry_for_fork(&all->standard);
+	struct call_rcu_data *queue;
+
+	if (!__atomic_load_n(&all->last_id, __ATOMIC_RELAXED))
+		return served;
+	if (pthread_mutex_trylock(&all->lock) != 0)
+		return true;
+	quiesce_for_each_made(queue, all)
+		served |= hurry_for_fork(queue);
+	pthread_mutex_unlock(&all->lock);
+	return served;
+}
+
+/*
+ * No worker is paused for the caller yet. between: other hooks of his are open, so that threads that fork wait for
+ * him, perhaps in their sections.
+ */
+void quiesce_backlog_before_fork(struct workers *all, bool between)
+{
+	uint64_t left = __atomic_load_n(&all->backlog.fork_ms, __ATOMIC_RELAXED) * QUIESCE_NS_PER_MS;
+	struct urcu_backlog seen;
+	int saved_errno = errno;
+	bool suspended;
+
+	if (!left || !__atomic_load_n(&all->limited, __ATOMIC_RELAXED) ||
+	    (quiesce_backlog_look(all, &seen) && !comes_to_limit(all, &seen, 1)))
+		return;
+	suspended = quiesce_domain_suspend(all->domain);
+	if (between || !may_wait(all, quiesce_forker_is_awaited) || !hurry_all(all) ||
+	    !await_room(all, quiesce_forker_is_awaited, &left))
+		overrun(all);
+	quiesce_domain_resume(all->domain, suspended);
 	errno = saved_errno;
 }

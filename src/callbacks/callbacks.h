@@ -154,6 +154,7 @@ struct own_calls {
 	unsigned int nesting;		/* of current, among those of all flavors: the innermost's is highest */
 	const struct call_rcu_data *pins[OWN_PINS];	/* of queues that it walks; NULL: free */
 	struct stash *stash;		/* what it has given to free_rcu; NULL: nothing yet, or no memory */
+	bool shares;			/* it is about to take stashes.lock, or has it */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 };
@@ -173,6 +174,7 @@ struct defer_state {
 struct backlog_state {
 	unsigned long callbacks;	/* urcu_set_backlog_limit; 0: none */
 	size_t bytes;
+	unsigned int fork_ms;		/* urcu_set_fork_drain */
 	void (*handler)(const struct urcu_backlog *backlog, void *arg);
 	void *arg;
 	bool passed;			/* the limit is, and the handler knows; by producers */
@@ -222,7 +224,7 @@ struct workers {
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;		/* read by anybody */
 	struct queue_counts gone;	/* of the made queues that are no more */
-	bool pausing;			/* fork: new workers begin paused; set atomically */
+	const void *pausing;		/* fork: quiesce_self() of who has new workers begin paused; set atomically */
 	/* What get_default_call_rcu_data returns. */
 	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
 	struct call_rcu_data deferred;	/* of defer_rcu; no barrier of callbacks looks at it */
@@ -428,6 +430,12 @@ void quiesce_worker_await_resume(void);
 bool quiesce_thread_is_awaited(void);
 
 /*
+ * The same for one who is about to fork through the hooks of these: other forks are no obstacle, nor is being
+ * online in their domain, as the hooks go offline.
+ */
+bool quiesce_forker_is_awaited(const struct workers *forking);
+
+/*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is
  * known to wait. In a section of that domain it reports and aborts.
  */
@@ -526,6 +534,10 @@ void quiesce_backlog_set_handler(struct workers *all,
 bool quiesce_backlog_is_passed(struct workers *all, struct call_rcu_data *queue, struct urcu_backlog *seen,
 		bool *served);
 void quiesce_backlog_pass(struct workers *all, const struct urcu_backlog *seen, bool served);
+
+/* Before a fork pauses the workers: wait for what is beyond the limit, as urcu_set_fork_drain says. */
+void quiesce_backlog_set_fork(struct workers *all, unsigned int timeout_ms);
+void quiesce_backlog_before_fork(struct workers *all, bool between);
 
 /* ---- What was counted: stats.c. ---- */
 

@@ -27,6 +27,10 @@
 #define SIZES_MEAN	8
 /* The pointer's own, and what allocators have in front of a block. */
 #define OVERHEAD	(2 * sizeof(void *))
+/* For want of memory: arrays of the shared stashes of this copy of the library. Untouched they take none. */
+#define RESERVE		32
+static struct stash_array reserve[RESERVE];
+static unsigned long reserve_used;	/* so many belong to a stash; atomically */
 
 /* Acquire: what was done before it was registered comes before it runs. */
 static void (*release_of(const struct workers *all))(void *ptr)
@@ -81,11 +85,31 @@ void quiesce_stash_free_spares(struct stash *stash)
 		free(array);
 }
 
+static struct stash_array *reserved_array(void)
+{
+	unsigned long used = __atomic_load_n(&reserve_used, __ATOMIC_RELAXED);
+
+	while (used < RESERVE)
+		if (__atomic_compare_exchange_n(&reserve_used, &used, used + 1, true, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return &reserve[used];
+	return NULL;
+}
+
+static struct stash_array *new_array(const struct workers *all, struct stash *stash)
+{
+	struct stash_array *array = take_spare(stash);
+
+	if (!array)
+		array = malloc(sizeof(*array));
+	return array || stash != &all->stashes.shared ? array : reserved_array();
+}
+
 /*
  * The last array is full. If all of it is freed it is used again: nobody looks into it before given moves. Acquire:
  * its pointers have been read.
  */
-static bool extend(struct stash *stash, unsigned long given)
+static bool extend(const struct workers *all, struct stash *stash, unsigned long given)
 {
 	struct stash_array *array;
 
@@ -93,9 +117,7 @@ static bool extend(struct stash *stash, unsigned long given)
 		stash->last->base = given;
 		return true;
 	}
-	array = take_spare(stash);
-	if (!array)
-		array = malloc(sizeof(*array));
+	array = new_array(all, stash);
 	if (!array)
 		return false;
 	array->base = given;
@@ -124,7 +146,7 @@ bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr)
 
 	if (given % STASH_STRIDE == 0)
 		measure(all, stash, ptr);
-	if (given - stash->last->base == STASH_ARRAY && !extend(stash, given))
+	if (given - stash->last->base == STASH_ARRAY && !extend(all, stash, given))
 		return false;
 	quiesce_stash_put(stash, ptr);
 	return true;
@@ -168,13 +190,14 @@ static void give_turn(void *arg)
 }
 
 /*
- * So many are kept for the giver as he fills while he keeps up, and of the shared stash its own room, which cannot
- * be freed. To allocate one each time would cost more than all the rest: glibc tidies its heap up for a block of
+ * So many are kept for the giver as he fills while he keeps up, and of the shared stash its own room and what
+ * it has of the reserve, which cannot be freed. To allocate one each time would cost more than all the rest: glibc tidies its heap up for a block of
  * that size.
  */
 static void retire(struct workers *all, struct stash *stash, struct stash_array *array)
 {
-	bool own_room = array == &all->stashes.room[0] || array == &all->stashes.room[1];
+	bool own_room = array == &all->stashes.room[0] || array == &all->stashes.room[1] ||
+			(uintptr_t)array - (uintptr_t)reserve < sizeof(reserve);
 
 	if (quiesce_stash_waiting(stash) >= STASH_LEFT_TO_GIVER && !own_room) {
 		free(array);
@@ -188,10 +211,11 @@ static void retire(struct workers *all, struct stash *stash, struct stash_array 
 }
 
 /* What pauses a worker, or stops it, between two arrays. */
-static bool is_asked(const struct workers *all, const struct worker *worker)
+static bool is_asked(const struct worker *worker)
 {
-	return worker && ((__atomic_load_n(&worker->state, __ATOMIC_RELAXED) & (WORKER_PAUSE | WORKER_STOP)) ||
-			  __atomic_load_n(&all->closing, __ATOMIC_RELAXED));
+	int32_t state = worker ? __atomic_load_n(&worker->state, __ATOMIC_RELAXED) : 0;
+
+	return worker && ((state & WORKER_PAUSE) || quiesce_worker_must_leave(worker, state));
 }
 
 /* What is in one array. freed moves first: in a fork's child nothing is freed again. */
@@ -223,7 +247,7 @@ static void release_until(struct workers *all, struct stash *stash, unsigned lon
 			continue;
 		}
 		release_run(stash, limit - stash->freed < room ? limit : stash->freed + room, release_of(all));
-		if (stash->freed % STASH_ARRAY == 0 && is_asked(all, worker))
+		if (stash->freed % STASH_ARRAY == 0 && is_asked(worker))
 			return;
 	}
 }
@@ -336,24 +360,21 @@ static void come_to_rest(struct workers *all)
 					    __ATOMIC_RELAXED);
 }
 
-/*
- * If it is cut short the next one makes up for it. It waits for nobody: the consumer may be in a release function
- * that waits for a fork, which waits for us.
- */
-void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
+/* It waits for nobody: the consumer may be in a release function that waits for a fork, which waits for us. */
+bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 {
 	struct stash *stash = NULL;
 	bool empty = true;
 
 	/* What is left at the end of the process goes with it. */
 	if (!quiesce_sweep_is_wanted(all) || quiesce_process_ends())
-		return;
+		return true;
 	while ((stash = quiesce_stash_next(all, stash))) {
 		unsigned long waiting = quiesce_stash_waiting(stash);
 		unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
 
-		if (is_asked(all, worker))
-			return;
+		if (is_asked(worker))
+			return false;
 		if (!waiting)
 			continue;
 		empty &= !is_left_to_giver(stash, waiting, given) && try_turn(stash) &&
@@ -363,6 +384,18 @@ void quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 	quiesce_tell_swept(all);
 	if (empty)
 		come_to_rest(all);
+	/* What asked for that in the last stash stays until we are not busy. */
+	return empty || !is_asked(worker);
+}
+
+/* [V4] THREAD goes before the look at sweep; pairs with [V3] in src/callbacks/free.c. */
+void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker)
+{
+	int32_t sweep = SWEEP_SERVED;
+
+	if (worker == &all->standard.own && !(__atomic_load_n(&worker->state, __ATOMIC_SEQ_CST) & WORKER_THREAD))
+		__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_UNSERVED, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
 }
 
 /*
@@ -389,14 +422,24 @@ void quiesce_stashes_child(struct workers *all)
 	all->stashes.sweep = quiesce_stashes_empty(all) ? SWEEP_NONE : SWEEP_UNSERVED;
 }
 
+/*
+ * This may be the end of the process taken for dlclose (doc/design/exit.md), where other threads go on: what one of
+ * them owns is left to it.
+ */
 void quiesce_stashes_trim(struct workers *all)
 {
-	struct stash *stash;
+	struct stash **link = &all->stashes.list, **own = &all->calls->own()->stash, *stash;
 
 	if (!quiesce_stashes_empty(all))
 		return;
-	while ((stash = all->stashes.list)) {
-		all->stashes.list = stash->next;
+	while ((stash = *link)) {
+		if (stash != *own && __atomic_exchange_n(&stash->owned, true, __ATOMIC_ACQUIRE)) {
+			link = &stash->next;
+			continue;
+		}
+		if (stash == *own)
+			*own = NULL;
+		*link = stash->next;
 		quiesce_stash_free_spares(stash);
 		free(stash->last);
 		/* In the child of a fork in between: nothing was given into the last yet. */

@@ -117,8 +117,14 @@ bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given);
 void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long most);
 bool quiesce_stash_empty(struct workers *all, struct stash *stash);
 
-/* By the standard worker, while it is busy, after each grace period. */
-void quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
+/*
+ * By the standard worker, while it is busy, after each grace period. False: it was cut short, as the worker is to
+ * pause, or to leave; what is due is still there.
+ */
+bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
+
+/* The worker may have lost its thread: then nobody serves what is to be swept, and the next who gives asks again. */
+void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker);
 
 /* Give one pointer back, here and now. */
 void quiesce_release(const struct workers *all, void *ptr);
@@ -126,7 +132,7 @@ void quiesce_release(const struct workers *all, void *ptr);
 /* In a fork's child: the giver is nobody, or the forking thread. */
 void quiesce_stashes_child(struct workers *all);
 
-/* At the library's end, when nobody can use them any more. */
+/* At the library's end: those that no other thread has. */
 void quiesce_stashes_trim(struct workers *all);
 
 /* urcu_free_rcu_head: in place of a function one more than where in its object the head is. NULL is no such. */

@@ -103,9 +103,12 @@ void quiesce_worker_become_free(struct worker *worker)
  * Become busy, when no fork is under way; false: leave instead. Acquire: what the forking thread or
  * the last server did to the queues comes before what we do. [X1] BUSY is set before the look at
  * closing; pairs with [X2] in src/process/exit.c: either we see that the process ends, or the exit sees us.
+ * Whoever has paused has something to catch up with, and does not linger after this round.
  */
 bool quiesce_worker_become_busy(struct worker *worker)
 {
+	int32_t urgent = 0;
+
 	for (;;) {
 		int32_t state = quiesce_worker_state(worker);
 
@@ -114,7 +117,8 @@ bool quiesce_worker_become_busy(struct worker *worker)
 			return false;
 		if (state & WORKER_PAUSE) {
 			quiesce_wait(&worker->state, state, NULL);
-		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
+			urgent = WORKER_URGENT;
+		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY | urgent,
 						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 			quiesce_tell_acquire(&worker->state);
 			if (!quiesce_worker_must_leave(worker, state))
@@ -314,6 +318,23 @@ bool quiesce_thread_is_awaited(void)
 {
 	for (struct workers *all = __atomic_load_n(&first, __ATOMIC_ACQUIRE); all; all = all->next)
 		if (is_awaited_in(all))
+			return true;
+	return false;
+}
+
+static bool forker_is_awaited_in(struct workers *all, bool forks)
+{
+	const struct own_calls *own = all->calls->own();
+	bool reads = forks ? quiesce_domain_in_section(all->domain) : quiesce_domain_holds_up(all->domain);
+
+	return reads || own->current || own->visits ||
+	       __atomic_load_n(&all->pausing, __ATOMIC_RELAXED) == quiesce_self();
+}
+
+bool quiesce_forker_is_awaited(const struct workers *forking)
+{
+	for (struct workers *all = __atomic_load_n(&first, __ATOMIC_ACQUIRE); all; all = all->next)
+		if (forker_is_awaited_in(all, all == forking))
 			return true;
 	return false;
 }

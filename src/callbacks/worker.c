@@ -342,8 +342,11 @@ static void do_round(struct worker *worker)
 	quiesce_domain_resume(domain, domain->announces && !quiesce_worker_is_deferred(worker));
 	busy = run_ripe(worker);
 	quiesce_domain_suspend(domain);
-	if (busy && is_foster(worker))
-		quiesce_stashes_sweep(all, worker);
+	while (busy && is_foster(worker) && !quiesce_stashes_sweep(all, worker)) {
+		/* What is due waits for the fork, and not for a grace period after that. */
+		quiesce_worker_become_free(worker);
+		busy = quiesce_worker_become_busy(worker);
+	}
 	all->calls->after_batch(all);
 	if (busy)
 		quiesce_worker_become_free(worker);

@@ -33,6 +33,8 @@ void urcu_##F##_set_backlog_limit(size_t bytes, unsigned long callbacks)				\
 	{ quiesce_backlog_set_limit(&quiesce_##F.engine.workers, bytes, callbacks); }			\
 void urcu_##F##_set_backlog_handler(void (*handler)(const struct urcu_backlog *, void *), void *arg)	\
 	{ quiesce_backlog_set_handler(&quiesce_##F.engine.workers, handler, arg); }			\
+void urcu_##F##_set_fork_drain(unsigned int timeout_ms)							\
+	{ quiesce_backlog_set_fork(&quiesce_##F.engine.workers, timeout_ms); }				\
 struct call_rcu_data *urcu_##F##_create_call_rcu_data(unsigned long flags, int cpu)			\
 	{ return quiesce_flavor_create(&quiesce_##F, flags, cpu); }					\
 void urcu_##F##_call_rcu_data_free(struct call_rcu_data *crdp)						\

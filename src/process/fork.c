@@ -150,7 +150,7 @@ static void pause_workers(struct engine *engine)
 	quiesce_delay();
 	quiesce_worker_await_pause(&all->deferred.own, readers);
 	pthread_mutex_lock(&all->lock);
-	__atomic_store_n(&all->pausing, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&all->pausing, quiesce_self(), __ATOMIC_RELAXED);
 	for_each_worker(engine, quiesce_worker_pause);
 	pthread_mutex_unlock(&all->lock);
 	quiesce_wake_producers(all);
@@ -165,7 +165,7 @@ static void pause_workers(struct engine *engine)
 
 static void resume_workers(struct engine *engine)
 {
-	__atomic_store_n(&engine->workers.pausing, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&engine->workers.pausing, NULL, __ATOMIC_RELAXED);
 	quiesce_delay();
 	for_each_worker(engine, quiesce_worker_resume);
 	pthread_mutex_unlock(&engine->workers.lock);
@@ -218,7 +218,8 @@ static void reset_workers(struct engine *engine)
 	struct call_rcu_data *queue;
 
 	pthread_mutex_init(&all->lock, NULL);
-	all->closing = all->pausing = false;
+	all->closing = false;
+	all->pausing = NULL;
 	all->orphans = NULL;
 	all->backlog.sleepers = 0;
 	reset_queue(all, &all->standard);
@@ -357,7 +358,10 @@ void quiesce_fork_unset_table(struct engine *engine, struct urcu_atfork *hooks)
 void quiesce_fork_before(struct engine *engine)
 {
 	struct fork_state *fork = &engine->fork;
+	bool between = quiesce_fork_is_between(engine);
 
+	if (!between || !fork->pauses)
+		quiesce_backlog_before_fork(&engine->workers, between);
 	enter(engine);
 	fork->pauses <<= 1;
 	if (fork->pauses)

@@ -3,7 +3,7 @@
 #define COSTS_H
 
 /*
- * What the two programs have in common. COSTS_BP: flavor bp; COSTS_QSBR: qsbr, offline outside
+ * What the three programs have in common. COSTS_BP: flavor bp; COSTS_QSBR: qsbr, offline outside
  * sections; RCU_MB: mb; else memb.
  */
 #ifdef COSTS_BP
@@ -91,7 +91,7 @@ static void reap(pid_t child)
 }
 
 /* The pause alone, until the parent may go on; then the whole, until the child has ended. */
-static void bare_fork(struct series *pause, struct series *whole)
+static __attribute__((unused)) void bare_fork(struct series *pause, struct series *whole)
 {
 	double began = now();
 	pid_t child = fork();
@@ -103,7 +103,7 @@ static void bare_fork(struct series *pause, struct series *whole)
 	note(whole, began);
 }
 
-static void hooked_fork(struct series *pause, struct series *whole)
+static __attribute__((unused)) void hooked_fork(struct series *pause, struct series *whole)
 {
 	double began = now();
 	pid_t child;

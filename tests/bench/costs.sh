@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# costs.sh PREFIX [ROUNDS]: tests/bench/costs.c and fork-costs.c on every flavor of the library
+# costs.sh PREFIX [ROUNDS]: tests/bench/costs.c and fork-costs.c on every flavor (fork-flood.c: on memb) of the library
 # installed below PREFIX, interleaved with the one below $LIBURCU (its include and lib directories)
 # if that is set.
 set -eu
@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 # build SIDE FLAVOR MACRO LIBRARY-DIRECTORY INCLUDE-DIRECTORY
 build() {
 	echo "$4" > "$work/$1-$2.path"
-	for program in costs fork-costs; do
+	for program in costs fork-costs fork-flood; do
 		${CC:-cc} -w -O2 -D_GNU_SOURCE -D_LGPL_SOURCE "$3" -I"$5" \
 			-o "$work/$1-$2-$program" "$here/$program.c" -L"$4" -lurcu-"$2" -pthread
 	done
@@ -24,10 +24,14 @@ build() {
 measure() {
 	export LD_LIBRARY_PATH
 	LD_LIBRARY_PATH=$(cat "$work/$2-$1.path")
-	scenarios=all
-	[ "$4" = costs ] || scenarios="parked busy backlog reader"
+	times=$rounds
+	case $4 in
+	costs) scenarios=all ;;
+	fork-costs) scenarios="parked busy backlog reader" ;;
+	*) scenarios="call call-wait free free-wait" times=300 ;;
+	esac
 	for scenario in $scenarios; do
-		timeout 120 "$work/$2-$1-$4" "$rounds" "$scenario" > "$work/lines" ||
+		timeout 120 "$work/$2-$1-$4" "$times" "$scenario" > "$work/lines" ||
 			echo "$4 $scenario: hangs or fails" >> "$work/lines"
 		sed "s/^/$1	$2	$3	/" "$work/lines"
 	done
@@ -51,7 +55,8 @@ for flavor in mb memb bp qsbr; do
 	# In turns, so that a drifting machine drifts for both.
 	for turn in 1 2 3; do
 		for side in $sides; do
-			for program in costs $([ $turn -gt 1 ] || echo fork-costs); do
+			for program in costs $([ $turn -gt 1 ] || echo fork-costs) \
+				       $([ $turn$flavor != 1memb ] || echo fork-flood); do
 				measure $flavor $side $turn $program
 			done
 		done

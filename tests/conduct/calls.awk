@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Of what "strace -f -o FILE" wrote: the kinds of call, one a line, between the marks of
-# tests/conduct/situations.h. With -v load=1: those before the first.
-BEGIN { counting = load }
+# tests/conduct/situations.h. With -v early=1: those before the first.
+BEGIN { counting = early }
 
 # The mark of a thread.
 $2 ~ /^write\(-1,$/ {
 	split($0, part, "\"")
-	counting = (counting && !load && part[2] != "end") || part[2] == "begin" && !load
+	counting = (counting && !early && part[2] != "end") || part[2] == "begin" && !early
 	if (part[2] == "mine")
 		mine[$1] = 1
 	if (part[2] == "done")

@@ -256,6 +256,71 @@ static void produce_one_by_one(void)
 	}
 }
 
+/* Of liburcu callbacks stand for it. */
+static void give(int count)
+{
+#ifdef URCU_HAVE_FREE_RCU
+	put(called, 0);
+	for (int i = 0; i < count; i++)
+		urcu_free_rcu(&heads[i]);
+#else
+	call(count);
+#endif
+}
+
+static void give_and_wait(int count)
+{
+	give(count);
+	spin_until(get(called) == count);
+}
+
+#ifdef URCU_HAVE_FREE_RCU
+static void note_freed(void *ptr)
+{
+	callback(ptr);
+}
+#endif
+
+static void free_noted(void)
+{
+	use_registered();
+#ifdef URCU_HAVE_FREE_RCU
+	want(urcu_free_rcu_with(note_freed) == 0);
+#endif
+}
+
+static void give_once(void)
+{
+	give_and_wait(1);
+}
+
+static void free_used(void)
+{
+	free_noted();
+	give_once();
+}
+
+static void give_again(void)
+{
+	for (int i = 0; i < 4; i++) {
+		give_and_wait(1);
+		give_and_wait(300);
+	}
+	give_and_wait(HEADS / 4);
+	rcu_barrier();
+}
+
+static void give_one_by_one(void)
+{
+	for (int i = 0; i < 4; i++) {
+		mark("mine");
+		give(1);
+		mark("done");
+		spin_until(get(called) == 1);
+		settle();
+	}
+}
+
 static struct call_rcu_data *made;
 
 static void make_default(void)
@@ -504,6 +569,11 @@ static const struct situation situations[] = {
 	  real_time_worker, produce_one_by_one, HERE },
 	{ "producer-flood-rt", "50,000 at once to such a worker (the caller's own calls)",
 	  real_time_worker, produce, HERE },
+	{ "free-rcu-first", "the first urcu_free_rcu, until it is freed", free_noted, give_once },
+	{ "free-rcu", "urcu_free_rcu again, 50,000 at once too, until they are freed, and rcu_barrier", free_used,
+	  give_again },
+	{ "free-rcu-producer", "urcu_free_rcu now and then (the caller's own calls)", free_used, give_one_by_one,
+	  HERE },
 	{ "free", "call_rcu_data_free", own_worker, free_worker },
 	{ "free-all", "free_all_cpu_call_rcu_data", all_workers, free_all_cpu_call_rcu_data },
 	{ "barrier-unused", "rcu_barrier, without a worker", rcu_register_thread, rcu_barrier },

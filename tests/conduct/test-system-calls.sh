@@ -36,7 +36,7 @@ call-bound,call-all mb,memb,bp,qsbr sched_setaffinity | the CPU is asked for by 
 exit-queued,fork-hooks-exit mb,memb,bp,qsbr rseq,set_robust_list | a thread made just before may begin only now
 exit-called,exit-queued,exit-all,fork-hooks-exit,dlclose-called memb,bp membarrier | the grace period of those callbacks
 register mb,memb,bp,qsbr mmap,munmap | room for more than 512 readers, whatever state malloc is in
-get-default,create,create-bound,create-all,first-call,polls,table-new,defer mb,memb,bp,qsbr madvise | once, with the first thread: a page that forks empty tells processes apart
+get-default,create,create-bound,create-all,first-call,free-rcu-first,polls,table-new,defer mb,memb,bp,qsbr madvise | once, with the first thread: a page that forks empty tells processes apart
 table-new,table-grow memb,bp membarrier | a resize is a callback, after a grace period
 TXT
 }
@@ -105,7 +105,7 @@ look() {
 	run "$1" "$2" "$3" "strace -f -qq -o $work/trace" ""
 	status=$?
 	touch "$list"
-	{ cat "$list" && awk -v load=$first -f "$here/calls.awk" "$work/trace"; } |
+	{ cat "$list" && awk -v early=$first -f "$here/calls.awk" "$work/trace"; } |
 		LC_ALL=C sort -u > "$list.new"
 	mv "$list.new" "$list"
 	return $status

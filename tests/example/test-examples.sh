@@ -51,4 +51,7 @@ for file in "$source"/*.c; do
 	grep -F "\`$name.c\`" "$source/README.md" >"$work/out"
 	result $? "$name is in examples/README.md"
 done
+for name in free-rcu-mb free-rcu-bp free-rcu-qsbr; do
+	run "$name" "$binaries/$name"
+done
 plan

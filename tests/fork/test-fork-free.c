@@ -5,6 +5,10 @@
  */
 #include "fork-harness.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+
 #define ITEMS	20000
 #define MANY	3000
 
@@ -309,6 +313,150 @@ START_TEST(children_that_execute_or_exit_are_not_held_up)
 }
 END_TEST
 
+/* ...nor do they touch it. The pages that each process writes to are its own, after a fault for each. */
+static long faults_of(void (*child)(void *), bool hooks)
+{
+	struct rusage before, after;
+
+	MUST(getrusage(RUSAGE_CHILDREN, &before) == 0);
+	if (hooks)
+		run_child(child, NULL);
+	else
+		run_plain_child(child, NULL);
+	MUST(getrusage(RUSAGE_CHILDREN, &after) == 0);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+static void wait_for_it(void *arg)
+{
+	(void)arg;
+	rcu_barrier();
+}
+
+#define OBJECTS 100000
+
+START_TEST(children_that_execute_or_leave_do_not_touch_what_waits)
+{
+	struct reader_thread reader;
+	long all;
+
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	hold(&reader);
+	for (int i = 0; i < OBJECTS; i++)
+		urcu_free_rcu(malloc(100));
+	all = faults_of(wait_for_it, true);
+	MUST(all > 2000);
+	for (int hooks = 0; hooks < 2; hooks++) {
+		MUST(faults_of(leave_at_once, hooks) < all / 4);
+		MUST(faults_of(run_true, hooks) < all / 4);
+	}
+	release(&reader);
+	rcu_barrier();
+}
+END_TEST
+
+/* ---- A worker that a fork has paused ---- */
+
+static void note_and_await(void *ptr)
+{
+	if (ptr == &items[300] && getpid() == test_pid) {
+		sem_post(&inside);
+		await(&leave);
+	}
+	note(ptr);
+}
+
+static void fork_idly(void *arg)
+{
+	run_child(leave_at_once, arg);
+}
+
+/* A grace period that begins after the fork would wait for the second reader. */
+START_TEST(a_worker_goes_on_with_what_was_due_before_the_fork)
+{
+	struct reader_thread reader;
+	struct task task;
+
+	MUST(urcu_free_rcu_with(note_and_await) == 0);
+	sem_init(&inside, 0, 0);
+	sem_init(&leave, 0, 0);
+	hold(&reader);
+	give(1000);
+	release(&reader);
+	await(&inside);
+	start_stuck_task(&task, fork_idly, NULL);
+	hold(&reader);
+	sem_post(&leave);
+	join(task.thread);
+	all_freed_but(0);
+	release(&reader);
+}
+END_TEST
+
+static sem_t paused, resume;
+
+static void block(struct rcu_head *head)
+{
+	begin_waiting();
+	sem_post(&inside);
+	await(&leave);
+	end_waiting();
+	count(head);
+}
+
+static void fork_slowly(void *arg)
+{
+	(void)arg;
+	call_rcu_before_fork();
+	sem_post(&paused);
+	await(&resume);
+	call_rcu_after_fork_parent();
+}
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* How long what was queued during a fork waits after it. */
+static double delay_after_fork(void)
+{
+	struct counted first = { .runs = 0 }, second = { .runs = 0 };
+	struct task task;
+	double since;
+
+	call_rcu(&first.head, block);
+	await(&inside);
+	start_stuck_task(&task, fork_slowly, NULL);
+	sem_post(&leave);
+	await(&paused);
+	call_rcu(&second.head, count);
+	since = now_ms();
+	sem_post(&resume);
+	await_value(&second.runs, 1);
+	since = now_ms() - since;
+	join(task.thread);
+	return since;
+}
+
+/* It lingers for 10 ms else. On a busy machine most take longer, whatever the worker does. */
+START_TEST(a_worker_catches_up_before_it_lingers)
+{
+	bool soon = false;
+
+	sem_init(&inside, 0, 0);
+	sem_init(&leave, 0, 0);
+	sem_init(&paused, 0, 0);
+	sem_init(&resume, 0, 0);
+	for (int i = 0; i < 300 && !soon; i++)
+		soon = delay_after_fork() < 7;
+	MUST(soon);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fork-free-" FLAVOR);
@@ -320,5 +468,8 @@ int main(void)
 	tcase_add_loop_test(tcase, who_frees_at_the_fork_does_not_in_the_child, 0, 2);
 	tcase_add_loop_test(tcase, a_release_function_may_fork, 0, 2);
 	tcase_add_test(tcase, children_that_execute_or_exit_are_not_held_up);
+	tcase_add_test(tcase, children_that_execute_or_leave_do_not_touch_what_waits);
+	tcase_add_test(tcase, a_worker_goes_on_with_what_was_due_before_the_fork);
+	tcase_add_test(tcase, a_worker_catches_up_before_it_lingers);
 	return run_suite(suite);
 }

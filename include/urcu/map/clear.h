@@ -42,6 +42,7 @@
 #undef urcu_set_backlog_limit
 #undef urcu_set_backlog_handler
 #undef urcu_get_stats
+#undef urcu_set_fork_drain
 #undef urcu_free_rcu
 #undef urcu_free_rcu_with
 #undef urcu_free_rcu_at

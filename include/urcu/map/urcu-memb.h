@@ -45,6 +45,7 @@
 #define urcu_set_backlog_limit                  urcu_memb_set_backlog_limit
 #define urcu_set_backlog_handler                urcu_memb_set_backlog_handler
 #define urcu_get_stats                          urcu_memb_get_stats
+#define urcu_set_fork_drain                     urcu_memb_set_fork_drain
 #define urcu_free_rcu                           urcu_memb_free_rcu
 #define urcu_free_rcu_with                      urcu_memb_free_rcu_with
 #define urcu_free_rcu_at                        urcu_memb_free_rcu_at
