@@ -83,7 +83,9 @@ void quiesce_free_end(struct workers *all)
 
 /*
  * Have the standard worker sweep. Without a thread for it each pointer asks again, with the patience of
- * quiesce_queue_start. The store to sweep comes before the look at the worker's state: see [H2].
+ * quiesce_queue_start. The store to sweep comes before the look at the worker's state: see [H2]. [V3] SERVED is
+ * stored before the second look at THREAD; pairs with [V4] in src/callbacks/stash.c: either we see that the
+ * thread has left, or who took THREAD away sees SERVED.
  */
 static __attribute__((noinline)) void ask_for_sweep(struct workers *all)
 {
@@ -95,9 +97,12 @@ static __attribute__((noinline)) void ask_for_sweep(struct workers *all)
 	quiesce_delay();
 	quiesce_queue_call(&all->standard, 0);
 	sweep = SWEEP_UNSERVED;
-	if (quiesce_worker_state(&all->standard.own) & WORKER_THREAD)
+	if (quiesce_worker_state(&all->standard.own) & WORKER_THREAD) {
 		__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_SERVED, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_RELAXED);
+		quiesce_delay();
+		quiesce_worker_leave_sweep(all, &all->standard.own);
+	}
 	errno = saved_errno;
 }
 
@@ -149,7 +154,6 @@ static bool give_shared(struct workers *all, void *ptr)
 
 	if (own->shares)
 		return true;
-
 	if (__atomic_load_n(&shared->given, __ATOMIC_RELAXED) % STASH_ARRAY == 0)
 		tidy(all, shared);
 	own->shares = true;

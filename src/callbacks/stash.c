@@ -65,17 +65,6 @@ bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given)
 
 /* ---- The giver's side ---- */
 
-static struct stash_array *reserved_array(void)
-{
-	unsigned long used = __atomic_load_n(&reserve_used, __ATOMIC_RELAXED);
-
-	while (used < RESERVE)
-		if (__atomic_compare_exchange_n(&reserve_used, &used, used + 1, true, __ATOMIC_RELAXED,
-						__ATOMIC_RELAXED))
-			return &reserve[used];
-	return NULL;
-}
-
 /* NULL: none. Nobody else takes a spare one: so the first, if it is still the first, still has the same next. */
 static struct stash_array *take_spare(struct stash *stash)
 {
@@ -88,7 +77,25 @@ static struct stash_array *take_spare(struct stash *stash)
 	return array;
 }
 
-/* One that is spare, or a new one; of the shared stash from the reserve. */
+void quiesce_stash_free_spares(struct stash *stash)
+{
+	struct stash_array *array;
+
+	while ((array = take_spare(stash)))
+		free(array);
+}
+
+static struct stash_array *reserved_array(void)
+{
+	unsigned long used = __atomic_load_n(&reserve_used, __ATOMIC_RELAXED);
+
+	while (used < RESERVE)
+		if (__atomic_compare_exchange_n(&reserve_used, &used, used + 1, true, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return &reserve[used];
+	return NULL;
+}
+
 static struct stash_array *new_array(const struct workers *all, struct stash *stash)
 {
 	struct stash_array *array = take_spare(stash);
@@ -96,14 +103,6 @@ static struct stash_array *new_array(const struct workers *all, struct stash *st
 	if (!array)
 		array = malloc(sizeof(*array));
 	return array || stash != &all->stashes.shared ? array : reserved_array();
-}
-
-void quiesce_stash_free_spares(struct stash *stash)
-{
-	struct stash_array *array;
-
-	while ((array = take_spare(stash)))
-		free(array);
 }
 
 /*
@@ -387,6 +386,16 @@ bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
 		come_to_rest(all);
 	/* What asked for that in the last stash stays until we are not busy. */
 	return empty || !is_asked(worker);
+}
+
+/* [V4] THREAD goes before the look at sweep; pairs with [V3] in src/callbacks/free.c. */
+void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker)
+{
+	int32_t sweep = SWEEP_SERVED;
+
+	if (worker == &all->standard.own && !(__atomic_load_n(&worker->state, __ATOMIC_SEQ_CST) & WORKER_THREAD))
+		__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_UNSERVED, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
 }
 
 /*

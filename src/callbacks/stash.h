@@ -123,6 +123,9 @@ bool quiesce_stash_empty(struct workers *all, struct stash *stash);
  */
 bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
 
+/* The worker may have lost its thread: then nobody serves what is to be swept, and the next who gives asks again. */
+void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker);
+
 /* Give one pointer back, here and now. */
 void quiesce_release(const struct workers *all, void *ptr);
 

@@ -83,8 +83,11 @@ static int make(struct worker *worker)
 /* Without WORKER_STARTING the worker may be freed. */
 static void renounce(struct worker *worker)
 {
+	struct workers *all = quiesce_workers_of(worker);
+
 	__atomic_fetch_and(&worker->state, ~(WORKER_STARTING | WORKER_THREAD | WORKER_STOP | WORKER_REST),
 			   __ATOMIC_SEQ_CST);
+	quiesce_worker_leave_sweep(all, worker);
 	quiesce_wake(&worker->state, INT_MAX);
 }
 
@@ -125,8 +128,10 @@ static void leave(struct worker *worker)
 	quiesce_wake(&worker->state, INT_MAX);
 	quiesce_queue_wake_barriers(home);
 	/* rcu_exit asked us to leave, and may be over. */
-	if (!(state & WORKER_REST) && (work || __atomic_load_n(&home->newest, __ATOMIC_SEQ_CST)))
+	if (!(state & WORKER_REST) && (work || __atomic_load_n(&home->newest, __ATOMIC_SEQ_CST) ||
+				       quiesce_worker_has_sweep(worker)))
 		quiesce_worker_start(worker);
+	quiesce_worker_leave_sweep(home->workers, worker);
 }
 
 /* A cancel that comes in a callback, or came before, must not end the thread. */
@@ -226,8 +231,9 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	 * Who queued something meanwhile took us for its thread. What was taken is none of our concern:
 	 * it is the next server's, or that of the one who stopped us.
 	 */
-	if (__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST) || quiesce_worker_has_sweep(worker))
 		quiesce_worker_start(worker);
+	quiesce_worker_leave_sweep(all, worker);
 }
 
 /* ---- Stopping ---- */

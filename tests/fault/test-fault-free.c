@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * free_rcu where there is no memory, and where exit comes in the middle of it. The executable's own malloc and so on
+ * free_rcu where there is no memory, no worker's thread, and where exit comes in the middle of it. The executable's own malloc and so on
  * are found before the C library's; they fail, or stop, for the arrays and stashes of free_rcu alone.
  */
 #include "../fork/fork-harness.h"
@@ -129,6 +129,34 @@ START_TEST(what_is_beyond_the_reserve_is_reported)
 }
 END_TEST
 
+/* ---- Without the worker's thread ---- */
+
+static void stop_worker(void *arg)
+{
+	(void)arg;
+	MUST(urcu_stop_default_worker() == 0);
+}
+
+/* It leaves after its grace period, and before what waits for that is freed. */
+START_TEST(who_gives_has_a_worker_that_was_stopped_made_again)
+{
+	unsigned long before = gp_number();
+	struct reader_thread reader;
+	struct task task;
+
+	MUST(urcu_free_rcu_with(note) == 0);
+	hold(&reader);
+	give(0, 1);
+	await_grace_period_after(before);
+	start_stuck_task(&task, stop_worker, NULL);
+	release(&reader);
+	join(task.thread);
+	MUST(get(&freed) == 0);
+	give(1, 1);
+	await_value(&freed, 2);
+}
+END_TEST
+
 /* ---- exit in the middle of it ---- */
 
 static void leave_in_handler(int signal)
@@ -250,6 +278,7 @@ int main(int argc, char **argv)
 		return main_of_early();
 	tcase_add_loop_test(tcase, what_is_given_in_a_section_waits_in_the_reserve, 0, 2);
 	tcase_add_test(tcase, what_is_beyond_the_reserve_is_reported);
+	tcase_add_test(tcase, who_gives_has_a_worker_that_was_stopped_made_again);
 	tcase_add_loop_test(tcase, destructors_may_give_after_an_exit_in_a_handler, 0, 2);
 	tcase_add_test(tcase, exit_leaves_the_stashes_of_other_threads);
 	return run_suite(suite);

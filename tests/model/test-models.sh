@@ -136,6 +136,19 @@ found defer -DTSO -DMEMBARRIER -DMUTANT_D1_WITHOUT_MEMBARRIER
 found defer -DTSO -DMUTANT_D2_WITHOUT_BARRIER
 found defer -DCHILD -DMUTANT_DEFER_LOOKS_FOR_REST
 found defer -DCHILD -DMUTANT_DEFER_RESTART_QUEUED
+# Who sweeps what free_rcu was given.
+holds sweep
+holds sweep -DMEMBARRIER
+holds sweep -DREST -DTIMES=3
+holds sweep -DREST -DTIMES=3 -DMEMBARRIER
+found sweep -DMUTANT_H1_LOOKS_FIRST
+found sweep -DREST -DMUTANT_SEE_TO_SWEEP_LOOKS_FOR_NONE
+found sweep -DMUTANT_V1_LOOKS_FIRST
+found sweep -DTSO -DMUTANT_V1_WITHOUT_BARRIER
+found sweep -DTSO -DMEMBARRIER -DMUTANT_V1_WITHOUT_MEMBARRIER
+found sweep -DTSO -DMUTANT_V2_WITHOUT_BARRIER
+found sweep -DREST -DMUTANT_V3_LOOKS_ONCE
+found sweep -DREST -DMUTANT_V4_LEAVES_SERVED
 # A queue and its worker.
 holds worker -DCALLBACKS=3
 holds worker -DRT
