@@ -6,11 +6,13 @@
  *
  *	a grace period		each reader that it waits for: its thread, how deep in sections; how much waits behind it
  *	a callback		that rcu_barrier, urcu_drain, exit or the fork hooks wait for: the function and the thread
- *	the fork hooks		that a barrier waits for: the thread that is between them
- *	a worker's thread	that cannot be made: why, and how much waits
+ *	a worker's thread	that cannot be made: why, and how much waits; at once, and when the limit has passed
+ *
+ * Not reported is what waits for a lock of the program or of the library, as those do that come to another thread's
+ * fork hooks.
  *
  * The limit is 10 s, or what URCU_STALL_TIMEOUT says, in seconds ("0.5"); 0: no such reports. It is read once, and
- * ignored in programs that run with more rights than who started them. The last kind has no limit.
+ * ignored in programs that run with more rights than who started them.
  *
  * A thread is told by the kernel's id and, in parentheses, by its pthread_self. In a program that has asked, by
  * the variable or by the call below, the report has its name as well, its state, and the system call in which it

@@ -230,7 +230,7 @@ extern void free_all_cpu_call_rcu_data(void);
  * thread have no worker of their own any more, nor may those that the parent made be used. A callback
  * that was in the middle of synchronize_rcu, when the forking thread was in a section, or of forking
  * itself, or waited in call_rcu_data_free or rcu_defer_barrier for another thread, ends there in the child.
- * May be called in a section and in a callback. If a callback has not returned after 10 s, that is
+ * May be called in a section and in a callback. If a callback has not returned after 10 s (quiesce/stall.h), that is
  * reported. In the child nothing may be called before
  * after_fork_child but rcu_read_lock and rcu_read_unlock. They nest up to as many deep as long has bits.
  *

@@ -18,18 +18,6 @@
 
 /* ---- How much waits ---- */
 
-/* Acquire: who finds newest emptied finds what was in it held. What was just taken may be counted twice. */
-unsigned long quiesce_queue_backlog(const struct call_rcu_data *queue)
-{
-	unsigned long count = 0;
-
-	if (__atomic_load_n(&queue->newest, __ATOMIC_ACQUIRE)) {
-		count = quiesce_queue_count(queue);
-		count += !count;
-	}
-	return count + __atomic_load_n(&queue->held, __ATOMIC_SEQ_CST);
-}
-
 /* With workers.lock. */
 static unsigned long callbacks_of_all(struct workers *all)
 {

@@ -56,15 +56,15 @@ static struct worker *press(struct call_rcu_data *queue, const uint64_t *left)
  * will change progress.
  */
 static bool await_change(struct call_rcu_data *queue, struct worker *worker, int32_t progress,
-		uint64_t *left)
+		uint64_t *left, struct watch *watch)
 {
 	int32_t state = quiesce_worker_state(worker);
 
 	quiesce_delay();
 	if ((state & (WORKER_STARTING | WORKER_GUEST | WORKER_STOP)) && (state & WORKER_THREAD))
-		return quiesce_wait(&worker->state, state, left);
+		return quiesce_worker_watch(worker, &worker->state, state, left, watch, WAITER_BARRIER);
 	if ((state & (WORKER_THREAD | WORKER_GONE)) || left)
-		return quiesce_wait(&queue->progress, progress, left);
+		return quiesce_worker_watch(worker, &queue->progress, progress, left, watch, WAITER_BARRIER);
 	return true;
 }
 
@@ -75,10 +75,12 @@ static bool await_change(struct call_rcu_data *queue, struct worker *worker, int
 bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left)
 {
 	unsigned long target = target_of(queue);
+	struct watch watch;
 	bool in_time = true;
 
 	if (reached(queue, target))
 		return true;
+	watch = quiesce_watch();
 	__atomic_fetch_add(&queue->barriers, 1, __ATOMIC_SEQ_CST);
 	while (in_time) {
 		int32_t progress = __atomic_load_n(&queue->progress, __ATOMIC_SEQ_CST);
@@ -89,7 +91,7 @@ bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left)
 			target = again;
 		if (reached(queue, target))
 			break;
-		in_time = await_change(queue, press(queue, left), progress, left);
+		in_time = await_change(queue, press(queue, left), progress, left, &watch);
 	}
 	__atomic_fetch_sub(&queue->barriers, 1, __ATOMIC_RELAXED);
 	return in_time;

@@ -6,6 +6,7 @@
  * threads that run them, given a domain. Here nothing is known of flavors or exported names.
  *
  *	queue.c		queues, and who walks them
+ *	watch.c		what holds a worker up, for who waits for it
  *	state.c		the word by which others know a worker; what stops it for a while
  *	stash.c		pointers that wait to be freed, and who frees them
  *	worker.c	what a worker does
@@ -55,6 +56,7 @@
 #include <urcu/stats.h>
 
 #include "callbacks/stash.h"
+#include "callbacks/watch.h"
 #include "grace/grace.h"
 #include "system/system.h"
 
@@ -80,6 +82,7 @@ enum worker_bits {
 	WORKER_GONE	= 1 << 12,	/* call_rcu_data_free: it must get no other thread */
 	WORKER_FRESH	= 1 << 13,	/* nothing was ever queued: the first call_rcu sees to the exit */
 	WORKER_REST	= 1 << 14,	/* with STOP: have no other thread for what is left; goes with it */
+	WORKER_WATCHED	= 1 << 15,	/* say so, by breaths, between two callbacks, and take this away */
 };
 
 struct worker {
@@ -91,7 +94,8 @@ struct worker {
 	unsigned int rounds;		/* of a bound worker: since it last looked where it runs */
 	bool gathers;			/* it waited for its last callbacks to be more */
 	unsigned long wakeups;		/* from its sleeps between rounds; atomically */
-	struct call_rcu_data *serving;	/* whose callback it is in */
+	unsigned long breaths;		/* raised where it was WATCHED, and went on; atomically */
+	struct call_rcu_data *serving;	/* whose callback it is in; atomically */
 	struct call_rcu_data *fostered;	/* stopped queues whose callbacks this worker runs */
 };
 
@@ -214,7 +218,8 @@ struct workers {
 	const struct workers_calls *calls;
 	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
 	bool closing;			/* exit: no new threads, no new callbacks; set atomically */
-	bool reported;			/* that a thread could not be made; set atomically */
+	/* Since when no thread can be made, in ms, and when that is reported again, from then on; 0: never. Atomically. */
+	unsigned long refused, refused_due;
 	bool limited;			/* backlog has a limit; set atomically */
 	pthread_mutex_t lock __attribute__((aligned(QUIESCE_APART)));
 	struct cds_list_head list;	/* all but the two below, by rising id */
@@ -280,6 +285,21 @@ static inline unsigned long quiesce_queue_count(const struct call_rcu_data *queu
 	long count = (long)(__atomic_load_n(&queue->pushed, __ATOMIC_RELAXED) - seen);
 
 	return count > 0 ? (unsigned long)count : 0;
+}
+
+/*
+ * About how many have not run. Acquire: who finds newest emptied finds what was in it held. What was just taken may be
+ * counted twice.
+ */
+static inline unsigned long quiesce_queue_backlog(const struct call_rcu_data *queue)
+{
+	unsigned long count = 0;
+
+	if (__atomic_load_n(&queue->newest, __ATOMIC_ACQUIRE)) {
+		count = quiesce_queue_count(queue);
+		count += !count;
+	}
+	return count + __atomic_load_n(&queue->held, __ATOMIC_SEQ_CST);
 }
 
 /* Whether callbacks are queued, in whatever state. For the server, and those who know it stands still. */
@@ -507,9 +527,6 @@ void quiesce_queue_push(struct call_rcu_data *queue, struct rcu_head *head);
 void quiesce_queue_start(struct call_rcu_data *queue);
 
 /* ---- The backlog: backlog.c. urcu/backlog.h has the contracts. ---- */
-
-/* About how many callbacks of a queue have not run. */
-unsigned long quiesce_queue_backlog(const struct call_rcu_data *queue);
 
 /* listed: the calling thread holds workers.lock, between the fork hooks. */
 void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *backlog);

@@ -139,9 +139,9 @@ static void end_run(void *arg)
 	pthread_mutex_unlock(&run->queue->lock);
 }
 
-static bool is_to_pause(const struct worker *worker)
+static bool is_to_pause(struct worker *worker)
 {
-	return worker && (__atomic_load_n(&worker->state, __ATOMIC_RELAXED) & WORKER_PAUSE);
+	return worker && (quiesce_worker_asked(worker) & WORKER_PAUSE);
 }
 
 /*
@@ -149,7 +149,7 @@ static bool is_to_pause(const struct worker *worker)
  * limit, or less if worker, whose callback this is (NULL: none's), is to pause for a fork. A call may be a
  * cancellation point; no cancel is to end the thread. Returns false in the child of a fork that a call made.
  */
-static bool run_locked(struct defer_queue *queue, unsigned long limit, const struct worker *worker)
+static bool run_locked(struct defer_queue *queue, unsigned long limit, struct worker *worker)
 {
 	struct run run = { queue, queue->workers->defer.forks };
 	int cancel;

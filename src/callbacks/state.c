@@ -117,6 +117,8 @@ bool quiesce_worker_become_busy(struct worker *worker)
 		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY,
 						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 			quiesce_tell_acquire(&worker->state);
+			if (caa_unlikely(state & WORKER_WATCHED))
+				quiesce_worker_breathe(worker);
 			if (!quiesce_worker_must_leave(worker, state))
 				return true;
 			quiesce_worker_become_free(worker);
@@ -148,7 +150,15 @@ bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *le
 
 bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left)
 {
-	return quiesce_worker_await_none(worker, WORKER_BUSY, left);
+	struct watch watch = quiesce_watch();
+	int32_t state;
+
+	while ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) & WORKER_BUSY) {
+		quiesce_delay();
+		if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, WAITER_BARRIER))
+			return false;
+	}
+	return true;
 }
 
 /* ---- The forking thread's side ---- */
@@ -180,18 +190,6 @@ void quiesce_worker_set_aside(struct worker *worker)
  */
 #define DEFERRED_PATIENCE	QUIESCE_NS_PER_S
 
-/* Longer than any callback takes, unless it waits for something that the forking thread holds. */
-#define PAUSE_PATIENCE	(10 * QUIESCE_NS_PER_S)
-
-static void report_stuck_callback(const struct worker *worker)
-{
-	const struct call_rcu_data *queue = quiesce_worker_home(worker);
-
-	quiesce_report("urcu_%s_call_rcu_before_fork: a callback of worker %lu has not returned for "
-		       "10 s: does it wait for a lock that the forking thread holds?",
-		       queue->workers->domain->name, queue->id);
-}
-
 /*
  * [K1] The look at readers comes after the look at the state, which changes when a callback begins
  * to wait; pairs with [K2] in src/process/fork.c: a reader raises readers before it looks for such states.
@@ -200,7 +198,8 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 {
 	const struct worker *current = quiesce_worker_current(quiesce_workers_of(worker));
 	bool deferred = quiesce_worker_is_deferred(worker);
-	uint64_t patience = deferred ? DEFERRED_PATIENCE : PAUSE_PATIENCE, *left = &patience;
+	uint64_t patience = DEFERRED_PATIENCE, *left = deferred ? &patience : NULL;
+	struct watch watch = quiesce_watch();
 	int32_t state;
 
 	while (worker != current && ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) &
@@ -208,12 +207,8 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 		quiesce_delay();
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
-		else if (!quiesce_wait(&worker->state, state, left)) {
-			if (deferred)
-				return;
-			report_stuck_callback(worker);
-			left = NULL;
-		}
+		else if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, WAITER_FORK))
+			return;
 	}
 }
 
@@ -262,8 +257,11 @@ void quiesce_worker_end_wait(struct worker *current)
 			quiesce_wait(&current->state, state, NULL);
 		else if (__atomic_compare_exchange_n(&current->state, &state,
 				(state & ~(WORKER_WAITING | WORKER_ASIDE)) | WORKER_BUSY, false,
-				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			if (caa_unlikely(state & WORKER_WATCHED))
+				quiesce_worker_breathe(current);
 			return;
+		}
 		state = quiesce_worker_state(current);
 	}
 }

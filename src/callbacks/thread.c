@@ -38,6 +38,32 @@ static int make_thread(struct worker *worker)
 	return error;
 }
 
+/* At first, when the time of a stall has passed, and each time that it has been so for twice as long. */
+static bool is_due(struct workers *all)
+{
+	unsigned long now = (unsigned long)(quiesce_now() / QUIESCE_NS_PER_MS) | 1, first = 0, due, passed;
+	uint64_t limit = quiesce_stall_time();
+
+	if (__atomic_compare_exchange_n(&all->refused, &first, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return true;
+	passed = now - first;
+	due = __atomic_load_n(&all->refused_due, __ATOMIC_RELAXED);
+	return limit != QUIESCE_FOREVER && passed >= (due ? due : limit / QUIESCE_NS_PER_MS) &&
+	       __atomic_compare_exchange_n(&all->refused_due, &due, 2 * passed, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static void report_refusal(struct worker *worker, int error)
+{
+	struct workers *all = quiesce_workers_of(worker);
+
+	if (is_due(all))
+		quiesce_report("urcu_%s_%s: cannot make a thread for worker %lu (%s): %lu callbacks wait, and what is queued "
+			       "stays so; one in up to 256 later calls tries again, and so does rcu_barrier",
+			       all->domain->name, quiesce_worker_is_deferred(worker) ? "defer_rcu" : "call_rcu",
+			       quiesce_worker_home(worker)->id, strerror(error),
+			       quiesce_queue_backlog(quiesce_worker_home(worker)));
+}
+
 /* By whoever set WORKER_STARTING, which goes if there is a thread. */
 static int make(struct worker *worker)
 {
@@ -48,11 +74,8 @@ static int make(struct worker *worker)
 	if (!error) {
 		__atomic_fetch_and(&worker->state, ~WORKER_STARTING, __ATOMIC_SEQ_CST);
 		quiesce_wake(&worker->state, INT_MAX);
-	} else if (error != ECANCELED &&
-		   !__atomic_exchange_n(&all->reported, true, __ATOMIC_RELAXED)) {
-		quiesce_report("cannot make a thread for call_rcu or defer_rcu (%s): what they queue "
-			       "stays queued; one in up to 256 later calls tries again, and so does "
-			       "rcu_barrier", strerror(error));
+	} else if (error != ECANCELED) {
+		report_refusal(worker, error);
 	}
 	return error;
 }
@@ -178,6 +201,7 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 
 	if (!claim(worker, WORKER_GUEST))
 		return;
+	worker->thread = pthread_self();
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (stranger) {
 		reader->join();

@@ -24,11 +24,14 @@ static bool take_breath(struct worker *worker)
 {
 	const struct domain *domain = quiesce_workers_of(worker)->domain;
 	bool suspended, busy;
+	int32_t state;
 
 	if (domain->calls->announce)
 		domain->calls->announce();
-	if (caa_likely(!(__atomic_load_n(&worker->state, __ATOMIC_RELAXED) &
-			 (WORKER_PAUSE | WORKER_STOP))))
+	state = __atomic_load_n(&worker->state, __ATOMIC_RELAXED);
+	if (caa_likely(!(state & (WORKER_PAUSE | WORKER_STOP | WORKER_WATCHED))))
+		return true;
+	if (!(quiesce_worker_asked(worker) & (WORKER_PAUSE | WORKER_STOP)))
 		return true;
 	suspended = quiesce_domain_suspend(domain);
 	quiesce_worker_become_free(worker);
@@ -261,6 +264,12 @@ static bool run_queue(struct worker *worker, struct call_rcu_data *queue)
 	return busy;
 }
 
+/* For whoever watches. */
+static void serve(struct worker *worker, struct call_rcu_data *queue)
+{
+	__atomic_store_n(&worker->serving, queue, __ATOMIC_RELAXED);
+}
+
 /*
  * What is in a batch is ripe: a grace period has passed since, in this round or before. Stopped queues
  * come first, and to their end: to them nothing was pushed since.
@@ -273,13 +282,13 @@ static bool run_ripe(struct worker *worker)
 	for (queue = worker->fostered; busy && queue; queue = queue->next_fostered)
 		while (busy && (queue->batch || queue->waiting)) {
 			ripen(queue);
-			worker->serving = queue;
+			serve(worker, queue);
 			busy = run_queue(worker, queue);
 		}
-	worker->serving = quiesce_worker_home(worker);
+	serve(worker, quiesce_worker_home(worker));
 	if (busy)
 		busy = run_queue(worker, worker->serving);
-	worker->serving = NULL;
+	serve(worker, NULL);
 	return busy;
 }
 
@@ -459,7 +468,7 @@ void quiesce_worker_abandon(struct worker *worker)
 
 	if (worker->serving)
 		tell_done(worker->serving);
-	worker->serving = NULL;
+	serve(worker, NULL);
 	__atomic_fetch_or(&worker->state, WORKER_STARTING, __ATOMIC_SEQ_CST);
 	while ((queue = next_served(worker, queue)))
 		quiesce_queue_wake_barriers(queue);

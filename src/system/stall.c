@@ -75,6 +75,16 @@ uint64_t quiesce_stall_time(void)
 	return ms ? ms * QUIESCE_NS_PER_MS : QUIESCE_FOREVER;
 }
 
+/* Most waits are over by then. */
+#define FIRST_LOOK	(10 * QUIESCE_NS_PER_MS)
+
+struct watch quiesce_watch(void)
+{
+	uint64_t time = quiesce_stall_time();
+
+	return (struct watch) { .due = time < FIRST_LOOK || time == QUIESCE_FOREVER ? time : FIRST_LOOK };
+}
+
 const char *quiesce_time_text(struct time_text *room, uint64_t ns)
 {
 	unsigned long long tenths = ns / (QUIESCE_NS_PER_S / 10);

@@ -199,12 +199,17 @@ extern unsigned long quiesce_reports;
 /* How long a wait takes before it is a stall; QUIESCE_FOREVER: none is. Reads the environment once. */
 uint64_t quiesce_stall_time(void);
 
-/* A wait that may become one. All 0 at first. */
+/* A wait that may become one. */
 struct watch {
 	uint64_t waited, due;		/* how long by now, and when to look: ns */
-	uint64_t since;			/* what was looked for has held since then */
-	bool armed;			/* for the one who looks */
+	/* For the one who looks: at what, how it was then, and when that was. */
+	const void *target;
+	unsigned long seen;
+	uint64_t since;
 };
+
+/* One that begins now: due a moment later, so that a short wait does nothing for it. */
+struct watch quiesce_watch(void);
 
 /* As quiesce_wait, but returns as well when watch is due; what it took is added to watch.waited. */
 bool quiesce_watched_wait(int32_t *word, int32_t value, uint64_t *left, struct watch *watch);

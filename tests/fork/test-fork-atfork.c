@@ -289,7 +289,7 @@ START_TEST(a_fork_that_waits_for_such_a_lock_is_reported)
 {
 	static const char expected[] = "has not returned for 10 s";
 	struct rcu_head head;
-	char line[256] = "";
+	char line[1024] = "";
 	int ends[2];
 
 	MUST(urcu_atfork_enable() == 0);

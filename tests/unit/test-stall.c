@@ -7,9 +7,10 @@
 
 #include <quiesce/report.h>
 #include <quiesce/stall.h>
+#include <sys/wait.h>
 
 #define LIMIT_MS	50
-#define STALLS		12
+#define STALLS		6
 #define NAME		"the-culprit"
 
 #ifdef TEST_QSBR
@@ -22,16 +23,31 @@
 
 static char heard[512];		/* the last one */
 static unsigned int reports;
+static sem_t told;
 
 static void hear(const char *message)
 {
 	snprintf(heard, sizeof(heard), "%s", message);
 	raise_by(reports, 1);
+	sem_post(&told);
+}
+
+static void hear_from_now_on(void)
+{
+	sem_init(&told, 0, 0);
+	put(reports, 0);
+	quiesce_set_report_handler(hear);
+}
+
+static void await_reports(unsigned int count)
+{
+	while (get(reports) < count)
+		await(&told);
 }
 
 static void listen_with(unsigned int limit_ms)
 {
-	quiesce_set_report_handler(hear);
+	hear_from_now_on();
 	quiesce_set_stall_timeout(limit_ms);
 }
 
@@ -45,8 +61,10 @@ static void names_thread(pid_t id, pthread_t thread)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "thread %d (%#lx) \"" NAME "\"", (int)id, (unsigned long)thread);
+	snprintf(text, sizeof(text), "thread %d (%#lx", (int)id, (unsigned long)thread);
+	text[thread ? strlen(text) : strcspn(text, "(")] = '\0';
 	has(text);
+	has("\"" NAME "\"");
 }
 
 /* The last thread that came to it. */
@@ -91,7 +109,7 @@ START_TEST(reader_that_holds_up_a_grace_period_is_named)
 		held_start(&reader, reader_by_name);
 		put(reports, 0);
 		writer = start(i % 2 ? sync_once : queue_three_and_sync, &tally);
-		await_that(get(reports) > 0);
+		await_reports(1);
 		names_thread(culprit, reader.thread);
 		has("urcu_" FLAVOR "_synchronize_rcu: a grace period has waited for ");
 		has("for reader 1 of 1: ");
@@ -115,7 +133,7 @@ START_TEST(it_is_told_what_the_reader_does)
 	held_start(&reader, reader_by_name);
 	await_that(sleeps(culprit));
 	writer = start(sync_once, NULL);
-	await_that(get(reports) > 0);
+	await_reports(1);
 	has("\"" NAME "\", asleep");
 	if (access("/proc/self/syscall", R_OK) == 0)
 		has("in futex, system call");
@@ -132,12 +150,12 @@ START_TEST(environment_sets_the_limit)
 	pthread_t writer;
 
 	setenv("URCU_STALL_TIMEOUT", limit[_i], 1);
-	quiesce_set_report_handler(hear);
+	hear_from_now_on();
 	held_init(&reader);
 	held_start(&reader, reader_by_name);
 	writer = start(sync_once, NULL);
 	if (_i == 0)
-		await_that(get(reports) > 0);
+		await_reports(1);
 	else
 		usleep(4 * 1000 * LIMIT_MS);
 	want((_i == 0) == (get(reports) > 0));
@@ -156,7 +174,7 @@ START_TEST(reports_come_at_doubling_intervals)
 	held_enter(&reader);
 	began = now_us();
 	writer = start(sync_once, NULL);
-	await_that(get(reports) == 4);
+	await_reports(4);
 	/* 1, 2, 4 and 8 limits after the beginning: so many at least. */
 	want(now_us() - began >= 8 * 1000 * LIMIT_MS);
 	held_leave(&reader);
@@ -179,13 +197,196 @@ START_TEST(each_of_several_readers_is_named)
 	for (int i = 0; i < 3; i++)
 		held_enter(&reader[i]);
 	writer = start(sync_once, NULL);
-	await_that(get(reports) >= 3);
+	await_reports(3);
 	has("for reader 3 of 3: ");
 	urcu_get_stats(&after);
 	want(after.stalls >= before.stalls + 3 && after.reports >= before.reports + 3);
 	for (int i = 0; i < 3; i++)
 		held_leave(&reader[i]);
 	pthread_join(writer, NULL);
+}
+END_TEST
+
+/* ---- Callbacks ---- */
+
+static sem_t release;
+
+static void stay(struct rcu_head *head)
+{
+	(void)head;
+	be_culprit();
+	await(&release);
+}
+
+static void *barrier_once(void *arg)
+{
+	rcu_barrier();
+	return arg;
+}
+
+static void *drain_once(void *arg)
+{
+	want(urcu_drain(1000000) == 0);
+	return arg;
+}
+
+static void *fork_once(void *arg)
+{
+	call_rcu_before_fork();
+	call_rcu_after_fork_parent();
+	return arg;
+}
+
+static void names_callback(const char *function, unsigned long worker)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "urcu_" FLAVOR "_%s: a callback of worker %lu has not returned for ", function,
+		 worker);
+	has(text);
+	snprintf(text, sizeof(text), " s: %p (", (void *)(uintptr_t)stay);
+	has(text);
+}
+
+/* worker: NULL: the standard one, whose number is 0. The made one's is 1. */
+static void hold_up(void *(*waiter)(void *), const char *function, struct call_rcu_data *worker)
+{
+	struct rcu_head head;
+	pthread_t waiting;
+
+	put(culprit, 0);
+	set_thread_call_rcu_data(worker);
+	call_rcu(&head, stay);
+	await_that(get(culprit));
+	put(reports, 0);
+	waiting = start(waiter, NULL);
+	await_reports(1);
+	names_callback(function, worker != NULL);
+	names_thread(culprit, get_call_rcu_thread(get_call_rcu_data()));
+	sem_post(&release);
+	pthread_join(waiting, NULL);
+}
+
+START_TEST(callback_that_holds_others_up_is_named)
+{
+	static void *(*const waiters[])(void *) = { barrier_once, drain_once, fork_once };
+	struct call_rcu_data *made = create_call_rcu_data(0, -1);
+
+	sem_init(&release, 0, 0);
+	listen_with(LIMIT_MS);
+	for (unsigned int i = 0; i < STALLS; i++)
+		hold_up(waiters[_i], waiters[_i] == fork_once ? "call_rcu_before_fork" : "call_rcu",
+			i % 2 ? made : NULL);
+	set_thread_call_rcu_data(NULL);
+	call_rcu_data_free(made);
+}
+END_TEST
+
+static void nap(struct rcu_head *head)
+{
+	(void)head;
+	usleep(20000);
+}
+
+/* All of them together take longer than the limit, and no one does. */
+START_TEST(many_callbacks_are_no_stall)
+{
+	static struct rcu_head head[60];
+
+	listen_with(1000 * patience());
+	for (unsigned int i = 0; i < 60; i++)
+		call_rcu(&head[i], nap);
+	rcu_barrier();
+	want(get(reports) == 0);
+}
+END_TEST
+
+static void stay_deferred(void *arg)
+{
+	(void)arg;
+	be_culprit();
+	await(&release);
+}
+
+START_TEST(deferred_call_is_named)
+{
+	pthread_t waiting;
+
+	sem_init(&release, 0, 0);
+	listen_with(LIMIT_MS);
+	want(rcu_defer_register_thread() == 0);
+	defer_rcu(stay_deferred, NULL);
+	await_that(get(culprit));
+	waiting = start(drain_once, NULL);
+	await_reports(1);
+	has("urcu_" FLAVOR "_defer_rcu: a deferred call of worker 0 has not returned for ");
+	names_thread(culprit, 0);
+	sem_post(&release);
+	pthread_join(waiting, NULL);
+	rcu_defer_unregister_thread();
+}
+END_TEST
+
+static int pipe_end;
+
+static void hear_in_child(const char *message)
+{
+	want(write(pipe_end, message, strlen(message)) > 0);
+}
+
+static void exit_with_stuck_callback(void)
+{
+	static struct rcu_head head;
+
+	sem_init(&release, 0, 0);
+	setenv("URCU_EXIT_TIMEOUT", "3000", 1);
+	listen_with(LIMIT_MS);
+	quiesce_set_report_handler(hear_in_child);
+	call_rcu(&head, stay);
+	await_that(get(culprit));
+	exit(0);
+}
+
+START_TEST(exit_that_waits_is_reported)
+{
+	int ends[2], status;
+	ssize_t length;
+	pid_t pid;
+
+	want(pipe(ends) == 0);
+	pid = fork();
+	if (pid == 0) {
+		pipe_end = ends[1];
+		exit_with_stuck_callback();
+	}
+	length = read(ends[0], heard, sizeof(heard) - 1);
+	want(length > 0);
+	names_callback("call_rcu", 0);
+	has("exit waits for it");
+	want(waitpid(pid, &status, 0) == pid && status == 0);
+}
+END_TEST
+
+/* At once, and again when the limit has passed and another call finds it so. */
+START_TEST(worker_that_cannot_be_made_is_reported)
+{
+	struct tally tally = { 0, 0 };
+	uint64_t began = now_us();
+
+	listen_with(LIMIT_MS);
+	allow_threads(false);
+	queue_jobs(&tally, 1);
+	want(get(reports) == 1);
+	has("urcu_" FLAVOR "_call_rcu: cannot make a thread for worker 0 (Resource temporarily unavailable): "
+	    "1 callbacks wait");
+	while (get(reports) == 1) {
+		usleep(1000);
+		queue_jobs(&tally, 10);
+	}
+	want(now_us() - began >= 1000 * (LIMIT_MS - 1));
+	allow_threads(true);
+	rcu_barrier();
+	all_ran_once(&tally);
 }
 END_TEST
 
@@ -199,5 +400,12 @@ int main(void)
 	tcase_add_loop_test(tcase, environment_sets_the_limit, 0, 3);
 	tcase_add_test(tcase, reports_come_at_doubling_intervals);
 	tcase_add_test(tcase, each_of_several_readers_is_named);
+
+	tcase = add_case(suite, "callbacks", 60);
+	tcase_add_loop_test(tcase, callback_that_holds_others_up_is_named, 0, 3);
+	tcase_add_test(tcase, many_callbacks_are_no_stall);
+	tcase_add_test(tcase, deferred_call_is_named);
+	tcase_add_test(tcase, exit_that_waits_is_reported);
+	tcase_add_test(tcase, worker_that_cannot_be_made_is_reported);
 	return run_suite(suite);
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What holds a worker up: watch.c. A part of callbacks.h, which says what else there is. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "system/system.h"
+
+struct worker;
+
+/* Who waits for it, for the report. */
+enum waiter { WAITER_BARRIER, WAITER_FORK };
+
+/* As quiesce_watched_wait. When the watch is due, see whether the worker has got on, and report it if not. */
+bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, uint64_t *left, struct watch *watch,
+		enum waiter waiter);
+
+/* By the worker, where it is WATCHED: it gets on. And the same if it is, with what it is asked. */
+void quiesce_worker_breathe(struct worker *worker);
+int32_t quiesce_worker_asked(struct worker *worker);
