@@ -85,6 +85,8 @@ run_gdnsd()
 		[ "$(wc -l < "$gdnsd/answers")" -gt $changes ] && [ ! -s "$gdnsd/wrong" ]
 	result $? "$(wc -l < "$gdnsd/answers") answers meanwhile, none wrong"
 	show "$gdnsd/wrong"
+	is_seen $daemon qsbr
+	result $? "urcu-top shows gdnsd"
 	write_records $((changes + 1))
 	command_gdnsd replace && wait $daemon
 	result $? "gdnsd is replaced, and the old one ends with status 0"

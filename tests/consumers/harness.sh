@@ -72,6 +72,16 @@ is_ours() # pid, library
 	done
 }
 
+# By urcu-top, if it was built: grace periods, and nothing that could not be read.
+is_seen() # pid, flavor
+{
+	top=${libraries%/*}/bin/urcu-top
+	[ -x "$top" ] || { echo "# no urcu-top"; return 0; }
+	"$top" -1 "$1" > "$work/seen" 2>&1 || { sed 's/^/# /' "$work/seen"; return 1; }
+	sed 's/^/# /' "$work/seen"
+	grep -q "^$2  " "$work/seen" && grep -q 'grace periods  [1-9]' "$work/seen" && ! grep -q incomplete "$work/seen"
+}
+
 # Ended, if not yet waited for by its parent.
 is_gone() # pid
 {

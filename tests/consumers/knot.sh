@@ -117,6 +117,8 @@ run_knot()
 	show "$knot/wrong"
 	is_ours $daemon liburcu-memb
 	result $? "knotd is the process it was"
+	is_seen $daemon memb
+	result $? "urcu-top shows knotd"
 	control stop && wait $daemon
 	status=$?
 	result $status "knotd stops, with status $status"

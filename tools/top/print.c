@@ -15,23 +15,27 @@ static const char *plural(unsigned long number)
 	return number == 1 ? "" : "s";
 }
 
+/* So much of the grace periods, or none, waited. */
+static const char *bound(char *text, const struct sample *sample, double part)
+{
+	char limit[WORDS / 2];
+	double seconds = top_latency(NULL, sample, part);
+
+	if (seconds == 0)
+		return "at once";
+	snprintf(text, WORDS, "below %s", top_seconds(limit, sizeof(limit), seconds));
+	return text;
+}
+
 static void print_latency(const struct sample *sample)
 {
-	char half[WORDS], most[WORDS], longest[WORDS];
-	double median = top_latency(NULL, sample, 0.5);
+	char half[WORDS], most[WORDS], all[WORDS];
 
-	if (median < 0) {
+	if (top_latency(NULL, sample, 1) < 0)
 		printf("  latency        there was no grace period\n");
-		return;
-	}
-	if (top_latency(NULL, sample, 1) == 0) {
-		printf("  latency        none waited for a reader\n");
-		return;
-	}
-	printf("  latency        half below %s, 99 of 100 below %s, all below %s (%lu waited for none)\n",
-	       median > 0 ? top_seconds(half, sizeof(half), median) : "1 ns",
-	       top_seconds(most, sizeof(most), top_latency(NULL, sample, 0.99)),
-	       top_seconds(longest, sizeof(longest), top_latency(NULL, sample, 1)), sample->latency[0]);
+	else
+		printf("  latency        half %s, 99 of 100 %s, all %s\n", bound(half, sample, 0.5),
+		       bound(most, sample, 0.99), bound(all, sample, 1));
 }
 
 static void print_thread(const char *label, const struct thread_seen *thread, const char *more)

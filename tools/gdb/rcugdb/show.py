@@ -97,6 +97,9 @@ def show_readers(flavor, threads, readers, wrong, workers, everybody):
             line("", "    " + where)
     if len(shown) < len(order):
         line("", "and %d more, in no section or younger ones: info rcu all" % (len(order) - len(shown)))
+    own = threads.selected and library.thread_handle(threads.selected)
+    if own and not any(reader.handle == own for reader in readers):
+        line("", "%s, this one, is not registered" % library.describe(threads.selected))
     for problem in wrong:
         line("broken", problem)
 
@@ -227,15 +230,17 @@ def tally_calls(queue, tally, names):
 
 
 def running(threads, queue):
-    """The function that a busy worker is in: what the frame of run_queue called."""
+    """The function that a busy worker is in: the outermost in its round that is not the worker's own."""
     thread = threads.by_handle.get(integer(queue.value["own"]["thread"]))
     if thread is None or "busy" not in library.state_bits(int(queue.value["own"]["state"])):
         return None
-    inner = None
+    outer = None
     for frame in library.frames(thread):
-        if frame.name() in ("run_queue", "run_ripe", "do_round", "quiesce_worker_run_once", "quiesce_worker_run"):
-            return inner and "%s runs: %s, %s" % (library.describe(thread), inner, library.where(thread))
-        inner = frame.name() or "0x%x" % frame.pc()
+        if frame.name() == "do_round":
+            return outer and "%s runs %s, and is %s" % (library.describe(thread), outer, library.where(thread))
+        sal = frame.find_sal()
+        if not sal.symtab or not sal.symtab.filename.endswith("callbacks/worker.c"):
+            outer = frame.name() or "0x%x" % frame.pc()
     return None
 
 
