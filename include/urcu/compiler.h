@@ -9,6 +9,11 @@
 #include <quiesce/version.h>
 #include <stddef.h>
 
+/* A program that urcu-check looks into (quiesce/check.h): what is inlined otherwise are calls. */
+#if defined(URCU_CHECK) && !defined(URCU_NO_INLINE)
+#define URCU_NO_INLINE
+#endif
+
 #define caa_likely(x)		__builtin_expect(!!(x), 1)
 #define caa_unlikely(x)		__builtin_expect(!!(x), 0)
 
