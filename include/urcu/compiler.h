@@ -153,8 +153,19 @@
 #define DEBUG_RCU
 #endif
 
-/* Marks a pointer that is read under RCU, for people and static checkers. */
+/*
+ * Marks a pointer that is read under RCU, for people and for sparse: who declares one so reads it by
+ * rcu_dereference and publishes it by rcu_assign_pointer, or is warned.
+ *
+ *	struct item __rcu *shared;
+ */
+#ifdef __CHECKER__
+#define __rcu			__attribute__((noderef, address_space(__rcu)))
+#define _urcu_force		__attribute__((force))
+#else
 #define __rcu
+#define _urcu_force
+#endif
 
 #define _CMM_TOOLCHAIN_SUPPORT_C11_MM	1
 

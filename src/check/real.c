@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check/check.h"
@@ -124,13 +125,19 @@ void *check_allocate(size_t size)
 	return memory;
 }
 
-/* Not a mutex: those are watched. Held for a few instructions, but for reports' copies of places. */
+/* Not a mutex: those are watched. Who has it may be of a lower priority, so others come to sleep. */
 static bool locked;
 
 void check_lock(void)
 {
-	while (__atomic_exchange_n(&locked, true, __ATOMIC_ACQUIRE))
-		sched_yield();
+	const struct timespec nap = { 0, 50000 };
+	unsigned int tries;
+
+	for (tries = 0; __atomic_exchange_n(&locked, true, __ATOMIC_ACQUIRE); tries++)
+		if (tries < 64)
+			sched_yield();
+		else
+			nanosleep(&nap, NULL);
 }
 
 void check_unlock(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: fork without the hooks, and call_rcu in the child */
-/* FOUND: fork-without-hooks */
+/* FOUND: fork-without-hooks, both places */
 #include "bugs.h"
 
 int main(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: call_rcu_after_fork_parent is forgotten: no callback runs any more */
 /* FOUND: after-fork-parent-forgotten */
+/* STATIC: fork-hooks */
 #include "bugs.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: call_rcu of a head that is queued already */
-/* FOUND: queued-twice */
+/* FOUND: queued-twice, both places */
 #include "bugs.h"
 
 static int calls;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: a node added to a hash table that is in it already: a traversal never ends */
-/* FOUND: added-twice */
+/* FOUND: added-twice, both places */
 #include "bugs.h"
 
 int main(void)

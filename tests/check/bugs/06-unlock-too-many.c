@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: rcu_read_unlock once more than rcu_read_lock: the next section protects nothing */
-/* FOUND: unlock-without-lock */
+/* FOUND: unlock-without-lock, both places */
 #include "bugs.h"
 
 static void *reader(void *arg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: a thread ends in a section */
-/* FOUND: thread-ends-in-section */
+/* FOUND: thread-ends-in-section, both places */
 #include "bugs.h"
 
 static void *reader(void *arg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: a thread ends without rcu_unregister_thread */
-/* FOUND: thread-ends-registered */
+/* FOUND: thread-ends-registered, both places */
 #include "bugs.h"
 
 static void *reader(void *arg)

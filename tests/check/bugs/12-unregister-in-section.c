@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: rcu_unregister_thread in a section */
-/* FOUND: unregister-in-section */
+/* FOUND: unregister-in-section, both places */
 #include "bugs.h"
 
 int main(void)

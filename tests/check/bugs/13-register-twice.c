@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: rcu_register_thread twice */
-/* FOUND: registered-twice */
+/* FOUND: registered-twice, both places */
 #include "bugs.h"
 
 int main(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: rcu_barrier in a section */
-/* FOUND: wait-in-section */
+/* FOUND: wait-in-section, both places */
+/* STATIC: wait-in-section */
 #include "bugs.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: rcu_barrier in a callback */
-/* FOUND: wait-in-callback */
+/* FOUND: wait-in-callback, both places */
 #include "bugs.h"
 
 static void callback(struct rcu_head *head)

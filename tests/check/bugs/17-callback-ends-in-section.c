@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: a callback returns in a section: no grace period ends any more */
-/* FOUND: callback-ends-in-section */
+/* FOUND: callback-ends-in-section, both places */
 #include "bugs.h"
 
 static void callback(struct rcu_head *head)

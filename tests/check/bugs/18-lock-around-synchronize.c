@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: synchronize_rcu with a mutex held that a section takes */
-/* FOUND: deadlock */
+/* FOUND: deadlock, both places */
 #include "bugs.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: call_rcu_before_fork with a mutex held that a callback takes */
-/* FOUND: deadlock */
+/* FOUND: deadlock, both places */
 #include "bugs.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

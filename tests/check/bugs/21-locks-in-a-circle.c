@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: a section takes one mutex, which is held where another is taken, which is held in synchronize_rcu */
-/* FOUND: deadlock */
+/* FOUND: deadlock, both places */
 #include "bugs.h"
 
 static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER, other = PTHREAD_MUTEX_INITIALIZER;

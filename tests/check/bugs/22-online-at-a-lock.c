@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: qsbr: a mutex is held in synchronize_rcu that another thread waits for while it is online */
-/* FOUND: deadlock */
+/* FOUND: deadlock, both places */
 /* FLAVOR: qsbr */
 #include "bugs.h"
 

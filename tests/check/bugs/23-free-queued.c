@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: free of an object whose rcu_head is queued */
-/* FOUND: freed-while-queued */
+/* FOUND: freed-while-queued, both places */
 #include "bugs.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: free of an object that is in a hash table */
-/* FOUND: freed-while-in-table */
+/* FOUND: freed-while-in-table, both places */
 #include "bugs.h"
 
 int main(void)

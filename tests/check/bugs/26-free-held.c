@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: free without a grace period, while a section holds the object */
-/* FOUND: freed-while-held */
+/* FOUND: freed-while-held, both places */
 #include "bugs.h"
 
 static void *reader(void *arg)

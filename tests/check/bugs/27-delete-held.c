@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: free of a table's node without a grace period, while a section looks into the table */
-/* FOUND: freed-while-held */
+/* FOUND: freed-while-held, both places */
+/* STATIC: free-without-grace-period */
 #include "bugs.h"
 
 static struct cds_lfht *table;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: free without a grace period, while no section happens to hold the object */
-/* FOUND: freed-without-grace-period */
+/* FOUND: freed-without-grace-period, both places */
 /* OPTIONS: strict=1 */
 #include "bugs.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: an object is freed after a grace period, but readers can still reach it */
-/* FOUND: reachable-after-free */
+/* FOUND: reachable-after-free, both places */
 #include "bugs.h"
 
 static void *reader(void *arg)

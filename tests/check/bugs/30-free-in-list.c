@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: an element of a list is freed, but not taken out */
-/* FOUND: reachable-after-free */
+/* FOUND: reachable-after-free, both places */
 #include "bugs.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: an element is added to a list that it is in already: traversals never end */
-/* FOUND: added-twice */
+/* FOUND: added-twice, both places */
 #include "bugs.h"
 
 int main(void)

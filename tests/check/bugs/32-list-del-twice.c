@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: an element is taken out of a list twice: others are lost */
-/* FOUND: taken-out-twice */
+/* FOUND: taken-out-twice, both places */
 #include "bugs.h"
 
 int main(void)

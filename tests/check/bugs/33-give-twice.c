@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: urcu_free_rcu twice */
-/* FOUND: freed-twice */
+/* FOUND: freed-twice, both places */
 #include "bugs.h"
 
 int main(void)

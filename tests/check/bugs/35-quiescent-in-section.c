@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: qsbr: a quiescent state between rcu_read_lock and rcu_read_unlock */
-/* FOUND: quiescent-in-section */
+/* FOUND: quiescent-in-section, both places */
 /* FLAVOR: qsbr */
 #include "bugs.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: qsbr: a section in a thread that is offline */
-/* FOUND: reader-offline */
+/* FOUND: reader-offline, both places */
 /* FLAVOR: qsbr */
 #include "bugs.h"
 

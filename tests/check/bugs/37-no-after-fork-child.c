@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: call_rcu_after_fork_child is forgotten */
-/* FOUND: after-fork-child-forgotten */
+/* FOUND: after-fork-child-forgotten, both places */
+/* STATIC: fork-hooks */
 #include "bugs.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BUG: a reader sleeps in a section, and a grace period waits for it */
-/* FOUND: endless-section */
+/* FOUND: endless-section, both places */
 /* OPTIONS: stall=200 */
 #include "bugs.h"
 
