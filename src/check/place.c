@@ -80,8 +80,21 @@ static void name_line(const char *file, uintptr_t address, char *line, size_t si
 	close(ends[0]);
 	if (pid)
 		waitpid(pid, NULL, 0);
-	if (strncmp(line, "??", 2) == 0)
+	/* Without a line the name is that of whatever comes before. */
+	if (strncmp(line, "??", 2) == 0 || strstr(line, "??:"))
 		*line = '\0';
+}
+
+/* The function that the address is in, of those that its object exports. */
+static const char *name_of(void *at)
+{
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	if (!dladdr1(at, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol ||
+	    (char *)at >= (char *)info.dli_saddr + symbol->st_size)
+		return "??";
+	return info.dli_sname;
 }
 
 static void print_frame(int file, int number, void *pc)
@@ -113,7 +126,7 @@ static void print_frame(int file, int number, void *pc)
 		dprintf(file, "    #%d %p in %s (%s+%#lx)\n", number, pc, line, path, (unsigned long)offset);
 	else
 		dprintf(file, "    #%d %p in %s (%s+%#lx)\n", number, pc,
-			info.dli_sname ? info.dli_sname : "??", path, (unsigned long)offset);
+			name_of(at), path, (unsigned long)offset);
 }
 
 void check_place_print(int file, const struct place *place)

@@ -47,6 +47,9 @@ static void expect_registered(struct thread *self, enum flavor flavor, const cha
 		return;
 	if (flavor == FLAVOR_QSBR ? check_is_online(self) || of->registered == BY_LIBRARY : of->registered)
 		return;
+	/* Who is alone, as main is while it reads its configuration, is in nobody's way. */
+	if (!of->registered && !check_has_others(self))
+		return;
 	check_place(&here, pc);
 	if (!of->registered)
 		check_report("reader-not-registered", &here, "", NULL,

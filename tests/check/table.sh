@@ -5,7 +5,7 @@
 # look for leaks), the libraries compiled with them as well, and prints a table: who says what. A program that
 # does not end within 20 s hangs.
 set -eu
-source=$1 work=$2 build=$3
+srcdir=$1 source=$1 work=$2 build=$3
 here=$source/tests/check
 mkdir -p "$work"
 # shellcheck source=tests/check/bugs.inc
@@ -19,11 +19,15 @@ compiled() { # directory, flags
 	cd "$source"
 }
 
-program() { # directory, flags, libraries, name
+# build_all DIRECTORY FLAGS LIBRARIES
+build_all() {
+	rm -rf "$work/$1/bugs"
 	mkdir -p "$work/$1/bugs"
-	cp "$here"/bugs/* "$work/$1/bugs"
-	# shellcheck disable=SC2086 # words
-	build_bug "$work/$1/bugs" "$4" $2 -L"$3" -Wl,-rpath,"$3"
+	BUG_FLAGS=$2
+	prepare_bugs "$here" "$work/$1/bugs"
+	for bug in "$here"/bugs/[0-9]*.c; do
+		build_bug "$work/$1/bugs" "$(basename "$bug" .c)" -L"$3" -Wl,-rpath,"$3"
+	done
 }
 
 # What became of it: the cell's text.
@@ -47,14 +51,14 @@ outcome() { # pattern of a report, command...
 
 compiled thread -fsanitize=thread
 compiled address -fsanitize=address
+build_all plain -O1 "$build/.libs"
+build_all thread "-O1 -fsanitize=thread" "$work/thread/.libs"
+build_all address "-O1 -fsanitize=address" "$work/address/.libs"
 echo "| mistake | urcu-check | the library itself | ThreadSanitizer | AddressSanitizer |"
 echo "| --- | --- | --- | --- | --- |"
 found=0 all=0 thread=0 address=0 library=0
 for bug in "$here"/bugs/[0-9]*.c; do
 	name=$(basename "$bug" .c)
-	program plain -O1 "$build/.libs" "$name"
-	program thread "-O1 -fsanitize=thread" "$work/thread/.libs" "$name"
-	program address "-O1 -fsanitize=address" "$work/address/.libs" "$name"
 	kind=$(bug_says FOUND "$bug")
 	kind=${kind%%,*}
 	options=$(bug_says OPTIONS "$bug")
