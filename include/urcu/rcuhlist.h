@@ -3,6 +3,7 @@
 
 /* <urcu/hlist.h> with readers beside the writer, under the rules of <urcu/rculist.h>. */
 
+#include <quiesce/check.h>
 #include <urcu/hlist.h>
 #include <urcu/pointer.h>
 

@@ -7,6 +7,7 @@
  * takes out may be freed or inserted again after a grace period.
  */
 
+#include <quiesce/check.h>
 #include <urcu/list.h>
 #include <urcu/pointer.h>
 

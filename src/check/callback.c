@@ -172,12 +172,16 @@ static struct deferred *unused;
 static void run_deferred(void *arg)
 {
 	struct deferred *deferred = arg, copy = *deferred;
+	struct thread *self;
 
 	check_grace_over(copy.flavor, copy.clock);
-	check_lock();
-	deferred->next = unused;
-	unused = deferred;
-	check_unlock();
+	if (check_enter(&self)) {
+		check_lock();
+		deferred->next = unused;
+		unused = deferred;
+		check_unlock();
+		check_leave(self);
+	}
 	copy.fct(copy.p);
 }
 

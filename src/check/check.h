@@ -143,8 +143,9 @@ struct thread {
 	struct thread_flavor of[FLAVORS];
 	struct place queued_at;		/* the callback that runs */
 	unsigned int section;		/* grows at the end of each; atomically */
-	unsigned int holdings;		/* ever in this section; atomically */
-	struct holding holding[HOLDINGS];	/* the last of them */
+	/* What the section has got; the last of it is in the array. Atomically. */
+	unsigned int holdings;
+	struct holding holding[HOLDINGS];
 	unsigned int held;
 	struct held_lock lock[HELD_LOCKS];
 	struct thread *next;
@@ -175,7 +176,8 @@ void check_thread_child(void);
 
 /*
  * HEAD: queued. NODE, LIST: in a table or a list, or taken out of it. POINTER: published by rcu_set_pointer and
- * its like, or not any more. GIVEN: to urcu_free_rcu. FREED: one of these whose memory is in the quarantine. TABLE: a hash table.
+ * its like, or not any more. GIVEN: to urcu_free_rcu. FREED: one of these whose memory is in the quarantine.
+ * TABLE: a hash table.
  */
 enum thing_kind { THING_HEAD, THING_NODE, THING_LIST, THING_POINTER, THING_GIVEN, THING_FREED, THING_TABLE };
 

@@ -42,26 +42,29 @@ void check_used(struct thread *self, enum flavor flavor, const char *function, v
 
 /* ---- fork itself ---- */
 
+/* Under the lock, from before the fork until after it. */
 static bool checked;
 
 static void before_fork(void)
 {
 	struct thread *self = check_self();
+	bool was_busy = self->busy;
 
-	checked = !self->busy;
 	self->busy = true;
 	check_lock();
+	checked = !was_busy;
 }
 
 static void in_parent(void)
 {
 	struct thread *self = check_own;
+	bool was_busy = !checked;
 	enum flavor flavor;
 
 	check_unlock();
 	for (flavor = 0; flavor < FLAVORS; flavor++)
 		self->of[flavor].forked |= self->of[flavor].between != 0;
-	self->busy = !checked;
+	self->busy = was_busy;
 }
 
 static bool is_shared(enum flavor flavor)

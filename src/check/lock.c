@@ -291,9 +291,14 @@ void check_locks_gone(const void *start, size_t size)
 	return CALL
 
 #define DESTROY(CALL, LOCK)							\
-	check_lock();								\
-	check_locks_gone(LOCK, sizeof(*(LOCK)));				\
-	check_unlock();								\
+	struct thread *self;							\
+										\
+	if (!check_from_library(CALLER) && check_enter(&self)) {		\
+		check_lock();							\
+		check_locks_gone(LOCK, sizeof(*(LOCK)));			\
+		check_unlock();							\
+		check_leave(self);						\
+	}									\
 	return CALL
 
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)

@@ -215,14 +215,18 @@ static void keep(unsigned char *ptr, size_t size, const struct place *here)
 __attribute__((destructor))
 static void look_at_all(void)
 {
+	struct thread *self;
 	unsigned int i;
 
+	if (!check_enter(&self))
+		return;
 	for (i = 0; i < count; i++)
 		if (!is_whole(&blocks[(first + i) % BLOCKS]))
 			check_report("written-after-free", &blocks[(first + i) % BLOCKS].freed_at, "", NULL,
 				     "%p was written to after it had been freed",
 				     (void *)blocks[(first + i) % BLOCKS].start);
 	check_fork_end();
+	check_leave(self);
 }
 
 /* True: the caller gives the memory back. */

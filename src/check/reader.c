@@ -21,7 +21,10 @@ void check_hold_nothing(struct thread *self)
 	__atomic_store_n(&self->holdings, 0, __ATOMIC_SEQ_CST);
 }
 
-/* Of a section that inlined code has entered the end is not seen. Others read it under the lock, and may see one that is being replaced: they compare pointers alone. */
+/*
+ * Of a section that inlined code has entered the end is not seen. Others read it under the lock, and may see one
+ * that is being replaced: they compare pointers alone.
+ */
 void check_hold(struct thread *self, const void *pointer, void *pc)
 {
 	unsigned int count = self->holdings;

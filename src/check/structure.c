@@ -32,10 +32,11 @@ static bool find_flavor(const struct rcu_flavor_struct *flavor, enum flavor *whi
 
 static void made(struct cds_lfht *ht, const struct rcu_flavor_struct *flavor, void *pc)
 {
+	struct thread *self;
 	enum flavor which;
 	struct place here;
 
-	if (!ht || !find_flavor(flavor, &which))
+	if (!ht || !find_flavor(flavor, &which) || !check_enter(&self))
 		return;
 	check_place(&here, pc);
 	check_lock();
@@ -43,6 +44,7 @@ static void made(struct cds_lfht *ht, const struct rcu_flavor_struct *flavor, vo
 	if (!check_thing_find(ht, THING_TABLE))
 		check_thing_add(ht, THING_TABLE, which)->in_at = here;
 	check_unlock();
+	check_leave(self);
 }
 
 EXPORT struct cds_lfht *_cds_lfht_new(unsigned long init_size, unsigned long min_nr_alloc_buckets,

@@ -62,6 +62,7 @@ static void end_thread(void *arg)
 
 	if (++self->rounds < END_ROUND && pthread_setspecific(key, self) == 0)
 		return;
+	self->busy = true;
 	if (self->callback) {
 		struct place here = { .tid = 0 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread that looks for readers that hold up grace periods: sections that do not end, and qsbr's threads
- * that announce no quiescent state. */
+/*
+ * A thread that looks for readers that hold up grace periods: sections that do not end, and qsbr's threads that
+ * announce no quiescent state.
+ */
 #include <signal.h>
 #include <time.h>
 
@@ -15,6 +17,7 @@ static bool started;
 static bool is_late(struct thread *thread, enum flavor flavor, int64_t before)
 {
 	struct thread_flavor *of = &thread->of[flavor];
+
 	if (flavor == FLAVOR_QSBR && of->word && of->word_seen != __atomic_load_n(of->word, __ATOMIC_RELAXED)) {
 		of->word_seen = __atomic_load_n(of->word, __ATOMIC_RELAXED);
 		__atomic_store_n(&of->since, check_now(), __ATOMIC_RELAXED);
