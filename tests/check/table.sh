@@ -3,7 +3,7 @@
 # usage: table.sh SOURCE WORK BUILD
 # Runs each program of bugs/ under urcu-check, by itself, with ThreadSanitizer and with AddressSanitizer (and its
 # look for leaks), the libraries compiled with them as well, and prints a table: who says what. A program that
-# does not end within 20 s hangs.
+# does not end within 10 s hangs.
 set -eu
 srcdir=$1 source=$1 work=$2 build=$3
 here=$source/tests/check
@@ -35,7 +35,7 @@ outcome() { # pattern of a report, command...
 	pattern=$1
 	shift
 	status=0
-	timeout -k 2 20 "$@" > "$work/log" 2>&1 || status=$?
+	timeout -k 2 10 "$@" > "$work/log" 2>&1 || status=$?
 	if grep -qE "$pattern" "$work/log"; then
 		echo found
 	elif grep -q "ERROR: LeakSanitizer" "$work/log"; then
