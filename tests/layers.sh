@@ -20,6 +20,7 @@ process system grace callbacks
 flavor system grace callbacks process
 cds system
 lfht system
+check
 TXT
 
 # FILE FILE: the first needs the second, both as ROOM/NAME without their endings.

@@ -65,6 +65,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include <quiesce/check.h>
 #include <urcu/compiler.h>
 #include <urcu/wfcqueue.h>
 
@@ -131,7 +132,7 @@ extern void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))
  * between the calling thread's fork hooks it could never return: it reports that and returns at once. In a
  * deferred call, in a destructor and after a fork it waits as anywhere. Any number of threads at once.
  */
-extern void rcu_barrier(void);
+extern void rcu_barrier(void) _URCU_SAFETY(locks_excluded(_URCU_SECTION(rcu_read_lock)));
 
 /*
  * Make a worker, with its thread. flags: 0 or URCU_CALL_RCU_RT; others are ignored. cpu_affinity: the CPU

@@ -10,6 +10,11 @@
 #include <quiesce/version.h>
 #include <stddef.h>
 
+/* A program that urcu-check looks into (quiesce/check.h): what is inlined otherwise are calls. */
+#if defined(URCU_CHECK) && !defined(URCU_NO_INLINE)
+#define URCU_NO_INLINE
+#endif
+
 /* The truth of x, 1 or 0, and what the compiler is to expect of it. */
 #define caa_likely(x)		__builtin_expect(!!(x), 1)
 #define caa_unlikely(x)		__builtin_expect(!!(x), 0)
@@ -156,8 +161,19 @@
 #define DEBUG_RCU
 #endif
 
-/* Marks a pointer that is read under RCU, for people and static checkers. */
+/*
+ * Marks a pointer that is read under RCU, for people and for sparse: who declares one so reads it by
+ * rcu_dereference and publishes it by rcu_assign_pointer, or is warned.
+ *
+ *	struct item __rcu *shared;
+ */
+#ifdef __CHECKER__
+#define __rcu			__attribute__((noderef, address_space(__rcu)))
+#define _urcu_force		__attribute__((force))
+#else
 #define __rcu
+#define _urcu_force
+#endif
 
 #define _CMM_TOOLCHAIN_SUPPORT_C11_MM	1
 

@@ -15,6 +15,7 @@
  *
  * "In a section" below means: between the outermost rcu_read_lock and its rcu_read_unlock.
  */
+#include <quiesce/check.h>
 #include <urcu/compiler.h>
 
 #ifdef _URCU_DECLARE
@@ -33,8 +34,9 @@ _URCU_EXTERN_C_BEGIN
  * set right, with a report, when the thread calls synchronize_rcu, rcu_barrier or another function that waits,
  * or unregisters. Grace periods of other threads do not wait for it; the first to meet one reports it.
  */
-extern void rcu_read_lock(void);
-extern void rcu_read_unlock(void);
+_URCU_DECLARE_SECTION(rcu_read_lock)
+extern void rcu_read_lock(void) _URCU_SAFETY(acquire_shared_capability(_URCU_SECTION(rcu_read_lock)));
+extern void rcu_read_unlock(void) _URCU_SAFETY(release_shared_capability(_URCU_SECTION(rcu_read_lock)));
 
 /* Non-zero in a section; in qsbr, while online. Async-signal-safe. */
 extern int rcu_read_ongoing(void);
@@ -59,7 +61,7 @@ extern void rcu_register_thread(void);
  * registers it. May be called in a callback, a deferred call, a destructor, between the fork hooks, after
  * a fork with or without them, and after exit. Not async-signal-safe. Keeps errno.
  */
-extern void synchronize_rcu(void);
+extern void synchronize_rcu(void) _URCU_SAFETY(locks_excluded(_URCU_SECTION(rcu_read_lock)));
 
 _URCU_EXTERN_C_END
 

@@ -6,6 +6,7 @@
  * One thread at a time, or a lock; see <urcu/rculist.h> for readers that run beside a writer.
  */
 
+#include <quiesce/check.h>
 #include <urcu/compiler.h>
 
 struct cds_list_head {
@@ -50,6 +51,7 @@ static inline void cds_list_add_tail(struct cds_list_head *newp, struct cds_list
 /* Take elem out of its list. Its own links stay as they are. */
 static inline void cds_list_del(struct cds_list_head *elem)
 {
+	_URCU_CHECK_LIST(elem, QUIESCE_CHECK_DEL);
 	__cds_list_del(elem->prev, elem->next);
 }
 

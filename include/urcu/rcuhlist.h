@@ -3,6 +3,7 @@
 
 /* <urcu/hlist.h> with readers beside the writer, under the rules of <urcu/rculist.h>. */
 
+#include <quiesce/check.h>
 #include <urcu/hlist.h>
 #include <urcu/pointer.h>
 
@@ -10,6 +11,7 @@
 static inline void cds_hlist_add_head_rcu(struct cds_hlist_node *newp,
 		struct cds_hlist_head *head)
 {
+	_URCU_CHECK_LIST(newp, QUIESCE_CHECK_ADD_HLIST);
 	newp->next = head->next;
 	newp->prev = _urcu_cast(struct cds_hlist_node *, head);
 	if (newp->next)
@@ -20,6 +22,7 @@ static inline void cds_hlist_add_head_rcu(struct cds_hlist_node *newp,
 /* Take elem out; readers that stand on it go on to its successor. Release as in rculist. */
 static inline void cds_hlist_del_rcu(struct cds_hlist_node *elem)
 {
+	_URCU_CHECK_LIST(elem, QUIESCE_CHECK_DEL);
 	if (elem->next)
 		elem->next->prev = elem->prev;
 	_rcu_set_pointer(&_urcu_cast(struct cds_hlist_head *, elem->prev)->next, elem->next);

@@ -7,12 +7,14 @@
  * takes out may be freed or inserted again after a grace period.
  */
 
+#include <quiesce/check.h>
 #include <urcu/list.h>
 #include <urcu/pointer.h>
 
 /* Insert newp behind head. */
 static inline void cds_list_add_rcu(struct cds_list_head *newp, struct cds_list_head *head)
 {
+	_URCU_CHECK_LIST(newp, QUIESCE_CHECK_ADD);
 	newp->next = head->next;
 	newp->prev = head;
 	head->next->prev = newp;
@@ -28,6 +30,8 @@ static inline void cds_list_add_tail_rcu(struct cds_list_head *newp, struct cds_
 /* Put _new in the place of old: a reader sees one of the two. */
 static inline void cds_list_replace_rcu(struct cds_list_head *old, struct cds_list_head *_new)
 {
+	_URCU_CHECK_LIST(_new, QUIESCE_CHECK_ADD);
+	_URCU_CHECK_LIST(old, QUIESCE_CHECK_DEL);
 	_new->next = old->next;
 	_new->prev = old->prev;
 	_new->next->prev = _new;
@@ -40,6 +44,7 @@ static inline void cds_list_replace_rcu(struct cds_list_head *old, struct cds_li
  */
 static inline void cds_list_del_rcu(struct cds_list_head *elem)
 {
+	_URCU_CHECK_LIST(elem, QUIESCE_CHECK_DEL);
 	elem->next->prev = elem->prev;
 	_rcu_set_pointer(&elem->prev->next, elem->next);
 }

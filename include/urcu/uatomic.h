@@ -243,10 +243,17 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 	(sizeof(*(addr)) + CAA_BUILD_BUG_ON_ZERO(sizeof(*(addr)) > sizeof(long) || \
 		(sizeof(*(addr)) & (sizeof(*(addr)) - 1))))
 
+/* What kind of type it is, as GCC numbers them. sparse does not. */
+#ifndef __CHECKER__
+#define _uatomic_class(addr)	__builtin_classify_type(_urcu_zero(_uatomic_type(addr)))
+#else
+#define _uatomic_class(addr)	1
+#endif
+
 /* The same; fails to compile for what has no bits to an integer: floating point, structures. */
 #define _uatomic_bits(addr)						\
 	(_uatomic_size(addr) +						\
-	 CAA_BUILD_BUG_ON_ZERO(__builtin_classify_type(_urcu_zero(_uatomic_type(addr))) > 5))
+	 CAA_BUILD_BUG_ON_ZERO(_uatomic_class(addr) > 5))
 
 /* The same; fails to compile for what cannot be added to: booleans too. */
 #define _uatomic_number(addr)						\
@@ -254,7 +261,7 @@ static inline __attribute__((__always_inline__)) int _uatomic_failure_order(int 
 
 #ifdef __cplusplus
 #define _uatomic_is_bool(addr)						\
-	(__builtin_classify_type(_urcu_zero(_uatomic_type(addr))) == 4)
+	(_uatomic_class(addr) == 4)
 #else
 #define _uatomic_is_bool(addr)	__builtin_types_compatible_p(_uatomic_type(addr), _Bool)
 #endif

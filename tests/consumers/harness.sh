@@ -62,7 +62,7 @@ free_port()
 # Every liburcu that a process has mapped is ours, and the one it is linked with is among them.
 is_ours() # pid, library
 {
-	mapped=$(sed -n 's|^[^/]*\(/.*liburcu.*\)$|\1|p' "/proc/$1/maps" | sort -u)
+	mapped=$(sed -n '/liburcu-check/d; s|^[^/]*\(/.*liburcu.*\)$|\1|p' "/proc/$1/maps" | sort -u)
 	for file in $mapped; do
 		echo "# process $1 ($(cat "/proc/$1/comm")) has mapped $file"
 	done

@@ -70,6 +70,8 @@ become() # command ...: in place of this shell, on our libraries, with the rest 
 	LD_LIBRARY_PATH=$path
 	MALLOC_PERTURB_=165	# what is freed too early is seen to be
 	export PATH LD_LIBRARY_PATH MALLOC_PERTURB_
+	# ./dev checked-consumers
+	[ -z "${CONSUMERS_PRELOAD:-}" ] || export LD_PRELOAD="$CONSUMERS_PRELOAD"
 	exec "$@"
 }
 

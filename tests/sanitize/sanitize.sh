@@ -100,7 +100,7 @@ sanitize() {
 	mkdir -p "$directory"
 	(
 		cd "$directory" || exit
-		[ -f Makefile ] || "$source/configure" -q CC="$program" CFLAGS="$flags" || exit
+		[ -f Makefile ] || "$source/configure" -q --disable-urcu-check CC="$program" CFLAGS="$flags" || exit
 		make -s -j"$(nproc)" V=0
 	) || { failed=$((failed + 1)); return; }
 	case $sanitizer in

@@ -24,7 +24,7 @@ show_log() {
 
 delays() (
 	cd "$directory" || exit
-	[ -f Makefile ] || "$srcdir/configure" -q --disable-static --enable-delays \
+	[ -f Makefile ] || "$srcdir/configure" -q --disable-urcu-check --disable-static --enable-delays \
 		CC="${CC:-gcc}" CFLAGS="-O2 -g" || exit
 	make -s -j2 V=0
 )

@@ -16,7 +16,12 @@
  * consume load is no better, for compilers make it an acquire. Volatile keeps the compiler from
  * loading twice or guessing. _CMM_ORDER_LOAD is acquire where a dependency does not count.
  */
+#ifndef __CHECKER__
 #define _rcu_dereference(p)	__atomic_load_n(cmm_cast_volatile(&(p)), _CMM_ORDER_LOAD)
+#else
+/* What it is to sparse: a pointer that may be followed. */
+#define _rcu_dereference(p)	((__typeof__(*(p)) _urcu_force __attribute__((address_space(0))) *) (p))
+#endif
 
 /*
  * Whether two pointers are equal; non-zero if so. Unlike ==, it does not tell the compiler that one may
@@ -29,10 +34,15 @@ static inline int cmm_ptr_eq(const void *a, const void *b)
 	return a == b;
 }
 
+#ifndef __CHECKER__
 #define _rcu_set_pointer(p_addr, v) __extension__ ({			\
 	__typeof__(*(p_addr)) _rcu_v = (v);				\
 	__atomic_store_n((p_addr), _rcu_v, __ATOMIC_RELEASE);		\
 })
+#else
+#define _rcu_set_pointer(p_addr, v)					\
+	((void) (*(p_addr) = (__typeof__(*(p_addr)) _urcu_force) (v)))
+#endif
 
 #define _rcu_assign_pointer(p, v)	_rcu_set_pointer(&(p), v)
 

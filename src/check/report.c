@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check/check.h"
+
+#define SEEN 256
+
+struct options check_options = {
+	.symbols = true, .exit_status = 66, .stall = 10000, .quarantine = 16L << 20, .frames = 8,
+};
+
+static const struct {
+	const char *name;
+	bool *flag;
+	long *number;
+} options[] = {
+	{ "go_on", &check_options.go_on, NULL },
+	{ "strict", &check_options.strict, NULL },
+	{ "symbols", &check_options.symbols, NULL },
+	{ "exit_status", NULL, &check_options.exit_status },
+	{ "stall", NULL, &check_options.stall },
+	{ "quarantine", NULL, &check_options.quarantine },
+	{ "frames", NULL, &check_options.frames },
+};
+
+static void set_option(const char *name, const char *value)
+{
+	size_t i;
+
+	if (strcmp(name, "log") == 0) {
+		snprintf(check_options.log, sizeof(check_options.log), "%s", value);
+		return;
+	}
+	for (i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		if (strcmp(name, options[i].name) != 0)
+			continue;
+		if (options[i].flag)
+			*options[i].flag = strtol(value, NULL, 10) != 0;
+		else
+			*options[i].number = strtol(value, NULL, 10);
+		return;
+	}
+	dprintf(STDERR_FILENO, "urcu-check: no option is called %s\n", name);
+}
+
+__attribute__((constructor))
+static void read_options(void)
+{
+	char text[1024], *word, *rest = text, *value;
+
+	snprintf(text, sizeof(text), "%s", secure_getenv("URCU_CHECK_OPTIONS") ?: "");
+	while ((word = strsep(&rest, ":, "))) {
+		if (!*word)
+			continue;
+		value = strchr(word, '=');
+		if (value)
+			*value++ = '\0';
+		set_option(word, value ? value : "1");
+	}
+	if (check_options.frames < 1 || check_options.frames > PLACE_FRAMES)
+		check_options.frames = PLACE_FRAMES;
+	check_place_init();
+	check_memory_init();
+	check_thread_init();
+}
+
+static int destination(bool *opened)
+{
+	int file = *check_options.log ?
+		open(check_options.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666) : -1;
+
+	*opened = file >= 0;
+	return *opened ? file : STDERR_FILENO;
+}
+
+/* Reported before: the same kind at the same call. Under the lock. */
+static bool seen(const char *kind, void *pc)
+{
+	static struct { const char *kind; void *pc; } before[SEEN];
+	static unsigned int count;
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (before[i].pc == pc && strcmp(before[i].kind, kind) == 0)
+			return true;
+	if (count < SEEN) {
+		before[count].kind = kind;
+		before[count++].pc = pc;
+	}
+	return false;
+}
+
+/* Threads report one after the other. */
+static bool reporting;
+
+static void print(int file, const char *kind, const char *message, const struct place *here, const char *what,
+		  const struct place *other)
+{
+	dprintf(file, "=================================================================\n"
+		"==%d==ERROR: urcu-check: %s: %s\n", getpid(), kind, message);
+	if (here->depth) {
+		dprintf(file, "  in thread %d (%s):\n", here->tid, here->name);
+		check_place_print(file, here);
+	}
+	if (other && other->tid) {
+		dprintf(file, "  %s, by thread %d (%s):\n", what, other->tid, other->name);
+		check_place_print(file, other);
+	}
+	dprintf(file, "SUMMARY: urcu-check: %s\n", kind);
+}
+
+void check_report(const char *kind, const struct place *here, const char *what, const struct place *other,
+		  const char *format, ...)
+{
+	int saved_errno = errno, cancel, file;
+	char message[512];
+	bool opened, again;
+	va_list args;
+
+	check_lock();
+	again = seen(kind, here->frames[0]);
+	check_unlock();
+	if (again)
+		return;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	while (__atomic_exchange_n(&reporting, true, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	file = destination(&opened);
+	print(file, kind, message, here, what, other);
+	if (!check_options.go_on) {
+		dprintf(file, "==%d==ABORTING\n", getpid());
+		_exit((int)check_options.exit_status);
+	}
+	if (opened)
+		close(file);
+	__atomic_store_n(&reporting, false, __ATOMIC_RELEASE);
+	pthread_setcancelstate(cancel, NULL);
+	errno = saved_errno;
+}

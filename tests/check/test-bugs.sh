@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# urcu-check finds the mistake in each program of bugs/, by its name, with the place of the call and, where there
+# is one, of what came before; it ends with status 66, or goes on where that is asked for; and it finds nothing
+# in the examples. TAP. With a directory as argument the programs' reports are left there.
+set -u
+: "${srcdir:?}" "${builddir:?}" "${LIBRARIES:?}"
+here=$srcdir/tests/check
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+logs=${1:-$work}
+# shellcheck source=tests/tap.inc
+. "$srcdir/tests/tap.inc"
+# shellcheck source=tests/check/bugs.inc
+. "$here/bugs.inc"
+
+if [ ! -e "$LIBRARIES/liburcu-check.so" ]; then
+	echo "1..0 # SKIP urcu-check is not built"
+	exit 0
+fi
+URCU_CHECK_LIBRARY=$LIBRARIES/liburcu-check.so
+export URCU_CHECK_LIBRARY
+
+# under_check OPTIONS COMMAND...
+under_check() {
+	options=$1
+	shift
+	URCU_CHECK_OPTIONS=$options limited 20 sh "$builddir/tools/urcu-check" "$@"
+}
+
+# What a report has to have. FILE, NAME, what was to be found
+is_report_of() {
+	kind=${3%%,*}
+	grep -q "^==[0-9]*==ERROR: urcu-check: $kind: " "$1" || return 1
+	grep -q "^  in thread [0-9]* (.*):\$" "$1" || return 1
+	grep -q "    #[0-9] .* ($work/$2+0x[0-9a-f]*)\$" "$1" || return 1
+	grep -qx "SUMMARY: urcu-check: $kind" "$1" || return 1
+	case $3 in
+	*", both places") grep -q "^  .*, by thread [0-9]* (.*):\$" "$1" ;;
+	*) ! grep -q "^  .*, by thread " "$1" ;;
+	esac
+}
+
+prepare_bugs "$here" "$work"
+for bug in "$here"/bugs/[0-9]*.c; do
+	name=$(basename "$bug" .c)
+	build_bug "$work" "$name" -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" > "$work/log" 2>&1 || {
+		result 1 "$name builds"
+		continue
+	}
+	under_check "symbols=0:$(bug_says OPTIONS "$bug")" "$work/$name" > "$logs/$name.log" 2>&1
+	status=$?
+	cp "$logs/$name.log" "$work/log" 2> /dev/null
+	[ $status = 66 ] && is_report_of "$logs/$name.log" "$name" "$(bug_says FOUND "$bug")"
+	result $? "$name: $(bug_says FOUND "$bug")"
+done
+
+if command -v addr2line > /dev/null; then
+	under_check "" "$work/04-call-rcu-twice" > "$work/log" 2>&1
+	grep -q '#0 .* in main at 04-call-rcu-twice.c:20 ' "$work/log" &&
+		grep -q '#0 .* in main at 04-call-rcu-twice.c:21 ' "$work/log"
+	result $? "both places have names and lines"
+else
+	skip "both places have names and lines" "no addr2line"
+fi
+under_check symbols=0:go_on=1 "$work/13-register-twice" > "$work/log" 2>&1 &&
+	[ "$(grep -c SUMMARY "$work/log")" = 1 ]
+result $? "go_on=1 reports and goes on"
+under_check symbols=0:exit_status=7:log="$work/file" "$work/13-register-twice" > "$work/log" 2>&1
+[ $? = 7 ] && [ ! -s "$work/log" ] && grep -q SUMMARY "$work/file"
+result $? "exit_status and log"
+limited 20 "$work/32-list-del-twice" > "$work/log" 2>&1
+[ $? = 1 ] && [ ! -s "$work/log" ]
+result $? "a program compiled with URCU_CHECK runs without urcu-check"
+
+# The examples, as any program is compiled, and with URCU_CHECK.
+example() { # name, sources...
+	name=$1
+	shift
+	# shellcheck disable=SC2086 # words
+	build_program -o "$work/$name" $flags "$@" -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" \
+		"-lurcu-$flavor" -lurcu-cds -lurcu-common > "$work/log" 2>&1 &&
+		under_check symbols=0 "$work/$name" $arguments > "$work/log" 2>&1
+	result $? "nothing is found in $name $flags"
+}
+cd "$srcdir/examples" || exit 99
+flavor=memb arguments=""
+for flags in "" -DURCU_CHECK; do
+	for lesson in rculfhash rculist; do example $lesson $lesson.c; done
+done
+for lesson in defer rcuhlist ref; do example $lesson $lesson.c; done
+arguments="-t 1"
+example snapshot-memb snapshot*.c
+flavor=qsbr flags=-DSNAPSHOT_QSBR
+example snapshot-qsbr snapshot*.c
+plan
