@@ -11,7 +11,7 @@ $2 ~ /^write\(-1,$/ {
 		mine[$1] = 1
 	if (part[2] == "done")
 		delete mine[$1]
-	if (part[2] == "quiet" || part[2] == "ignored")
+	if (part[2] == "quiet")
 		ignored[$1] = 1
 	next
 }

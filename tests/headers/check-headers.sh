@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: MIT
 #
 # Every header that a program may include (tests/abi/headers.tsv) is here, or left out on purpose
-# (tests/abi/left-out.tsv). Each public header, compiled alone, twice, as every supported language
-# version, by each compiler, with and without _LGPL_SOURCE, and for debugging, gives no warning. Prints TAP.
+# (tests/abi/left-out.tsv). Each public header, compiled alone, twice, by each compiler, with and without
+# _LGPL_SOURCE, gives no warning; nor do all in one file, twice, as every supported language version,
+# and for debugging. Prints TAP.
 #
-# clang, which takes twice as long, has only the oldest and the newest of each language, unless EVERY is set.
+# What a header includes depends on _LGPL_SOURCE and, through the C library, on the language's version. So they
+# are compiled alone as the oldest and the newest version of C and C++ by gcc, and as the newest by clang;
+# which has no others than the oldest and newest at all. With EVERY each is alone in all.
 #
 # usage: check-headers.sh [include-dir...]
 #
@@ -36,22 +39,39 @@ grep -v '^#' "$abi/headers.tsv" | cut -f 1 | LC_ALL=C sort | LC_ALL=C comm -23 -
 	> "$tmp/missing"
 
 # One translation unit a header. Twice, for the guard; the declaration, so that none is empty.
+mkdir "$tmp/alone" "$tmp/together"
 while read -r header; do
 	[ -f "$root/$header" ] || echo "$header" >> "$tmp/missing"
-	unit=$tmp/$(echo "$header" | tr / _)
+	unit=$tmp/alone/$(echo "$header" | tr / _)
 	printf '#include <%s>\n#include <%s>\nextern int urcu_not_empty;\n' \
 		"$header" "$header" > "$unit.c"
 	# As C++ a program may name the linkage itself.
 	printf 'extern "C" {\n#include <%s>\n}\n#include <%s>\nextern int urcu_not_empty;\n' \
 		"$header" "$header" > "$unit.cc"
 done < "$tmp/headers"
+{
+	for _ in once twice; do sed 's/.*/#include <&>/' "$tmp/headers"; done
+	echo 'extern int urcu_not_empty;'
+} > "$tmp/together/headers.c"
+cp "$tmp/together/headers.c" "$tmp/together/headers.cc"
 # Two that use the headers, so that macros are expanded as well.
 for use in vocabulary structures; do
-	cp "$here/$use.cc" "$tmp/$use.cc"
+	cp "$here/$use.cc" "$tmp/alone/$use.cc"
+	cp "$here/$use.cc" "$tmp/together/$use.cc"
 done
-cp "$here/vocabulary.cc" "$tmp/vocabulary.c"
+cp "$here/vocabulary.cc" "$tmp/alone/vocabulary.c"
+cp "$here/vocabulary.cc" "$tmp/together/vocabulary.c"
 
-# number, compiler, language suffix, standard, flag
+how() { # compiler:standard:flag
+	case ${EVERY:+every}:$1 in
+	every:* | *:17:*_LGPL_SOURCE | *:++20:*_LGPL_SOURCE) echo alone ;;
+	*clang*) echo together ;;
+	*:89:*_LGPL_SOURCE | *:++11:*_LGPL_SOURCE) echo alone ;;
+	*) echo together ;;
+	esac
+}
+
+# number, compiler, language suffix, standard, flag, alone or together
 n=1
 for std in 89 99 11 17 ++11 ++17 ++20; do
 	for cc in "${CHECK_GCC:-gcc}" "${CHECK_CLANG:-clang}"; do
@@ -66,24 +86,24 @@ for std in 89 99 11 17 ++11 ++17 ++20; do
 		for flag in $flags; do
 			n=$((n + 1))
 			dialect=${flag%%:*}$std
-			echo "$n $cc $suffix $dialect ${flag#*:}"
+			echo "$n $cc $suffix $dialect ${flag#*:} $(how "$cc:$std:${flag#*:}")"
 		done
 	done
 done > "$tmp/settings"
 
 cat > "$tmp/check" <<'END_CHECK'
 # One setting: all units in one run of the compiler. Its output and verdict go to files.
-n=$1 cc=$2 suffix=$3 std=$4 flag=$5
+n=$1 cc=$2 suffix=$3 std=$4 flag=$5 how=$6
 command -v "$cc" > /dev/null || { echo "ok $n - $cc $std $flag # SKIP no $cc" > "$tmp/$n"; exit 0; }
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wredundant-decls"
 [ "$suffix" != c ] || warnings="$warnings -Wstrict-prototypes -Wdeclaration-after-statement"
 # That version has no long long, and macros that take a varying number of arguments are an extension.
 [ "$std" != gnu89 ] || warnings=$(echo "$warnings" | sed 's/ -Wpedantic//')
 if timeout 300 "$cc" -fsyntax-only -std="$std" "$flag" $warnings -Werror $includes \
-		"$tmp"/*."$suffix" > "$tmp/$n.log" 2>&1; then
-	echo "ok $n - $cc $std $flag" > "$tmp/$n"
+		"$tmp/$how"/*."$suffix" > "$tmp/$n.log" 2>&1; then
+	echo "ok $n - $cc $std $flag, $how" > "$tmp/$n"
 else
-	echo "not ok $n - $cc $std $flag" > "$tmp/$n"
+	echo "not ok $n - $cc $std $flag, $how" > "$tmp/$n"
 	grep -E ": (fatal )?(error|warning):" "$tmp/$n.log" | sort -u | head -n 20 |
 		sed 's/^/# /' >> "$tmp/$n"
 fi

@@ -60,6 +60,7 @@ addresses() { # flavor
 	#include <urcu/urcu-$1.h>
 	#include <urcu/futex.h>
 	#include <quiesce/report.h>
+	#include <quiesce/stall.h>
 	#include <dlfcn.h>
 	#include <stdio.h>
 	#include <string.h>

@@ -67,7 +67,7 @@ program() {
 
 instrumented() {
 	cd "$directory" || exit 99
-	[ -f Makefile ] || attempt "configure with $compiler" "$srcdir/configure" -q --disable-urcu-check \
+	[ -f Makefile ] || attempt "configure with $compiler" "$srcdir/configure" -q --disable-static --disable-urcu-check \
 		CC="$compiler" CFLAGS="-O1 -g -fsanitize=thread"
 	attempt "make" make -s -j2 V=0
 	for flavor in mb memb bp qsbr; do
