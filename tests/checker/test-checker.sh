@@ -49,7 +49,7 @@ if ! made "$work/made" "$srcdir"; then
 	exit 1
 fi
 
-executions=500
+executions=300
 in_check() {
 	while read -r scenario source expected flags; do
 		case $scenario in '' | \#*) continue ;; esac
