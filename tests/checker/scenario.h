@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the scenarios share. Each is an ordinary program: cc -pthread -I tests FILE -lurcu-..., and would
+ * What the scenarios share. Each is an ordinary program: cc -pthread -iquote tests FILE -lurcu-..., and would
  * tell little there. It must not use what the checker has not (tests/checker/names).
  */
 

@@ -19,7 +19,7 @@ scenarios_of() {
 	*qsbr*) kinds='-qsbr$' ;;
 	*bp*) kinds='-bp$' ;;
 	src/grace/* | include/urcu/static/urcu-*)
-		kinds='^grace-period ^register ^two-writers ^hold ^polls ^call-rcu ^wake' ;;
+		kinds='^grace-period ^register ^two-writers ^hold ^announce ^polls ^call-rcu ^wake' ;;
 	src/callbacks/defer*) kinds='^defer' ;;
 	src/callbacks/free* | src/callbacks/stash*) kinds='^free-rcu' ;;
 	src/callbacks/*) kinds='^call-rcu ^wake ^producers ^rest ^free-rcu ^defer' ;;
@@ -41,7 +41,8 @@ explored() {
 		timeout 120 "$WORK/made/checker" -n "$executions" -s "$seconds" "$scenario" \
 			> "$WORK/report" 2>&1 || status=$?
 		if [ $status -ne 0 ]; then
-			said=$(sed -n 's/^# FAULT by [^:]*: //p' "$WORK/report" | head -n 1)
+			said=$(sed -n 's/ (deadlock, .*//; s/ and nothing orders.*//; s/^# FAULT by [^:]*: //p' \
+				"$WORK/report" | head -n 1)
 			echo "$scenario: ${said:-ended with status $status}"
 			return
 		fi
@@ -69,7 +70,7 @@ cp -a "$WORK/made" "$WORK/saved"
 
 tab=$(printf '\t')
 : > "$WORK/rows"
-while IFS=$tab read -r file line occurrence old new operation; do
+while IFS=$tab read -r file line occurrence old new _; do
 	rm -rf "$WORK/made"
 	cp -a "$WORK/saved" "$WORK/made"
 	cp -p "$WORK/tree/$file" "$WORK/original"
@@ -85,13 +86,14 @@ while IFS=$tab read -r file line occurrence old new operation; do
 	cp -p "$WORK/original" "$WORK/tree/$file"
 	text=$(sed -n "${line}p" "$srcdir/$file" | sed 's/^[[:space:]]*//; s/|/\\|/g')
 	printf '%s\n' "$file:$line: $old to $new: $found"
+	# shellcheck disable=SC2016 # Markdown
 	printf '| %s:%s | `%s` | %s | %s |\n' "${file#include/urcu/static/}" "$line" "$text" \
-		"$(echo "$new" | sed 's/^__ATOMIC_//; s/cmm_barrier()/none/; s/^;$/none/; s/^true$/none/' | tr A-Z a-z)" \
+		"$(echo "$new" | sed 's/^__ATOMIC_//; s/cmm_barrier()/none/; s/^;$/none/; s/^true$/none/' | tr '[:upper:]' '[:lower:]')" \
 		"$(echo "$found" | sed 's/|/\\|/g')" >> "$WORK/rows"
 done < "$WORK/sites"
 
 if [ -n "$table" ]; then
-	{ sed '/^| where/,$d' "$table"
+	{ sed '/^| where | operation/,$d' "$table"
 	echo '| where | operation | made | found by |'
 	echo '| --- | --- | --- | --- |'
 	cat "$WORK/rows"; } > "$WORK/table"
