@@ -5,6 +5,7 @@
 #include <urcu/arch.h>
 
 #include "grace/grace.h"
+#include "system/probe.h"
 #include "system/sanitize.h"
 #include "system/system.h"
 
@@ -52,7 +53,9 @@ static void take_turn(struct domain *domain, unsigned long sequence)
 {
 	struct gp_state *grace = &domain->grace;
 
+	quiesce_probe(grace_begin, domain->name, sequence, domain->registry.registered);
 	quiesce_lead(domain);
+	quiesce_probe(grace_end, domain->name, sequence, domain->registry.registered);
 	quiesce_delay();
 	quiesce_tell_release(&grace->sequence);
 	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
