@@ -12,8 +12,9 @@
  * ORDER. None: pointers may be freed in any order, and at the same time. What the caller did before
  * urcu_free_rcu comes before the grace period, and so does each section that may hold the object before its end.
  *
- * MEMORY. What waits is what was given in about two grace periods, and 8 bytes for each pointer. The array that a
- * thread is filling, and an empty one, stay for the next thread when it ends, until the library is unloaded.
+ * MEMORY. What waits is what was given in about two grace periods, and 8 bytes for each pointer. A thread that has
+ * given much keeps up to 16 empty arrays. The one that it is filling stays for the next thread when it ends, until
+ * the library is unloaded.
  *
  * EXIT. What waits when the process exits is not freed; it stays where leak checkers find it. rcu_barrier frees
  * it at any time, in destructors too. rcu_exit and dlclose wait, within the limit of urcu/call-rcu.h, until it is
@@ -70,8 +71,9 @@ _URCU_EXTERN_C_BEGIN
  * free(ptr) after a grace period. NULL: nothing is done. The object must be out of the readers' reach, as for
  * call_rcu, and is not written to. ptr is what free takes, or the function of urcu_free_rcu_with.
  *
- * Does not fail and does not block. It may free other pointers that are due, up to 1024 in one call; wake the
- * standard worker; and at the first call of a process or a thread make that worker's thread, allocate, and register
+ * Does not fail and waits for no reader. It may free other pointers that are due, up to 1024 in one call; lead a grace
+ * period for which nobody has to be waited (one of 1024 calls; in memb and bp a membarrier); wake the standard
+ * worker; and at the first call of a process or a thread make that worker's thread, allocate, and register
  * with atexit (as call_rcu). Without a thread to be had, what is given waits: the thread's later calls free it, if
  * others wait for grace periods, and so does rcu_barrier.
  *

@@ -50,13 +50,11 @@ static struct stash *make_stash(struct workers *all)
 	return stash;
 }
 
-/* The calling thread's; NULL: nobody would take it back, or there is no memory. */
+/* One for the calling thread; NULL: nobody would take it back, or there is no memory. */
 static struct stash *own_stash(struct workers *all)
 {
-	struct stash *stash = all->calls->own()->stash;
+	struct stash *stash;
 
-	if (caa_likely(stash != NULL))
-		return stash;
 	if (all->domain->calls->attend)
 		all->domain->calls->attend();
 	if (!all->calls->watch_end())
@@ -75,6 +73,7 @@ void quiesce_free_end(struct workers *all)
 	if (!stash)
 		return;
 	all->calls->own()->stash = NULL;
+	quiesce_stash_free_spares(stash);
 	quiesce_delay();
 	/* Release: who adopts it goes on from what we wrote. */
 	__atomic_store_n(&stash->owned, false, __ATOMIC_RELEASE);
@@ -86,9 +85,10 @@ void quiesce_free_end(struct workers *all)
  * Have the standard worker sweep. Without a thread for it each pointer asks again, with the patience of
  * quiesce_queue_start. The store to sweep comes before the look at the worker's state: see [H2].
  */
-static void ask_for_sweep(struct workers *all)
+static __attribute__((noinline)) void ask_for_sweep(struct workers *all)
 {
 	int32_t sweep = SWEEP_NONE;
+	int saved_errno = errno;
 
 	__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_UNSERVED, false, __ATOMIC_SEQ_CST,
 				    __ATOMIC_RELAXED);
@@ -98,6 +98,7 @@ static void ask_for_sweep(struct workers *all)
 	if (quiesce_worker_state(&all->standard.own) & WORKER_THREAD)
 		__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_SERVED, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_RELAXED);
+	errno = saved_errno;
 }
 
 static void keep_to_limit(struct workers *all)
@@ -109,14 +110,28 @@ static void keep_to_limit(struct workers *all)
 		quiesce_backlog_pass(all, &seen, served);
 }
 
-/* An array is full: free what is due, and if that is not enough have the worker linger no more. */
+/* qsbr knows no sections: to wait would be a quiescent state of who is online. */
+static bool may_wait(const struct domain *domain)
+{
+	const struct reader *self = domain->calls->self();
+
+	return domain->announces ? !self || !self->ctr : !quiesce_domain_in_section(domain);
+}
+
+/*
+ * An array is full: free what is due, and if that is not enough have the worker linger no more. Now and then see to
+ * it that something is due: as long as no reader is in a section this costs less than to have a worker do so, and
+ * what is freed is still in the giver's cache.
+ */
 static void tidy(struct workers *all, struct stash *stash)
 {
 	unsigned long waiting;
 
+	if (stash->given % AT_A_TIME == 0 && quiesce_stash_waiting(stash) >= AT_A_TIME && may_wait(all->domain))
+		quiesce_gp_try(all->domain);
 	quiesce_stash_tidy(all, stash, AT_A_TIME);
 	waiting = quiesce_stash_waiting(stash);
-	if (waiting >= QUIESCE_BACKLOG)
+	if (waiting >= STASH_LEFT_TO_GIVER)
 		quiesce_queue_call(&all->standard, waiting);
 	if (caa_unlikely(__atomic_load_n(&all->limited, __ATOMIC_RELAXED)))
 		keep_to_limit(all);
@@ -135,23 +150,15 @@ static bool give_shared(struct workers *all, void *ptr)
 	return given;
 }
 
-static bool give(struct workers *all, void *ptr)
+static bool give(struct workers *all, struct stash *stash, void *ptr)
 {
-	struct stash *stash = own_stash(all);
-
+	if (!stash)
+		stash = own_stash(all);
 	if (!stash)
 		return give_shared(all, ptr);
-	if (caa_unlikely(stash->given % STASH_ARRAY == 0))
+	if (stash->given % STASH_ARRAY == 0)
 		tidy(all, stash);
 	return quiesce_stash_give(all, stash, ptr) || give_shared(all, ptr);
-}
-
-/* qsbr knows no sections: to wait would be a quiescent state of who is online. */
-static bool may_wait(const struct domain *domain)
-{
-	const struct reader *self = domain->calls->self();
-
-	return domain->announces ? !self || !self->ctr : !quiesce_domain_in_section(domain);
 }
 
 /*
@@ -185,17 +192,27 @@ static void see_to_sweep(struct workers *all)
 		ask_for_sweep(all);
 }
 
-void quiesce_free(struct workers *all, void *ptr)
+static __attribute__((noinline)) void free_the_long_way(struct workers *all, struct stash *stash, void *ptr)
 {
 	int saved_errno = errno;
 
-	if (!ptr)
-		return;
-	if (caa_likely(give(all, ptr)))
+	if (give(all, stash, ptr))
 		see_to_sweep(all);
 	else
 		free_without_memory(all, ptr);
 	errno = saved_errno;
+}
+
+void quiesce_free(struct workers *all, struct stash *stash, void *ptr)
+{
+	if (!ptr)
+		return;
+	if (caa_unlikely(!stash || stash->given % STASH_STRIDE == 0)) {
+		free_the_long_way(all, stash, ptr);
+		return;
+	}
+	quiesce_stash_put(stash, ptr);
+	see_to_sweep(all);
 }
 
 int quiesce_free_with(struct workers *all, void (*release)(void *ptr))

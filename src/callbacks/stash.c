@@ -23,23 +23,22 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
-/* The size of one of so many pointers is asked for, and the mean taken of about so many of those. */
-#define SIZE_STRIDE	16
+/* The size is the mean of about so many. */
 #define SIZES_MEAN	8
 /* The pointer's own, and what allocators have in front of a block. */
 #define OVERHEAD	(2 * sizeof(void *))
-/* So many pointers of a busy giver are left to him. */
-#define LEFT_TO_GIVER	(16 * STASH_ARRAY)
+
+/* Acquire: what was done before it was registered comes before it runs. */
+static void (*release_of(const struct workers *all))(void *ptr)
+{
+	void (*release)(void *ptr) = __atomic_load_n(&all->stashes.release, __ATOMIC_ACQUIRE);
+
+	return release ? release : free;
+}
 
 void quiesce_release(const struct workers *all, void *ptr)
 {
-	/* Acquire: what was done before it was registered comes before it runs. */
-	void (*release)(void *ptr) = __atomic_load_n(&all->stashes.release, __ATOMIC_ACQUIRE);
-
-	if (caa_unlikely(release != NULL))
-		release(ptr);
-	else
-		free(ptr);
+	release_of(all)(ptr);
 }
 
 unsigned long quiesce_stash_waiting(const struct stash *stash)
@@ -62,8 +61,8 @@ bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given)
 
 /* ---- The giver's side ---- */
 
-/* Nobody else takes a spare one: so the first, if it is still the first, still has the same next. */
-static struct stash_array *new_array(struct stash *stash)
+/* NULL: none. Nobody else takes a spare one: so the first, if it is still the first, still has the same next. */
+static struct stash_array *take_spare(struct stash *stash)
 {
 	/* Acquire: its last pointer has been read. */
 	struct stash_array *array = __atomic_load_n(&stash->spare, __ATOMIC_ACQUIRE);
@@ -71,7 +70,15 @@ static struct stash_array *new_array(struct stash *stash)
 	while (array && !__atomic_compare_exchange_n(&stash->spare, &array, array->next, true, __ATOMIC_ACQUIRE,
 						     __ATOMIC_ACQUIRE))
 		continue;
-	return array ? array : malloc(sizeof(*array));
+	return array;
+}
+
+void quiesce_stash_free_spares(struct stash *stash)
+{
+	struct stash_array *array;
+
+	while ((array = take_spare(stash)))
+		free(array);
 }
 
 /*
@@ -86,7 +93,9 @@ static bool extend(struct stash *stash, unsigned long given)
 		stash->last->base = given;
 		return true;
 	}
-	array = new_array(stash);
+	array = take_spare(stash);
+	if (!array)
+		array = malloc(sizeof(*array));
 	if (!array)
 		return false;
 	array->base = given;
@@ -113,15 +122,11 @@ bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr)
 {
 	unsigned long given = stash->given;
 
-	if (caa_unlikely(given % SIZE_STRIDE == 0))
+	if (given % STASH_STRIDE == 0)
 		measure(all, stash, ptr);
-	if (caa_unlikely(given - stash->last->base == STASH_ARRAY) && !extend(stash, given))
+	if (given - stash->last->base == STASH_ARRAY && !extend(stash, given))
 		return false;
-	stash->last->pointers[given % STASH_ARRAY] = ptr;
-	quiesce_delay();
-	quiesce_tell_release(&stash->given);
-	/* Release: who sees it sees the pointer, its array, and what the giver did before. */
-	__atomic_store_n(&stash->given, given + 1, __ATOMIC_RELEASE);
+	quiesce_stash_put(stash, ptr);
 	return true;
 }
 
@@ -162,16 +167,20 @@ static void give_turn(void *arg)
 		quiesce_wake(&stash->turn, 1);
 }
 
-/* One is kept for the giver; and of the shared stash its own room, which cannot be freed. */
+/*
+ * So many are kept for the giver as he fills while he keeps up, and of the shared stash its own room, which cannot
+ * be freed. To allocate one each time would cost more than all the rest: glibc tidies its heap up for a block of
+ * that size.
+ */
 static void retire(struct workers *all, struct stash *stash, struct stash_array *array)
 {
 	bool own_room = array == &all->stashes.room[0] || array == &all->stashes.room[1];
 
-	array->next = __atomic_load_n(&stash->spare, __ATOMIC_RELAXED);
-	if (array->next && !own_room) {
+	if (quiesce_stash_waiting(stash) >= STASH_LEFT_TO_GIVER && !own_room) {
 		free(array);
 		return;
 	}
+	array->next = __atomic_load_n(&stash->spare, __ATOMIC_RELAXED);
 	/* Release: its last pointer has been read. */
 	while (!__atomic_compare_exchange_n(&stash->spare, &array->next, array, true, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED))
@@ -185,28 +194,37 @@ static bool is_asked(const struct workers *all, const struct worker *worker)
 			  __atomic_load_n(&all->closing, __ATOMIC_RELAXED));
 }
 
-/* freed moves first: in a fork's child nothing is freed again. */
+/* What is in one array. freed moves first: in a fork's child nothing is freed again. */
+static void release_run(struct stash *stash, unsigned long limit, void (*release)(void *ptr))
+{
+	void **pointers = stash->first->pointers;
+
+	for (unsigned long freed = stash->freed; freed != limit; freed++) {
+		void *ptr = pointers[freed % STASH_ARRAY];
+
+		/* Release: who sees it may use the array again. */
+		__atomic_store_n(&stash->freed, freed + 1, __ATOMIC_RELEASE);
+		quiesce_delay();
+		release(ptr);
+	}
+}
+
 static void release_until(struct workers *all, struct stash *stash, unsigned long limit,
 		const struct worker *worker)
 {
 	while (stash->freed != limit) {
 		struct stash_array *array = stash->first;
-		unsigned long freed = stash->freed;
-		void *ptr;
+		unsigned long room = array->base + STASH_ARRAY - stash->freed;
 
-		if (freed % STASH_ARRAY == 0 && is_asked(all, worker))
-			return;
-		if (freed - array->base == STASH_ARRAY) {
+		if (room == 0) {
 			stash->first = array->next;
 			cmm_barrier();
 			retire(all, stash, array);
-			array = stash->first;
+			continue;
 		}
-		ptr = array->pointers[freed % STASH_ARRAY];
-		/* Release: who sees it may use the array again. */
-		__atomic_store_n(&stash->freed, freed + 1, __ATOMIC_RELEASE);
-		quiesce_delay();
-		quiesce_release(all, ptr);
+		release_run(stash, limit - stash->freed < room ? limit : stash->freed + room, release_of(all));
+		if (stash->freed % STASH_ARRAY == 0 && is_asked(all, worker))
+			return;
 	}
 }
 
@@ -295,7 +313,7 @@ size_t quiesce_stashes_bytes(struct workers *all)
 static bool is_left_to_giver(const struct stash *stash, unsigned long waiting, unsigned long given)
 {
 	return __atomic_load_n(&stash->owned, __ATOMIC_RELAXED) && given - stash->swept >= STASH_ARRAY &&
-	       waiting < LEFT_TO_GIVER;
+	       waiting < STASH_LEFT_TO_GIVER;
 }
 
 /*
@@ -379,7 +397,7 @@ void quiesce_stashes_trim(struct workers *all)
 		return;
 	while ((stash = all->stashes.list)) {
 		all->stashes.list = stash->next;
-		free(stash->spare);
+		quiesce_stash_free_spares(stash);
 		free(stash->last);
 		/* In the child of a fork in between: nothing was given into the last yet. */
 		if (stash->first != stash->last)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "system/sanitize.h"
 #include "system/system.h"
 
 struct rcu_head;
@@ -19,6 +20,11 @@ struct workers;
 
 /* Pointers in an array; power of two. */
 #define STASH_ARRAY	256UL
+/* One of so many pointers takes the long way: its size is asked for, and it may need another array. Divides that. */
+#define STASH_STRIDE	16
+
+/* So many pointers of a giver who goes on giving are left to him; with more he does not keep up. */
+#define STASH_LEFT_TO_GIVER (16 * STASH_ARRAY)
 
 /*
  * Of a stash, for its pointers number base to base + STASH_ARRAY. All is written by who gives; next, while it is
@@ -39,7 +45,7 @@ struct stash {
 	/* Written by the giver: its thread; of the shared one, whoever holds stashes.lock. */
 	unsigned long given;		/* read by others atomically */
 	struct stash_array *last;	/* where the next one goes */
-	struct stash_array *spare;	/* empty ones, put there by who has the turn; atomically */
+	struct stash_array *spare;	/* empty ones, put there by who has the turn, taken by the giver; atomically */
 	size_t size;			/* of what was given last, about; 0: not known; atomically */
 	bool owned;			/* by a thread; atomically */
 	struct stash *next;		/* in stashes.list; not written once it is in there */
@@ -84,6 +90,21 @@ struct stash *quiesce_stash_next(struct workers *all, struct stash *before);
 /* By the giver: one more pointer. False: there is no memory for it. */
 bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr);
 
+/* The same where there is room. */
+static inline void quiesce_stash_put(struct stash *stash, void *ptr)
+{
+	unsigned long given = stash->given;
+
+	stash->last->pointers[given % STASH_ARRAY] = ptr;
+	quiesce_delay();
+	quiesce_tell_release(&stash->given);
+	/* Release: who sees it sees the pointer, its array, and what the giver did before. */
+	__atomic_store_n(&stash->given, given + 1, __ATOMIC_RELEASE);
+}
+
+/* By the giver, not of the shared one. */
+void quiesce_stash_free_spares(struct stash *stash);
+
 /* How many pointers wait in it; and whether the first so many do not, and nobody is about to free one. */
 unsigned long quiesce_stash_waiting(const struct stash *stash);
 bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given);
@@ -118,7 +139,8 @@ static inline bool quiesce_is_offset(void (*func)(struct rcu_head *head))
 
 /* ---- free_rcu: free.c. urcu/free-rcu.h has the contracts. ---- */
 
-void quiesce_free(struct workers *all, void *ptr);
+/* stash: the calling thread's, or NULL. */
+void quiesce_free(struct workers *all, struct stash *stash, void *ptr);
 int quiesce_free_with(struct workers *all, void (*release)(void *ptr));
 void quiesce_free_at(struct workers *all, struct rcu_head *head, size_t offset);
 

@@ -84,7 +84,7 @@ void urcu_##F##_defer_barrier_thread(void)								\
 void urcu_##F##_defer_exit(void)									\
 	{ quiesce_defer_exit(&quiesce_##F.engine.workers); }						\
 void urcu_##F##_free_rcu(void *ptr)									\
-	{ quiesce_free(&quiesce_##F.engine.workers, ptr); }						\
+	{ quiesce_free(&quiesce_##F.engine.workers, own_calls()->stash, ptr); }			\
 int urcu_##F##_free_rcu_with(void (*release)(void *ptr))						\
 	{ return quiesce_free_with(&quiesce_##F.engine.workers, release); }				\
 void urcu_##F##_free_rcu_at(struct rcu_head *head, size_t offset)					\

@@ -9,6 +9,9 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
+/* How often who waits for another's grace period looks at it before he sleeps: most are over by then. */
+#define LOOKS		50
+
 /*
  * [T1] The full barrier puts the caller's stores before the look at the sequence. Pairs with [F1] in
  * src/grace/lead.c: the leader of the grace period that the ticket is for makes the sequence odd, which we
@@ -45,17 +48,12 @@ static void call_up(struct gp_state *grace, unsigned long ticket, int count)
 }
 
 /*
- * Lead the grace period that ends with sequence. [W1] That store comes before the looks at sleepers;
- * pairs with [W2] in src/grace/gp.c: either we see the sleeper, or it sees the sequence. One of those who
- * wait for the next has to lead it.
+ * The leader's turn ends, with this sequence. [W1] That store comes before the looks at sleepers; pairs with
+ * [W2] in src/grace/gp.c: either we see the sleeper, or it sees the sequence. One of those who wait for the
+ * next has to lead it.
  */
-static void take_turn(struct domain *domain, unsigned long sequence)
+static void end_turn(struct gp_state *grace, unsigned long sequence)
 {
-	struct gp_state *grace = &domain->grace;
-
-	quiesce_probe(grace_begin, domain->name, sequence, domain->registry.registered);
-	quiesce_lead(domain);
-	quiesce_probe(grace_end, domain->name, sequence, domain->registry.registered);
 	quiesce_delay();
 	quiesce_tell_release(&grace->sequence);
 	__atomic_store_n(&grace->sequence, sequence, __ATOMIC_SEQ_CST);
@@ -86,29 +84,54 @@ static void await_turn(struct gp_state *grace, unsigned long ticket)
 	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
 }
 
+/* Whether the grace period after this even sequence is the caller's to lead. */
+static bool take_turn(struct gp_state *grace, unsigned long sequence)
+{
+	return __atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
 /*
  * A grace period that is under way may have begun before the caller's stores, so the caller needs
  * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
- * leads it; the others sleep until it is over. It is due when the sequence is even, which is then two
- * less than the ticket: so who has led one has waited for his.
+ * leads it; the others sleep until it is over.
  */
 void quiesce_gp_wait(struct domain *domain)
 {
 	struct gp_state *grace = &domain->grace;
 	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
+	unsigned int looks = 0;
+	bool led = false;
 
 	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
-		if (sequence & 1) {
+		if ((sequence & 1) && looks++ < LOOKS)
+			caa_cpu_relax();
+		else if (sequence & 1)
 			await_turn(grace, ticket);
-		} else if (__atomic_compare_exchange_n(&grace->sequence, &sequence, sequence + 1,
-						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-			take_turn(domain, sequence + 2);
-			quiesce_tell_acquire(&grace->sequence);
-			return;
+		else if (take_turn(grace, sequence)) {
+			quiesce_probe(grace_begin, domain->name, sequence, domain->registry.registered);
+			quiesce_lead(domain);
+			quiesce_probe(grace_end, domain->name, sequence, domain->registry.registered);
+			end_turn(grace, sequence + 2);
+			led = true;
 		}
 	}
-	__atomic_fetch_add(&grace->merged, 1, __ATOMIC_RELAXED);
+	if (!led)
+		__atomic_fetch_add(&grace->merged, 1, __ATOMIC_RELAXED);
 	quiesce_tell_acquire(&grace->sequence);
+}
+
+/*
+ * If it was in vain the sequence is again what it was: who took a ticket meanwhile waits for one grace period more
+ * than he has to. Of those who came to sleep then, one leads.
+ */
+void quiesce_gp_try(struct domain *domain)
+{
+	struct gp_state *grace = &domain->grace;
+	unsigned long sequence = __atomic_load_n(&grace->sequence, __ATOMIC_RELAXED);
+
+	if (!(sequence & 1) && take_turn(grace, sequence))
+		end_turn(grace, quiesce_lead_if_short(domain) ? sequence + 2 : sequence);
 }
 
 /*

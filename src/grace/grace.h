@@ -268,6 +268,12 @@ void quiesce_domain_report_unlock(const struct domain *domain);
 void quiesce_gp_wait(struct domain *domain);
 
 /*
+ * Lead one if nobody does and no reader has to be waited for. The caller need not be offline, but then it is one
+ * who has.
+ */
+void quiesce_gp_try(struct domain *domain);
+
+/*
  * A ticket: what the sequence will be when a grace period is over that began after this call. Even,
  * and valid until the sequence has come half around. The caller's stores before it come before that
  * grace period.
@@ -287,5 +293,6 @@ bool quiesce_gp_is_wanted(struct domain *domain);
 /* In a fork's child, after the registry was reset: no grace period is under way. */
 void quiesce_gp_child(struct domain *domain);
 
-/* Lead a grace period: for gp.c. One thread at a time. */
+/* Lead a grace period: for gp.c. One thread at a time. The second gives up if a reader is in a section: false. */
 void quiesce_lead(struct domain *domain);
+bool quiesce_lead_if_short(struct domain *domain);

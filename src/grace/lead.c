@@ -285,33 +285,46 @@ static void tell_below_zero(struct domain *domain)
 	}
 }
 
-void quiesce_lead(struct domain *domain)
+/*
+ * [F1] A full barrier between what the writers did and what the readers' next loads see; pairs with [R2] in
+ * urcu/static/urcu-common.h, without it (1) above fails. And before the look at who is registered; pairs
+ * with [A1] in src/grace/registry.c: who registers too late for that look sees what the writers did. And
+ * after the sequence was made odd; pairs with [T1] in src/grace/gp.c. False: there is nobody to wait for.
+ */
+static bool begin(struct domain *domain)
 {
-	struct urcu_gp *gp = domain->gp;
-	uint64_t ns = 0;
-
-	/*
-	 * [F1] A full barrier between what the writers did and what the readers' next loads see;
-	 * pairs with [R2] in urcu/static/urcu-common.h, without it (1) above fails. And before the
-	 * look at who is registered; pairs with [A1] in src/grace/registry.c: who registers too late for
-	 * that look sees what the writers did. And after the sequence was made odd; pairs with [T1]
-	 * in src/grace/gp.c.
-	 */
 	cmm_smp_mb();
 	if (quiesce_registry_alone(&domain->registry, domain->calls->self()))
-		return;
+		return false;
 	order_readers(domain);
 	quiesce_delay();
+	return true;
+}
+
+/* Raise the number; how many readers show an older one. */
+static unsigned long begin_pass(struct domain *domain)
+{
+	struct urcu_gp *gp = domain->gp;
+
+	/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
+	__atomic_store_n(&gp->ctr, gp->ctr + URCU_GP_STEP, __ATOMIC_RELEASE);
+	quiesce_delay();
+	return quiesce_registry_scan(&domain->registry, gp->ctr);
+}
+
+void quiesce_lead(struct domain *domain)
+{
+	uint64_t ns = 0;
+
+	if (!begin(domain))
+		return;
 	for (int pass = 0; pass < domain->passes; pass++) {
 		struct vigil vigil = {
-			.gp_ctr = gp->ctr + URCU_GP_STEP,
 			.patience = patience(&domain->grace),
 		};
 
-		/* [G] Readers load it in [R1], urcu/static/urcu-common.h, relaxed: see (2). */
-		__atomic_store_n(&gp->ctr, vigil.gp_ctr, __ATOMIC_RELEASE);
-		quiesce_delay();
-		vigil.older = quiesce_registry_scan(&domain->registry, vigil.gp_ctr);
+		vigil.older = begin_pass(domain);
+		vigil.gp_ctr = domain->gp->ctr;
 		while (vigil.older) {
 			keep_vigil(domain, &vigil);
 			tell_below_zero(domain);
@@ -322,4 +335,17 @@ void quiesce_lead(struct domain *domain)
 		count_wait(&domain->grace, ns);
 	quiesce_delay();
 	order_past_sections(domain);
+}
+
+/* Numbers that were raised in vain do no harm: the next leader raises his own. */
+bool quiesce_lead_if_short(struct domain *domain)
+{
+	if (!begin(domain))
+		return true;
+	for (int pass = 0; pass < domain->passes; pass++)
+		if (begin_pass(domain))
+			return false;
+	quiesce_delay();
+	order_past_sections(domain);
+	return true;
 }

@@ -43,6 +43,42 @@ static inline void rcu_register_thread(void)
 #define call_rcu(head, func)	ck_epoch_call(own_record, head, func)
 #define rcu_barrier()		ck_epoch_barrier(own_record)
 #define bench_init()		ck_epoch_init(&epoch)
+#elif defined(BENCH_DPDK)
+/* Of the Data Plane Development Kit: what its threads announce, as in qsbr. No callbacks. */
+#define ALLOW_EXPERIMENTAL_API
+#include <rte_rcu_qsbr.h>
+#define DPDK_THREADS		1024
+static struct rte_rcu_qsbr *variable;
+static bool numbers[DPDK_THREADS];	/* in use; atomically */
+static __thread unsigned int own_number;
+
+static inline void rcu_register_thread(void)
+{
+	while (__atomic_exchange_n(&numbers[own_number], true, __ATOMIC_ACQUIRE))
+		own_number = (own_number + 1) % DPDK_THREADS;
+	if (rte_rcu_qsbr_thread_register(variable, own_number) != 0)
+		abort();
+	rte_rcu_qsbr_thread_online(variable, own_number);
+}
+
+static inline void rcu_unregister_thread(void)
+{
+	rte_rcu_qsbr_thread_offline(variable, own_number);
+	rte_rcu_qsbr_thread_unregister(variable, own_number);
+	__atomic_store_n(&numbers[own_number], false, __ATOMIC_RELEASE);
+}
+
+static inline void bench_init(void)
+{
+	if (posix_memalign((void **)&variable, 64, rte_rcu_qsbr_get_memsize(DPDK_THREADS)) != 0 ||
+	    rte_rcu_qsbr_init(variable, DPDK_THREADS) != 0)
+		abort();
+}
+
+#define rcu_read_lock()		((void)0)
+#define rcu_read_unlock()	((void)0)
+#define synchronize_rcu()	rte_rcu_qsbr_synchronize(variable, own_number)
+#define rcu_barrier()		((void)0)
 #elif defined(BENCH_RWLOCK)
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 #define rcu_register_thread()	((void)0)
@@ -76,6 +112,10 @@ struct rcu_head {
 #define bench_quiescent()	rcu_quiescent_state()
 #define bench_offline()		rcu_thread_offline()
 #define bench_online()		rcu_thread_online()
+#elif defined(BENCH_DPDK)
+#define bench_quiescent()	rte_rcu_qsbr_quiescent(variable, own_number)
+#define bench_offline()		rte_rcu_qsbr_thread_offline(variable, own_number)
+#define bench_online()		rte_rcu_qsbr_thread_online(variable, own_number)
 #else
 #define bench_quiescent()	((void)0)
 #define bench_offline()		((void)0)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # bench.sh PREFIX OUT [short|long [ROUNDS]]: all benchmarks here, of the library installed below
-# PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed)
-# and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
+# PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed),
+# of DPDK's rte_rcu_qsbr (below $DPDK, or installed; grace periods alone) and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
 # runs once a round on one side after the other, so that a drifting machine drifts for all.
 # BENCH_ONLY names the programs to run (floors readers ...), else it is all. Leaves
 # below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md,
@@ -67,11 +67,13 @@ make_plan() {
 	done
 	beside readers "$length"
 	beside grace "$length"
+	[ -z "$dpdk_library" ] || plan dpdk - grace - pie - short
 	beside callrcu "$length"
 	beside flood "short 0.4"
 	# All sizes of one flavor, as they have the workers in common.
 	on_both memb callrcu inlined pie - "$length"
 	on_both memb flood inlined pie - "$length $seconds"
+	plan quiesce memb budget inlined pie - "$length $seconds"
 	for flavor in $flavors_called; do
 		[ "$flavor" != memb ] || continue
 		on_both "$flavor" callrcu inlined pie - short
@@ -99,7 +101,8 @@ in_fields() {
 limit_of() { # PROGRAM ARGUMENTS
 	case $1,$2 in
 	lfht*,10000000*) echo 40 ;;
-	flood,long*) echo 100 ;;
+	flood,long* | budget,long*) echo 200 ;;
+	flood,* | budget,*) echo 20 ;;
 	*,long*) echo 40 ;;
 	*) echo 6 ;;
 	esac

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Floods: threads that do nothing but malloc and call_rcu(free), for so many seconds (second argument). How many
- * callbacks run, how much memory they take until then, and how late they are. The same with urcu_free_rcu, with and
- * without a limit of what waits.
+ * callbacks run, how much memory they take until then, and how late they are. The same with urcu_free_rcu; with a
+ * limit of what waits: budget.c.
  */
-#include <sys/wait.h>
-
-#include "bench.h"
+#include "flood.h"
 
 static struct bench_group group;
 
@@ -15,36 +13,6 @@ struct item {
 	double queued;		/* when; 0: not watched */
 };
 
-/* ---- Delays: of one item in 16, in a histogram of 16 steps to each power of two ---- */
-
-#define STEPS		16
-#define WATCHED_ONE_IN	16
-
-static unsigned long histogram[64 * STEPS];	/* atomically: several workers */
-
-static void note_delay(double delay)
-{
-	unsigned long whole = delay < 1 ? 1 : (unsigned long)delay;
-	unsigned int power = 63 - (unsigned int)__builtin_clzl(whole);
-	unsigned int step = (unsigned int)(STEPS * (delay / (double)(1UL << power) - 1));
-
-	__atomic_add_fetch(&histogram[power * STEPS + (step < STEPS ? step : 0)], 1,
-			   __ATOMIC_RELAXED);
-}
-
-/* What a part of the delays is no longer than, in nanoseconds. */
-static double delay_of(double part)
-{
-	unsigned long sum = 0, seen = 0;
-	unsigned int i;
-
-	for (i = 0; i < 64 * STEPS; i++)
-		sum += histogram[i];
-	for (i = 0; i < 64 * STEPS - 1 && (double)(seen + histogram[i]) < part * (double)sum; i++)
-		seen += histogram[i];
-	return (double)(1UL << i / STEPS) * (1 + (i % STEPS + 0.5) / STEPS);
-}
-
 static void release(struct rcu_head *head)
 {
 	struct item *item = (struct item *)head;
@@ -52,34 +20,6 @@ static void release(struct rcu_head *head)
 	if (item->queued > 0)
 		note_delay(bench_now() - item->queued);
 	free(item);
-}
-
-/* ---- Memory ---- */
-
-/* Forget how much memory was used at most until now. */
-static void watch_memory(void)
-{
-	FILE *file = fopen("/proc/self/clear_refs", "w");
-
-	if (file) {
-		fputs("5", file);
-		fclose(file);
-	}
-}
-
-/* A line of /proc/self/status, in MB. */
-static double memory(const char *field)
-{
-	FILE *file = fopen("/proc/self/status", "r");
-	char line[128];
-	double kilobytes = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, field, strlen(field)) == 0)
-			kilobytes = strtod(line + strlen(field), NULL);
-	if (file)
-		fclose(file);
-	return kilobytes / 1024;
 }
 
 /* ---- A flood ---- */
@@ -130,18 +70,6 @@ static void flood(const char *name, unsigned long producers, double length)
 }
 
 #ifndef BENCH_RWLOCK
-static void read_slowly(struct bench_group *group, unsigned long number)
-{
-	(void)number;
-	while (!bench_stopped(group)) {
-		rcu_read_lock();
-		group->done[0] = 1;
-		bench_nap(100e6);
-		rcu_read_unlock();
-		bench_quiescent();
-	}
-}
-
 static void flood_beside_reader(unsigned long producers, double length)
 {
 	static struct bench_group reader;
@@ -176,29 +104,16 @@ static void free_on(struct bench_group *group, unsigned long number)
 	bench_online();
 }
 
-/* limit: in MB; 0: none. */
-static void flood_free(unsigned long producers, double length, bool slow_reader, size_t limit)
+static void flood_free(unsigned long producers, double length)
 {
-	static struct bench_group reader;
-	double before, time, calls;
-	char name[100];
+	double before = memory("VmRSS:"), time, calls;
+	const char *name = bench_of(producers, "producer");
 
-	snprintf(name, sizeof(name), "%s%s", bench_of(producers, "producer"), slow_reader ? ", a reader of 100 ms" : "");
-	if (limit)
-		snprintf(name + strlen(name), sizeof(name) - strlen(name), ", at most %zu MB", limit);
-	urcu_set_backlog_limit(limit << 20, 0);
-	if (slow_reader) {
-		bench_start_group(&reader, 1, read_slowly);
-		bench_await_group(&reader);
-	}
-	before = memory("VmRSS:");
 	watch_memory();
 	time = -bench_now();
 	bench_start_group(&group, producers, free_on);
 	bench_sleep(length);
 	calls = (double)bench_stop_group(&group);
-	if (slow_reader)
-		bench_stop_group(&reader);
 	bench_barrier();
 	time += bench_now();
 	bench_print("malloc + free_rcu", name, calls / time * 1e3, "M/s");
@@ -207,23 +122,12 @@ static void flood_free(unsigned long producers, double length, bool slow_reader,
 
 static void free_by_one(double length)
 {
-	flood_free(1, length < 2e9 ? length : 2e9, false, 0);
+	flood_free(1, length < 2e9 ? length : 2e9);
 }
 
 static void free_by_two(double length)
 {
-	flood_free(2, length, false, 0);
-}
-
-static void free_beside_reader(double length)
-{
-	flood_free(2, length, true, 0);
-}
-
-static void free_with_limits(double length)
-{
-	for (size_t limit = 8; limit <= 128; limit *= 4)
-		flood_free(2, length, true, limit);
+	flood_free(2, length);
 }
 #endif
 
@@ -237,7 +141,7 @@ static void flood_per_cpu(unsigned long producers, double length)
 }
 #endif
 
-/* ---- Each in a process of its own, which begins with no memory that others have left ---- */
+/* ---- One after the other ---- */
 
 static unsigned long cpus;
 
@@ -287,28 +191,9 @@ static void (*const floods[])(double length) = {
 	one_per_cpu, all_per_cpu,
 #endif
 #ifdef URCU_HAVE_FREE_RCU
-	free_by_one, free_by_two, free_beside_reader, free_with_limits,
+	free_by_one, free_by_two,
 #endif
 };
-
-static int run_all(char **argv)
-{
-	char number[16];
-	int status, failed = 0;
-
-	for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++) {
-		pid_t child = fork();
-
-		snprintf(number, sizeof(number), "%zu", i);
-		if (child == 0) {
-			execl("/proc/self/exe", argv[0], argv[1], argv[2], number, (char *)NULL);
-			_exit(127);
-		}
-		if (child < 0 || waitpid(child, &status, 0) != child || status)
-			failed = 1;
-	}
-	return failed;
-}
 
 int main(int argc, char **argv)
 {
@@ -318,7 +203,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (argc < 4)
-		return run_all(argv);
+		return in_processes(argv, sizeof(floods) / sizeof(floods[0]));
 	cpus = (unsigned long)CPU_COUNT(&bench_cpus);
 	bench_register();
 	floods[strtoul(argv[3], NULL, 0)](strtod(argv[2], NULL) * 1e9);

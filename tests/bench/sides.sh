@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of the script that reads this
 # What the scripts here share: the sides, and how a program is compiled against each. The caller has
-# set here, prefix (ours) and work (a directory); LIBURCU and CK name the others, if there are any.
+# set here, prefix (ours) and work (a directory); LIBURCU, CK and DPDK name the others, if there are any.
 
 sides=quiesce
 if [ -n "${LIBURCU:-}" ]; then
@@ -10,6 +10,10 @@ if [ -n "${LIBURCU:-}" ]; then
 	peer_headers=$(dirname "$(find "$LIBURCU/include" -name urcu-pointer.h | head -n 1)")
 fi
 ck_library=$(find "${CK:-/usr}" -name libck.a 2>/dev/null | head -n 1)
+
+# Its libraries are shared ones that need others of the same packages.
+dpdk_library=$(find "${DPDK:-/usr/lib}" -name librte_rcu.so 2>/dev/null | head -n 1)
+dpdk_libraries=${dpdk_library%/*}:${DPDK:-}/../lib/$(basename "${dpdk_library%/*}")
 
 # cc_program OUTPUT SOURCE BUILD ARGUMENTS...: compile an executable as exe (-no-pie) or pie, or a
 # shared object that so is linked to and dlopen opens; print the command to run.
@@ -62,6 +66,12 @@ compile() {
 			-L"$peer_libraries" -Wl,-rpath,"$peer_libraries" $where
 		;;
 	ck) cc_program "$target" "$3" "$5" -DBENCH_CK ${CK:+-I"$CK/include"} "$ck_library" ;;
+	dpdk)
+		cc_program "$target" "$3" "$5" -DBENCH_DPDK -march=native ${DPDK:+-I"$DPDK/include/dpdk"} \
+			-I"${DPDK:-/usr}/include/$(basename "${dpdk_library%/*}")/dpdk" -I/usr/include/dpdk \
+			-L"${dpdk_library%/*}" -lrte_rcu -lrte_eal -Wl,--disable-new-dtags \
+			-Wl,-rpath,"$dpdk_libraries" -Wl,-rpath-link,"$dpdk_libraries"
+		;;
 	rwlock) cc_program "$target" "$3" "$5" -DBENCH_RWLOCK ;;
 	machine) cc_program "$target" "$3" "$5" ;;
 	esac

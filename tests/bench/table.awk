@@ -36,8 +36,8 @@ function head(program) {
 	if (program == last) return
 	last = program
 	print "\n### " program "\n"
-	print "| what | flavor | build | ours | liburcu | times as good | | ck | rwlock |"
-	print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+	print "| what | flavor | build | ours | liburcu | times as good | | ck | dpdk | rwlock |"
+	print "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 }
 
 END {
@@ -58,8 +58,8 @@ END {
 			if (f[1] != programs[p]) continue
 			head(f[1])
 			other = f[1] FS f[4] FS f[5]
-			printf "| %s, %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f[4], f[5], f[2], f[3],
+			printf "| %s, %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f[4], f[5], f[2], f[3],
 				ours[row], theirs[row], ratio[row], verdict[row],
-				beside["ck", other], beside["rwlock", other]
+				beside["ck", other], beside["dpdk", other], beside["rwlock", other]
 		}
 }

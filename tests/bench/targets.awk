@@ -42,6 +42,9 @@ function reached(ours, theirs, ground, kind, value, faster) {
 		return median[ours] < value ? "yes" : low[ours] < value ? "within the spread" : "no"
 	if (kind == "floor") {
 		if (!(ground in median)) return "not measured"
+		if (faster)
+			return median[ours] * value >= median[ground] ? "yes" : \
+				high[ours] * value >= low[ground] ? "within the spread" : "no"
 		return median[ours] <= value * median[ground] ? "yes" : \
 			low[ours] <= value * high[ground] ? "within the spread" : "no"
 	}

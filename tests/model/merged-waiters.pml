@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Callers of synchronize_rcu share grace periods: quiesce_gp_ticket, quiesce_gp_wait, take_turn,
+ * Callers of synchronize_rcu share grace periods: quiesce_gp_ticket, quiesce_gp_wait, end_turn,
  * await_turn and call_up of src/grace/gp.c. CALLERS threads call CALLS times in all.
  *
  * Claim: a caller returns only when a grace period that began after its call is over, only one is
@@ -80,18 +80,18 @@ inline lead()
 }
 
 /* The sequence is odd; seen is what it was before. */
-inline take_turn()
+inline lead_turn()
 {
 	lead();
 #ifndef MUTANT_W1_AFTER_LOOK
 	sequence = seen + 2;
 #endif
-#ifdef MUTANT_TAKE_TURN_WAKES_ONE
+#ifdef MUTANT_END_TURN_WAKES_ONE
 	call_up_one(WHICH(seen + 2));
 #else
 	call_up_all(WHICH(seen + 2));
 #endif
-#ifndef MUTANT_TAKE_TURN_WAKES_NO_NEXT
+#ifndef MUTANT_END_TURN_WAKES_NO_NEXT
 	call_up_one(WHICH(seen + 4));
 #endif
 #ifdef MUTANT_W1_AFTER_LOOK
@@ -159,7 +159,7 @@ active [CALLERS + 1] proctype caller()
 			:: seen < ticket && seen % 2 == 0 ->
 #ifdef MUTANT_LEADS_WITHOUT_EXCHANGE
 				sequence = seen + 1;
-				take_turn()
+				lead_turn()
 #else
 				atomic {
 					if
@@ -168,7 +168,7 @@ active [CALLERS + 1] proctype caller()
 					fi
 				};
 				if
-				:: seen % 2 == 0 -> take_turn()
+				:: seen % 2 == 0 -> lead_turn()
 				:: else
 				fi
 #endif

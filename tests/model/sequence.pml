@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Callers of synchronize_rcu share grace periods by one number: quiesce_gp_ticket, take_turn,
+ * Callers of synchronize_rcu share grace periods by one number: quiesce_gp_ticket, take_turn, end_turn,
  * await_turn, call_up and quiesce_gp_wait of src/grace/gp.c, on a machine with store buffers. CALLERS
  * threads store to a word of their own and call once; a reader registers, and then loads the words.
+ * With TRIES they may first, or only, lead one that does not wait, quiesce_gp_try.
  *
  * Claims: a caller returns only after a grace period that began when its store could be seen (T1);
  * one that found nobody registered has nobody to wait for: who registers too late to be seen sees its
@@ -63,17 +64,60 @@ inline lead()
 	beginning[_pid] = 0
 }
 
-inline take_turn(to)
+inline end_turn(to)
 {
-	lead();
 	store(_pid, SEQUENCE, to, RELEASE);
 #ifndef MUTANT_W1_RELAXED
 	full_barrier(_pid);
 #endif
 	call_up(to / 2 % 2);
-#ifndef MUTANT_TAKE_TURN_WAKES_NO_NEXT
+#ifndef MUTANT_END_TURN_WAKES_NO_NEXT
 	call_up((to / 2 + 1) % 2)
 #endif
+}
+
+/* Compare and exchange: in memory at once, after all stores. sequence is 255 if it was in vain. */
+inline take_turn()
+{
+	atomic {
+		drained(_pid) ->
+		if
+		:: memory[SEQUENCE] == sequence -> memory[SEQUENCE] = sequence + 1
+		:: else -> sequence = 255
+		fi
+	}
+}
+
+inline try()
+{
+	load(_pid, SEQUENCE, sequence);
+	if
+	:: sequence % 2 == 0 -> take_turn()
+	:: else -> sequence = 255
+	fi;
+	if
+	:: sequence != 255 ->
+		/* [F1] */
+		atomic { drained(_pid) -> assert(!leading); leading = 1; beginning[_pid] = words };
+		if
+		:: registered && !left -> /* in vain */
+#ifdef MUTANT_TRY_DOES_NOT_LOOK
+			covered = covered | beginning[_pid];
+			sequence = sequence + 2
+#endif
+		:: !registered || left ->
+			covered = covered | beginning[_pid];
+			sequence = sequence + 2
+		fi;
+		leading = 0;
+		beginning[_pid] = 0;
+#ifdef MUTANT_TRY_WAKES_NOBODY
+		store(_pid, SEQUENCE, sequence, RELEASE)
+#else
+		end_turn(sequence)
+#endif
+	:: else
+	fi
 }
 
 inline await_turn()
@@ -106,6 +150,13 @@ active [CALLERS] proctype caller()
 {
 	byte ticket, sequence, seen;
 
+#ifdef TRIES
+	if
+	:: try(); goto gone
+	:: try()
+	:: skip
+	fi;
+#endif
 	store(_pid, _pid, 1, RELAXED);
 	/* [T1] */
 #ifndef MUTANT_T1_WITHOUT_BARRIER
@@ -123,23 +174,17 @@ active [CALLERS] proctype caller()
 		:: sequence >= ticket -> break
 		:: sequence < ticket && sequence % 2 == 1 -> await_turn()
 		:: sequence < ticket && sequence % 2 == 0 ->
-			/* Compare and exchange: in memory at once, after all stores. */
-			atomic {
-				drained(_pid) ->
-				if
-				:: memory[SEQUENCE] == sequence -> memory[SEQUENCE] = sequence + 1
-				:: else -> sequence = 255
-				fi
-			};
+			take_turn();
 			if
-			:: sequence != 255 -> take_turn((sequence + 2))
+			:: sequence != 255 -> lead(); end_turn((sequence + 2))
 			:: else
 			fi
 		fi
 	od;
 	/* What the caller frees now the reader must not hold. */
 	assert(covered & 1 << (_pid - 1));
-	assert(left || !(held & 1 << (_pid - 1)))
+	assert(left || !(held & 1 << (_pid - 1)));
+gone:	skip
 }
 
 /* Registers, and is in a section from before it loads until it leaves. */

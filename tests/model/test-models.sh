@@ -111,18 +111,21 @@ found merged-waiters -DMUTANT_W2_COUNTS_LATE
 found merged-waiters -DMUTANT_W2_READS_TURN_LATE
 found merged-waiters -DMUTANT_AWAIT_TURN_COUNTS_NOBODY
 found merged-waiters -DMUTANT_CALL_UP_LEAVES_TURN
-found merged-waiters -DMUTANT_TAKE_TURN_WAKES_NO_NEXT
-found merged-waiters -DMUTANT_TAKE_TURN_WAKES_ONE
+found merged-waiters -DMUTANT_END_TURN_WAKES_NO_NEXT
+found merged-waiters -DMUTANT_END_TURN_WAKES_ONE
 # The number of grace periods, on machines with store buffers.
 holds sequence
 holds sequence -DTSO
 found sequence -DMUTANT_A1_WITHOUT_BARRIER
 found sequence -DMUTANT_CALL_UP_LEAVES_TURN
-found sequence -DMUTANT_TAKE_TURN_WAKES_NO_NEXT
+found sequence -DMUTANT_END_TURN_WAKES_NO_NEXT
 found sequence -DMUTANT_TICKET_JOINS_RUNNING
 found sequence -DTSO -DMUTANT_T1_WITHOUT_BARRIER
 found sequence -DTSO -DMUTANT_W1_RELAXED
 found sequence -DMUTANT_W2_READS_TURN_LATE
+holds sequence -DTRIES
+found sequence -DTRIES -DMUTANT_TRY_DOES_NOT_LOOK
+found sequence -DTRIES -DMUTANT_TRY_WAKES_NOBODY
 # A deferred call and the callback that comes to rest.
 holds defer
 holds defer -DMEMBARRIER

@@ -324,6 +324,55 @@ START_TEST(without_threads_a_giver_frees_what_others_waited_for)
 }
 END_TEST
 
+/* ---- Grace periods that givers lead themselves ---- */
+
+#define GIVEN_MUCH	(20 * 1024UL)
+
+START_TEST(who_gives_much_waits_for_nobody)
+{
+	capture_stderr();
+	allow_threads(false);
+	give_items(GIVEN_MUCH);
+	want(get(given_back) >= GIVEN_MUCH / 2);
+	allow_threads(true);
+	give_items(2 * 256);
+	all_come_back();
+}
+END_TEST
+
+static unsigned long counted;
+
+static void count_only(void *ptr)
+{
+	raise_by(*(unsigned long *)ptr, 1);
+}
+
+static void *give_much(void *arg)
+{
+	await_that(get(flood.started));
+	while (!get(flood.over))
+		for (int i = 0; i < 1024; i++)
+			urcu_free_rcu(&counted);
+	return arg;
+}
+
+/* One that is in vain, as the reader is in a section, is no reason for who waits to sleep on. No worker wakes him. */
+START_TEST(who_gives_much_keeps_nobody_waiting)
+{
+	capture_stderr();
+	team_add(&flood.readers, 1, flood_reader, NULL);
+	team_add(&flood.producers, 1, give_much, NULL);
+	allow_threads(false);
+	put(flood.started, 1);
+	for (int i = 0; i < 3000; i++)
+		synchronize_rcu();
+	put(flood.over, true);
+	team_join(&flood.producers);
+	team_join(&flood.readers);
+	rcu_barrier();
+}
+END_TEST
+
 #ifndef TEST_BP		/* which has no rcu_exit */
 START_TEST(rcu_exit_frees_and_all_goes_on)
 {
@@ -366,6 +415,11 @@ static void set_up_where(void)
 	want(urcu_free_rcu_with(note_where) == 0);
 }
 
+static void set_up_count(void)
+{
+	want(urcu_free_rcu_with(count_only) == 0);
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("free-" FLAVOR);
@@ -387,11 +441,14 @@ int main(void)
 	tcase_add_test(tc, a_flood_frees_nothing_too_early_or_twice);
 	tcase_add_test(tc, without_threads_a_barrier_frees);
 	tcase_add_test(tc, without_threads_a_giver_frees_what_others_waited_for);
+	tcase_add_test(tc, who_gives_much_waits_for_nobody);
 #ifndef TEST_BP
 	tcase_add_test(tc, rcu_exit_frees_and_all_goes_on);
 #endif
 	tc = add_noted(suite, "where", set_up_where);
 	tcase_add_test(tc, who_gives_much_frees_by_itself);
+	tc = add_noted(suite, "count", set_up_count);
+	tcase_add_test(tc, who_gives_much_keeps_nobody_waiting);
 	tc = add_case(suite, "plain", 30);
 #ifndef TEST_BP
 	tcase_add_test(tc, rcu_exit_does_not_wait_for_what_is_given_meanwhile);
