@@ -2,7 +2,8 @@
 /*
  * Stalls: what waits for longer than a limit, who holds it up, and what that thread does. Each is one report
  * (quiesce/report.h), by the thread that waits; it comes when the limit has passed and again each time that the wait
- * has become twice as long. No thread, no timer and no signal is made for it, and readers do nothing.
+ * has become twice as long. No thread, no timer and no signal is made for it, and readers do nothing. doc/stalls.md
+ * has an example of each.
  *
  *	a grace period		each reader that it waits for: its thread, how deep in sections; how much waits behind it
  *	a callback		that rcu_barrier, urcu_drain, exit or the fork hooks wait for: the function and the thread

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "callbacks/callbacks.h"
+#include "system/probe.h"
 #include "system/system.h"
 
 static void *serve(void *arg);
@@ -145,7 +146,9 @@ static void *serve(void *arg)
 	quiesce_worker_take_place(worker);
 	quiesce_domain_suspend(all->domain);
 	pthread_cleanup_push(give_up, worker);
+	quiesce_probe(worker_start, all->domain->name, quiesce_worker_home(worker)->id, worker);
 	quiesce_worker_run(worker);
+	quiesce_probe(worker_stop, all->domain->name, quiesce_worker_home(worker)->id, worker);
 	pthread_cleanup_pop(0);
 	all->domain->calls->part();
 	quiesce_delay();

@@ -5,6 +5,7 @@
  * callback to the next. Another who watches may have set the bit anew; so the bit alone does not tell.
  */
 #include "callbacks/callbacks.h"
+#include "system/probe.h"
 #include "system/system.h"
 
 void quiesce_worker_breathe(struct worker *worker)
@@ -66,6 +67,7 @@ static void report_callback(const struct worker *worker, const struct watch *wat
 	if (!stands_still(worker, watch))
 		return;
 	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
+	quiesce_probe(stall, all->domain->name, watch->waited - watch->since, id);
 	quiesce_report("urcu_%s_%s: a %s of worker %lu has not returned for %s: %s, in %s; %s", all->domain->name,
 		       waiter == WAITER_FORK ? "call_rcu_before_fork" : deferred ? "defer_rcu" : "call_rcu",
 		       deferred ? "deferred call" : "callback", quiesce_worker_home(worker)->id,

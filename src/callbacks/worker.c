@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "callbacks/callbacks.h"
+#include "system/probe.h"
 #include "system/sanitize.h"
 #include "system/system.h"
 
@@ -231,7 +232,9 @@ static void run(struct call_rcu_data *queue, struct rcu_head *head)
 	void (*func)(struct rcu_head *head) = head->func;
 
 	__atomic_store_n(&queue->running, func, __ATOMIC_RELAXED);
+	quiesce_probe(callback_begin, queue, func, head);
 	func(head);
+	quiesce_probe(callback_end, queue, queue->running, queue->carried);
 }
 
 /* False: interrupted by a stop. Callbacks may be left. */

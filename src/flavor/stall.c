@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "flavor/flavor.h"
+#include "system/probe.h"
 
 /* So many readers are named, each in a report of its own. */
 #define NAMED	8
@@ -52,6 +53,7 @@ void quiesce_flavor_stalled(struct domain *domain, uint64_t ns)
 
 	for (unsigned long i = 0; i < count && i < NAMED; i++) {
 		__atomic_fetch_add(&domain->grace.stalls, 1, __ATOMIC_RELAXED);
+		quiesce_probe(stall, domain->name, ns, readers[i].id);
 		quiesce_report("urcu_%s_synchronize_rcu: a grace period has waited for %s, for reader %lu of %lu: %s %s; %s",
 			       domain->name, quiesce_time_text(&time_room, ns), i + 1, count,
 			       who(&who_room, &readers[i]), why(&why_room, domain, &readers[i]),

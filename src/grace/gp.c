@@ -5,6 +5,7 @@
 #include <urcu/arch.h>
 
 #include "grace/grace.h"
+#include "system/probe.h"
 #include "system/sanitize.h"
 #include "system/system.h"
 
@@ -108,7 +109,9 @@ void quiesce_gp_wait(struct domain *domain)
 		else if (sequence & 1)
 			await_turn(grace, ticket);
 		else if (take_turn(grace, sequence)) {
+			quiesce_probe(grace_begin, domain->name, sequence, domain->registry.registered);
 			quiesce_lead(domain);
+			quiesce_probe(grace_end, domain->name, sequence, domain->registry.registered);
 			end_turn(grace, sequence + 2);
 			led = true;
 		}

@@ -15,6 +15,7 @@
 #include <urcu/flavor.h>
 
 #include "process/process.h"
+#include "system/probe.h"
 #include "system/system.h"
 
 /* ---- Between the hooks: one thread at a time, as deep as it likes ---- */
@@ -370,7 +371,9 @@ void quiesce_fork_before(struct engine *engine)
 	if (fork->called_hooks)
 		fork->called_hooks->before_fork(fork->called_hooks->priv);
 	quiesce_delay();
+	quiesce_probe(fork_before, engine->domain.name, fork->forks, engine->workers.last_id);
 	pause_workers(engine);
+	quiesce_probe(fork_paused, engine->domain.name, fork->forks, engine->workers.last_id);
 	fork->pauses = 1;
 }
 
@@ -383,6 +386,7 @@ void quiesce_fork_parent(struct engine *engine)
 		return;
 	fork->pauses >>= 1;
 	if (paused) {
+		quiesce_probe(fork_parent, engine->domain.name, fork->forks, engine->workers.last_id);
 		resume_workers(engine);
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_parent(fork->called_hooks->priv);
@@ -400,6 +404,7 @@ void quiesce_fork_child(struct engine *engine)
 	restart_registry(engine);
 	if (fork->pauses) {
 		fork->pauses = 0;
+		quiesce_probe(fork_child, engine->domain.name, fork->forks, engine->workers.last_id);
 		restart_workers(engine);
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_child(fork->called_hooks->priv);

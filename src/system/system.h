@@ -18,6 +18,7 @@
  *	delay.c		disorder on purpose, for the torture test
  *	compat-futex.c	urcu/futex.h, for old binaries
  *	sanitize.h	what ThreadSanitizer is told
+ *	probe.h		what tracers can look at
  *
  * One header for the room; sanitize.h is apart because src/cds needs nothing else.
  */

@@ -56,7 +56,7 @@ START_TEST(grace_periods_are_counted)
 	after = stats();
 	want(after.grace_periods == before.grace_periods + 1000);
 	want(after.latency[0] == before.latency[0] + 1000 && after.merged == before.merged);
-	want(*OBSERVED.sequence == 2 * after.grace_periods);
+	want(get(*OBSERVED.sequence) == 2 * after.grace_periods);
 }
 END_TEST
 
@@ -69,7 +69,7 @@ START_TEST(wait_for_a_reader_is_timed)
 	held_enter(&reader);
 	writer = writer_who_waits(&reader, 0);
 	await_that(get(*OBSERVED.since) && get(*OBSERVED.leader));
-	want(*OBSERVED.leader == (void *)writer && *OBSERVED.reader_awaited == 1);
+	want(get(*OBSERVED.leader) == (void *)writer && get(*OBSERVED.reader_awaited) == 1);
 	not_returned_for(&reader, HELD_US);
 	held_leave(&reader);
 	pthread_join(writer, NULL);
