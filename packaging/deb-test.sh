@@ -3,7 +3,7 @@
 # The packages in a fresh Debian: for each release a chroot made by debootstrap (kept below WORK, copied for each run),
 # the packages built in it from the tarball, and deb-test-inside.sh run there. Needs root. TAP.
 # Usage: deb-test.sh TARBALL WORK [RELEASE...]; by default bookworm and trixie. MIRROR names another mirror;
-# with PREBUILT=1 the packages of the last run are taken.
+# with PREBUILT=1 the packages of the last run are taken; with REBUILD=1 one of Debian's is built from its source, too.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 tarball=$(readlink -f "$1")
@@ -27,7 +27,8 @@ inside() { # root, command ...
 		shift
 		mount -t tmpfs tmpfs "$root/dev/shm" && exec chroot "$root" \
 			env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-			DEBIAN_FRONTEND=noninteractive DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}" "$@"
+			DEBIAN_FRONTEND=noninteractive DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}" \
+			REBUILD="${REBUILD:-}" "$@"
 	' inside "$root" "$@"
 }
 
