@@ -11,7 +11,7 @@ tarball=$("$here/dist.sh" "$build")
 name=${tarball##*/}
 name=${name%.tar.gz}
 version=${name#quiesce-}
-rm -rf "${2:?}/$name"
+rm -rf "${2:?}/$name" "$2/rpm"
 mkdir -p "$2/$name"
 out=$(cd "$2/$name" && pwd)
 

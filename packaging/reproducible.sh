@@ -10,6 +10,10 @@ trap 'rm -rf "$work"' EXIT
 . "$top/tests/tap.inc"
 chmod 755 "$work"
 
+show_log() {
+	tail -n 20 "$work/log" | sed 's/^/# /'
+}
+
 # The tree as git has it, without what is built.
 tree() { # directory
 	mkdir -p "$1" && (cd "$top" && git ls-files -z | xargs -0 tar -cf -) | tar -xf - -C "$1"

@@ -54,4 +54,69 @@ for name in mb memb bp qsbr common cds; do
 done | LC_ALL=C sort | uniq -c | awk '$1 % 2 { print }' > "$work/log"
 [ "$(grep -c '^ ' "$work/symbols")" -gt 300 ] && [ ! -s "$work/log" ]
 result $? "each exported symbol has its line for dpkg-shlibdeps, and no other has"
+
+# ---- What a package asks for that is built with ours ----
+
+# depends NAME: of the program made of standard input, as dpkg-shlibdeps says; into $work/depends.
+depends() {
+	cat > "$work/$1.c"
+	# shellcheck disable=SC2046 # words
+	${CC:-cc} -D_GNU_SOURCE -I"$top/include" -o "$work/$1" "$work/$1.c" -Wl,-rpath-link,"$libraries" \
+		$(ls "$libraries"/liburcu-memb.so "$libraries"/liburcu-cds.so "$libraries"/liburcu-common.so) -pthread &&
+		(cd "$work" && dpkg-shlibdeps -O -Sdebian/libquiesce8 --warnings=0 "$1") | tr ',' '\n' |
+			sed -n 's/^.*[ =]\(lib\(urcu\|quiesce\).*\)/\1/p' | LC_ALL=C sort > "$work/depends"
+}
+
+if command -v dpkg-shlibdeps > /dev/null; then
+	package=$work/debian/libquiesce8
+	mkdir -p "$package/DEBIAN" "$package/usr/lib" && cp -L "$libraries"/liburcu-*.so.8 "$package/usr/lib"
+	cp "$work/symbols" "$package/DEBIAN/symbols"
+	printf 'Source: test\n\nPackage: test\nArchitecture: any\n' > "$work/debian/control"
+	printf 'Package: libquiesce8\nVersion: %s\n' "$version" > "$package/DEBIAN/control"
+	depends either <<'TXT' > "$work/log" 2>&1
+#include <urcu.h>
+#include <urcu/rculfhash.h>
+static void nothing(struct rcu_head *head) { (void)head; }
+int main(void)
+{
+	struct cds_lfht *table = cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE, NULL);
+	struct rcu_head head;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	rcu_read_unlock();
+	call_rcu(&head, nothing);
+	rcu_barrier();
+	rcu_unregister_thread();
+	return cds_lfht_destroy(table, NULL);
+}
+TXT
+	cat "$work/depends" >> "$work/log"
+	[ "$(cat "$work/depends")" = "liburcu8 (>= 0.13.0)" ]
+	result $? "what uses liburcu's interface asks for liburcu8"
+	depends ours <<'TXT' > "$work/log" 2>&1
+#include <urcu.h>
+int main(void)
+{
+	rcu_register_thread();
+	urcu_free_rcu(NULL);
+	return 0;
+}
+TXT
+	cat "$work/depends" >> "$work/log"
+	grep -qx "libquiesce8 (>= $version)" "$work/depends"
+	result $? "what uses ours alone asks for libquiesce8"
+	for directory in "${LIBURCU:-/nowhere}"/lib "${LIBURCU:-/nowhere}"/lib/*-linux-gnu*; do
+		[ ! -e "$directory/liburcu-memb.so.8" ] || theirs=$directory
+	done
+	if [ -n "${theirs:-}" ]; then
+		LD_LIBRARY_PATH=$theirs limited 20 "$work/either" > "$work/log" 2>&1 &&
+			LD_LIBRARY_PATH=$libraries limited 20 "$work/either" >> "$work/log" 2>&1
+		result $? "the first runs on liburcu and on ours"
+	else
+		skip "it runs on either" "no liburcu (LIBURCU=PREFIX)"
+	fi
+else
+	skip "what packages ask for" "no dpkg-shlibdeps"
+fi
 plan

@@ -194,8 +194,10 @@ meson_found() {
 meson_subproject() {
 	meson_project "$work/wrapped" && cd "$work/wrapped" && mkdir -p subprojects/packagefiles &&
 		cp "$tarball" subprojects/packagefiles && cp "$source/packaging/quiesce.wrap" subprojects &&
-		CFLAGS=-O0 meson setup --wrap-mode=forcefallback out && meson compile -C out && limited 20 out/user &&
-		ldd out/user | grep -q "liburcu-memb.so.8 => $work/wrapped/out"
+		CFLAGS=-O0 meson setup --wrap-mode=forcefallback out && meson compile -C out || return 1
+	LD_LIBRARY_PATH=$(dirname "$(find "$PWD/out" -name liburcu-memb.so.8 -path '*dist*' | head -n 1)")
+	export LD_LIBRARY_PATH
+	limited 20 out/user && ldd out/user | grep -q "liburcu-memb.so.8 => $work/wrapped/out"
 }
 
 way_finders() {
