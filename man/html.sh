@@ -12,7 +12,7 @@ cp "$here/style.css" "$out"
 
 # References to another name of a page lead to that page; those to pages of others are no links.
 refer() {
-	awk -v pages="$(cd "$made" && echo *.3) $(cd "$here" && echo *.7)" '
+	awk -v pages="$(cd "$made" && echo *.3) $(cd "$here" && echo *.[17])" '
 	# A name that is not the page'"'"'s own has a title there, as a rule.
 	function part(name) {
 		if (name == page_of[name])
@@ -39,7 +39,7 @@ refer() {
 	}' "$made/links" -
 }
 
-for page in "$made"/*.3 "$here"/*.7; do
+for page in "$made"/*.3 "$here"/*.[17]; do
 	mandoc -Thtml -O "style=style.css,man=%N.%S.html" "$page" | refer > "$out/${page##*/}.html"
 done
 
@@ -62,7 +62,7 @@ escaped() {
 		echo "<h2>$title</h2><table class=\"pages\">"
 		for page in $pages; do
 			case $page in
-			*\(7\)) name=${page%(7)}.7 file=$here/$name ;;
+			*\([17]\)) name=${page%(*)}.${page##*(} name=${name%)} file=$here/$name ;;
 			*) name=$page.3 file=$made/$name ;;
 			esac
 			echo "<tr><td><a href=\"$name.html\">${name%.*}</a>(${name##*.})</td><td>$(about "$file" | escaped)</td></tr>"

@@ -42,14 +42,14 @@ for page in $pages; do
 	grep -qE "man/$page\.3( |\$)" "$man/Makefile.inc" || echo "$page.3 is not installed"
 	[ "$(grep -cE "(^|[: ])$page( |\$)" "$man/index")" = 1 ] || echo "$page is not once in man/index"
 done > "$work/unlisted"
-(cd "$man" && ls ./*.7) | sed 's,^\./,,' | while read -r page; do
+(cd "$man" && ls ./*.[17]) | sed 's,^\./,,' | while read -r page; do
 	grep -qE "man/$page( |\$)" "$man/Makefile.inc" || echo "$page is not installed"
-	grep -qE "[: ]${page%.7}\(7\)( |\$)" "$man/index" || echo "$page is not in man/index"
+	grep -qE "[: ]${page%.*}\(${page##*.}\)( |\$)" "$man/index" || echo "$page is not in man/index"
 done >> "$work/unlisted"
 empty "$work/unlisted" "all are installed, and in the index"
 
 if command -v mandoc > /dev/null; then
-	mandoc -Tlint -W warning "$made"/*.3 "$man"/*.7 > "$work/lint" 2>&1
+	mandoc -Tlint -W warning "$made"/*.3 "$man"/*.[17] > "$work/lint" 2>&1
 	empty "$work/lint" "mandoc has nothing to say against them"
 else
 	skip "mandoc" "not installed"
@@ -99,12 +99,13 @@ empty "$work/foreign" "no page has a name that is not public"
 awk '{ print $2 }' "$made/links" | LC_ALL=C sort -u | while read -r page; do
 	[ -e "$made/$page.3" ] || echo "$page"
 done > "$work/nowhere"
-sed -nE 's/^\.(Pf [^ ]+ )?Xr ([^ ]+) ([37])( .*)?$/\2 \3/p' "$made"/*.3 "$man"/*.7 |
+sed -nE 's/^\.(Pf [^ ]+ )?Xr ([^ ]+) ([137])( .*)?$/\2 \3/p' "$made"/*.3 "$man"/*.[17] |
 	LC_ALL=C sort -u | while read -r name section; do
 	case $section:$name in
 	3:atexit|3:exit|3:abort|3:quick_exit|3:dlclose|3:malloc*|3:free|3:pthread_*) ;;
 	3:*) grep -qx "$name" "$work/have" || echo "$name(3)" ;;
-	7:*) [ -e "$man/$name.7" ] || echo "$name(7)" ;;
+	1:addr2line|1:gdb|1:man) ;;
+	[17]:*) [ -e "$man/$name.$section" ] || echo "$name($section)" ;;
 	esac
 done >> "$work/nowhere"
 empty "$work/nowhere" "references lead to a page"

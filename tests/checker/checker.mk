@@ -13,7 +13,7 @@ TESTED = $(CLANG) -std=gnu11 -O1 -gline-tables-only -fno-pie -w -c -fsanitize=th
 MACHINE = $(OUT)/machine.pch
 RUNTIME = $(CLANG) -std=gnu11 -O2 -g -fno-pie -Wall -Wextra -D_GNU_SOURCE -MMD -c
 
-LIBRARY := $(patsubst $(SOURCES)/src/%.c,$(OUT)/src/%.o,$(wildcard $(SOURCES)/src/*/*.c))
+LIBRARY := $(patsubst $(SOURCES)/src/%.c,$(OUT)/src/%.o,$(filter-out $(SOURCES)/src/check/%,$(wildcard $(SOURCES)/src/*/*.c)))
 CHECKER := $(patsubst $(HERE)/%.c,$(OUT)/runtime/%.o,$(wildcard $(HERE)/*.c))
 NAMES := $(shell sed -n 's/^\([a-z][^ \t]*\).*/\1/p' $(HERE)/scenarios/list)
 SCENARIOS := $(NAMES:%=$(OUT)/scenarios/%.o)

@@ -5,6 +5,8 @@
  */
 #include <sched.h>
 
+#include <quiesce/stall.h>
+
 #include "checker/rcu.h"
 
 struct item *shared;
@@ -26,6 +28,8 @@ int main(void)
 	struct item *item;
 	pthread_t thread;
 
+	/* Time passes when nobody can run, so that ten seconds are soon over. */
+	quiesce_set_stall_timeout(0);
 	shared = make_item(1);
 	rcu_register_thread();
 	if (pthread_create(&thread, NULL, writer, NULL) != 0)
