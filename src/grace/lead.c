@@ -75,10 +75,16 @@
 #define SLEEP_MIN	(10 * QUIESCE_NS_PER_US)
 #define SLEEP_MAX	(10 * QUIESCE_NS_PER_MS)
 
-/* Where readers have no barrier of their own, make them have one now. */
+/* Readers have no barrier of their own. */
+static bool rely_on_leader(const struct domain *domain)
+{
+	return domain->has_membarrier && __atomic_load_n(domain->has_membarrier, __ATOMIC_RELAXED);
+}
+
+/* Make those have one now. */
 static void order_readers(struct domain *domain)
 {
-	if (domain->has_membarrier && __atomic_load_n(domain->has_membarrier, __ATOMIC_RELAXED))
+	if (rely_on_leader(domain))
 		quiesce_order_all_threads();
 }
 
@@ -289,16 +295,13 @@ static void tell_below_zero(struct domain *domain)
  * [F1] A full barrier between what the writers did and what the readers' next loads see; pairs with [R2] in
  * urcu/static/urcu-common.h, without it (1) above fails. And before the look at who is registered; pairs
  * with [A1] in src/grace/registry.c: who registers too late for that look sees what the writers did. And
- * after the sequence was made odd; pairs with [T1] in src/grace/gp.c. False: there is nobody to wait for.
+ * after the sequence was made odd; pairs with [T1] in src/grace/gp.c. False: there is nobody to wait for, and no
+ * reader to be ordered.
  */
 static bool begin(struct domain *domain)
 {
 	cmm_smp_mb();
-	if (quiesce_registry_alone(&domain->registry, domain->calls->self()))
-		return false;
-	order_readers(domain);
-	quiesce_delay();
-	return true;
+	return !quiesce_registry_alone(&domain->registry, domain->calls->self());
 }
 
 /* Raise the number; how many readers show an older one. */
@@ -318,6 +321,8 @@ void quiesce_lead(struct domain *domain)
 
 	if (!begin(domain))
 		return;
+	order_readers(domain);
+	quiesce_delay();
 	for (int pass = 0; pass < domain->passes; pass++) {
 		struct vigil vigil = {
 			.patience = patience(&domain->grace),
@@ -337,11 +342,17 @@ void quiesce_lead(struct domain *domain)
 	order_past_sections(domain);
 }
 
-/* Numbers that were raised in vain do no harm: the next leader raises his own. */
+/*
+ * Numbers that were raised in vain do no harm: the next leader raises his own. Where membarrier has come to be
+ * refused it would not be short.
+ */
 bool quiesce_lead_if_short(struct domain *domain)
 {
 	if (!begin(domain))
 		return true;
+	if (rely_on_leader(domain) && !quiesce_membarrier())
+		return false;
+	quiesce_delay();
 	for (int pass = 0; pass < domain->passes; pass++)
 		if (begin_pass(domain))
 			return false;

@@ -179,6 +179,8 @@ END_TEST
 
 /* The program's own comes before the C library's. */
 static int refused_cpu = -1;
+static pthread_t mover;
+static unsigned long moves;	/* of that thread */
 
 int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set)
 {
@@ -187,8 +189,34 @@ int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set)
 		errno = EPERM;
 		return -1;
 	}
+	moves += pthread_equal(pthread_self(), mover) != 0;
 	return (int)syscall(SYS_sched_setaffinity, thread, size, set);
 }
+
+/* Who gives to free_rcu leads grace periods where that is a matter of a system call, and is not moved about for it. */
+START_TEST(who_frees_stays_on_his_cpu)
+{
+	pthread_t reader;
+	sem_t steps[2];
+
+	sem_init(&steps[0], 0, 0);
+	sem_init(&steps[1], 0, 0);
+	reader = start(enter_once, steps);
+	await(&steps[0]);
+	urcu_free_rcu(malloc(1));
+	rcu_barrier();
+	refuse(SYS_membarrier, -1, 0, EPERM, SECCOMP_FILTER_FLAG_TSYNC);
+	mover = pthread_self();
+	for (int i = 0; i < 20000; i++)
+		urcu_free_rcu(malloc(1));
+	want(moves == 0);
+	/* Who waits is. */
+	while (!moves)
+		synchronize_rcu();
+	sem_post(&steps[1]);
+	pthread_join(reader, NULL);
+}
+END_TEST
 
 /* Readers may run on it. */
 START_TEST(and_if_a_single_cpu_is_refused)
@@ -218,6 +246,7 @@ int main(int argc, char **argv)
 	if (granted()) {
 		tcase_add_test_raise_signal(tc, program_ends_if_readers_cannot_be_protected,
 					    SIGABRT);
+		tcase_add_test(tc, who_frees_stays_on_his_cpu);
 		tcase_add_test_raise_signal(tc, and_if_a_single_cpu_is_refused, SIGABRT);
 	}
 	return run_suite(suite);
