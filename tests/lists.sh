@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every test source and every header is in a list of the build. TAP.
+# Every test source and every header is in a list of the build, and sources have names of their own. TAP.
 set -eu
 cd "${srcdir:-.}"
 n=0
@@ -26,5 +26,14 @@ done
 for header in $(find include -name '*.h' | LC_ALL=C sort); do
 	has "$header" "$header" include/headers.inc
 done
+# Objects of a library lie in one folder, if it is not libtool that makes it.
+twice=$(ls src/[!c]*/*.c src/callbacks/*.c | sed 's,.*/,,' | LC_ALL=C sort | uniq -d)
+n=$((n + 1))
+if [ -z "$twice" ]; then
+	echo "ok $n - no two sources have one name"
+else
+	failed=1
+	echo "not ok $n - two sources have the name" $twice
+fi
 echo "1..$n"
 exit $failed

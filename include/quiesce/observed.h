@@ -11,6 +11,8 @@
 #ifndef QUIESCE_OBSERVED_H
 #define QUIESCE_OBSERVED_H
 
+#include <quiesce/version.h>
+
 #define QUIESCE_OBSERVED_MAGIC		"quiesce"
 
 /*

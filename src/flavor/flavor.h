@@ -10,8 +10,8 @@
  *	exports.h	the exported functions that all have
  *	call-rcu.c	those of urcu/call-rcu.h that a caller may get wrong
  *	polling.c	urcu/urcu-poll.h
- *	stats.c		urcu/stats.h
- *	stall.c		grace periods that take long: quiesce/stall.h
+ *	counts.c	urcu/stats.h
+ *	stalled.c	grace periods that take long: quiesce/stall.h
  *	observed.h	what tells others where to look: quiesce/observed.h
  *	registration.c	registration, and threads that forget to undo it
  *	bp-arena.c	where bp's readers lie
@@ -142,10 +142,10 @@ int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_m
 int quiesce_flavor_stop_default(struct flavor *flavor);
 void quiesce_flavor_get_backlog(struct flavor *flavor, struct urcu_backlog *backlog);
 
-/* The domain's stalled: stall.c. */
+/* The domain's stalled: stalled.c. */
 void quiesce_flavor_stalled(struct domain *domain, uint64_t ns);
 
-/* Of urcu/stats.h: stats.c. */
+/* Of urcu/stats.h: counts.c. */
 void quiesce_flavor_get_stats(struct flavor *flavor, struct urcu_stats *stats);
 
 /* Of urcu/urcu-poll.h: polling.c. */

@@ -147,7 +147,7 @@ def show_backlog(flavor):
         number += 1
         pointers += (int(stash["given"]) - int(stash["freed"])) & (2 ** (8 * pointer_size()) - 1)
     if pointers:
-        line("free_rcu", "%s to be freed, in %s" % (plural(pointers, "pointer") + " wait", plural(number, "stash")))
+        line("free_rcu", "%s to be freed, in %s" % (plural(pointers, "pointer") + " wait", "%d stash%s" % (number, "" if number == 1 else "es")))
     deferred = sum(1 for queue in library.defer_queues(flavor) if int(queue["head"]) != int(queue["tail"]))
     if deferred:
         line("defer_rcu", "calls of %s wait" % plural(deferred, "thread"))
