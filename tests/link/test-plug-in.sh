@@ -43,7 +43,7 @@ use "with the shared library" shared.so
 # The objects that "./configure --with-pic" puts into the archive.
 if [ -e "$build/src/flavor/.libs/bp.o" ]; then
 	# shellcheck disable=SC2046 # a list
-	ar cr "$work/liburcu-bp.a" $(find "$build/src" -path '*/.libs/*.o' ! -path '*/cds/*' \
+	ar cr "$work/liburcu-bp.a" $(find "$build/src" -path '*/.libs/*.o' ! -path '*/cds/*' ! -path '*/check/*' \
 		! -path '*/lfht/*' ! -name 'mb.o' ! -name 'memb.o' ! -name 'qsbr.o')
 	compile within.so -shared -fPIC "$source/tests/link/plug-in.c" -Wl,-z,defs \
 		"$work/liburcu-bp.a"
