@@ -83,7 +83,7 @@ host "four at once" open 1 $all
 
 # musl has no such reserve.
 if command -v musl-gcc > /dev/null; then
-	within=$(find "$source/src" -name '*.c' ! -path '*/cds/*' ! -path '*/lfht/*' ! -name 'mb.c' \
+	within=$(find "$source/src" -name '*.c' ! -path '*/cds/*' ! -path '*/lfht/*' ! -path '*/check/*' ! -name 'mb.c' \
 		! -name 'memb.c' ! -name 'qsbr.c')
 	CC=musl-gcc
 	# The kernel's headers, which Debian's musl-gcc does not look for.
