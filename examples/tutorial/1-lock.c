@@ -6,11 +6,12 @@
  * cc 1-lock.c $(pkg-config --cflags --libs liburcu-memb) -pthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu/list.h>
 
-enum { NETWORKS = 16, READERS = 2, LOOKUPS = 5000, CHANGES = 500 };
+enum { NETWORKS = 16, READERS = 2, LOOKUPS = 2000, CHANGES = 500 };
 
 struct route {
 	struct cds_list_head node;
@@ -19,6 +20,7 @@ struct route {
 
 static CDS_LIST_HEAD(routes);
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_barrier_t start;
 
 static struct route *new_route(int network, int hop)
 {
@@ -46,11 +48,13 @@ static void *look_up(void *arg)
 {
 	int *wrong = arg;
 
+	pthread_barrier_wait(&start);
 	for (int i = 0; i < LOOKUPS; i++) {
 		struct route *route;
 
 		pthread_rwlock_rdlock(&lock);
 		route = find(i % NETWORKS);
+		sched_yield();			/* the writer waits */
 		*wrong += !route || route->cost != 2 * route->hop;
 		pthread_rwlock_unlock(&lock);
 	}
@@ -64,7 +68,8 @@ static void change(int network, int hop)
 	pthread_rwlock_wrlock(&lock);
 	route = find(network);
 	route->hop = hop;
-	route->cost = 2 * hop;		/* between these two lines nobody may look */
+	sched_yield();			/* now nobody may look */
+	route->cost = 2 * hop;
 	pthread_rwlock_unlock(&lock);
 }
 
@@ -76,9 +81,11 @@ int main(void)
 
 	for (int i = 0; i < NETWORKS; i++)
 		cds_list_add(&new_route(i, 0)->node, &routes);
+	pthread_barrier_init(&start, NULL, READERS + 1);
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&reader[i], NULL, look_up, &wrong[i]))
 			return EXIT_FAILURE;
+	pthread_barrier_wait(&start);	/* all begin together */
 	for (int i = 0; i < CHANGES; i++)
 		change(i % NETWORKS, i);
 	for (int i = 0; i < READERS; i++) {

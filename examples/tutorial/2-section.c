@@ -7,12 +7,13 @@
  * cc 2-section.c $(pkg-config --cflags --libs liburcu-memb) -pthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/rculist.h>
 
-enum { NETWORKS = 16, READERS = 2, LOOKUPS = 5000, CHANGES = 500 };
+enum { NETWORKS = 16, READERS = 2, LOOKUPS = 2000, CHANGES = 500 };
 
 struct route {
 	struct cds_list_head node;
@@ -20,6 +21,7 @@ struct route {
 };
 
 static CDS_LIST_HEAD(routes);
+static pthread_barrier_t start;
 
 static struct route *new_route(int network, int hop)
 {
@@ -48,12 +50,14 @@ static void *look_up(void *arg)
 {
 	int *wrong = arg;
 
+	pthread_barrier_wait(&start);
 	rcu_register_thread();		/* grace periods wait for our sections from here on */
 	for (int i = 0; i < LOOKUPS; i++) {
 		struct route *route;
 
 		rcu_read_lock();
 		route = find(i % NETWORKS);
+		sched_yield();		/* meanwhile it is replaced */
 		*wrong += !route || route->cost != 2 * route->hop;
 		rcu_read_unlock();	/* route is not used after this */
 	}
@@ -67,7 +71,7 @@ static void change(int network, int hop)
 
 	cds_list_replace_rcu(&old->node, &new->node);	/* readers meet the old or the new one, whole */
 	synchronize_rcu();				/* until all who may have met the old one are gone */
-	old->cost = -1;					/* would be noticed */
+	CMM_STORE_SHARED(old->cost, -1);		/* would be noticed */
 	free(old);
 }
 
@@ -79,9 +83,11 @@ int main(void)
 
 	for (int i = 0; i < NETWORKS; i++)
 		cds_list_add_rcu(&new_route(i, 0)->node, &routes);
+	pthread_barrier_init(&start, NULL, READERS + 1);
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&reader[i], NULL, look_up, &wrong[i]))
 			return EXIT_FAILURE;
+	pthread_barrier_wait(&start);	/* all begin together */
 	for (int i = 0; i < CHANGES; i++)
 		change(i % NETWORKS, i);
 	for (int i = 0; i < READERS; i++) {

@@ -6,12 +6,13 @@
  * cc 3-callback.c $(pkg-config --cflags --libs liburcu-memb) -pthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/rculist.h>
 
-enum { NETWORKS = 16, READERS = 2, LOOKUPS = 5000, WRITERS = 2, CHANGES = 5000 };
+enum { NETWORKS = 16, READERS = 2, LOOKUPS = 2000, WRITERS = 2, CHANGES = 5000 };
 
 struct route {
 	struct cds_list_head node;
@@ -21,6 +22,7 @@ struct route {
 
 static CDS_LIST_HEAD(routes);
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t start;
 static int freed;			/* callbacks alone; read after rcu_barrier */
 
 static struct route *new_route(int network, int hop)
@@ -50,12 +52,14 @@ static void *look_up(void *arg)
 {
 	int *wrong = arg;
 
+	pthread_barrier_wait(&start);
 	rcu_register_thread();
 	for (int i = 0; i < LOOKUPS; i++) {
 		struct route *route;
 
 		rcu_read_lock();
 		route = find(i % NETWORKS);
+		sched_yield();		/* meanwhile it is replaced */
 		*wrong += !route || route->cost != 2 * route->hop;
 		rcu_read_unlock();
 	}
@@ -68,7 +72,7 @@ static void free_route(struct rcu_head *head)
 {
 	struct route *route = caa_container_of(head, struct route, rcu);
 
-	route->cost = -1;		/* would be noticed */
+	CMM_STORE_SHARED(route->cost, -1);	/* would be noticed */
 	free(route);
 	freed++;
 }
@@ -87,6 +91,7 @@ static void change(int network, int hop)
 static void *change_all(void *arg)
 {
 	(void)arg;
+	pthread_barrier_wait(&start);
 	rcu_register_thread();
 	for (int i = 0; i < CHANGES; i++)
 		change(i % NETWORKS, i);
@@ -102,6 +107,7 @@ int main(void)
 
 	for (int i = 0; i < NETWORKS; i++)
 		cds_list_add_rcu(&new_route(i, 0)->node, &routes);
+	pthread_barrier_init(&start, NULL, READERS + WRITERS);
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&reader[i], NULL, look_up, &wrong[i]))
 			return EXIT_FAILURE;

@@ -6,12 +6,13 @@
  * cc 4-table.c $(pkg-config --cflags --libs liburcu-memb liburcu-cds) -pthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <urcu.h>
 #include <urcu/rculfhash.h>
 
-enum { NETWORKS = 1000, READERS = 2, LOOKUPS = 5000, WRITERS = 2, CHANGES = 5000 };
+enum { NETWORKS = 1000, READERS = 2, LOOKUPS = 2000, WRITERS = 2, CHANGES = 5000 };
 
 struct route {
 	struct cds_lfht_node node;
@@ -20,6 +21,7 @@ struct route {
 };
 
 static struct cds_lfht *routes;
+static pthread_barrier_t start;
 static int freed;			/* callbacks alone; read after rcu_barrier */
 
 static struct route *new_route(int network, int hop)
@@ -62,12 +64,14 @@ static void *look_up(void *arg)
 {
 	int *wrong = arg;
 
+	pthread_barrier_wait(&start);
 	rcu_register_thread();
 	for (int i = 0; i < LOOKUPS; i++) {
 		struct route *route;
 
 		rcu_read_lock();
 		route = find(i % NETWORKS);
+		sched_yield();		/* meanwhile it is replaced */
 		*wrong += !route || route->cost != 2 * route->hop;
 		rcu_read_unlock();
 	}
@@ -79,7 +83,7 @@ static void free_route(struct rcu_head *head)
 {
 	struct route *route = caa_container_of(head, struct route, rcu);
 
-	route->cost = -1;		/* would be noticed */
+	CMM_STORE_SHARED(route->cost, -1);	/* would be noticed */
 	free(route);
 	freed++;
 }
@@ -99,6 +103,7 @@ static void change(int network, int hop)
 static void *change_all(void *arg)
 {
 	(void)arg;
+	pthread_barrier_wait(&start);
 	rcu_register_thread();
 	for (int i = 0; i < CHANGES; i++)
 		change(i % NETWORKS, i);
@@ -130,6 +135,7 @@ int main(void)
 		return EXIT_FAILURE;
 	for (int i = 0; i < NETWORKS; i++)
 		change(i, 0);
+	pthread_barrier_init(&start, NULL, READERS + WRITERS);
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&reader[i], NULL, look_up, &wrong[i]))
 			return EXIT_FAILURE;

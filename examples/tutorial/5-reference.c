@@ -15,7 +15,7 @@
 #include <urcu/rculfhash.h>
 #include <urcu/ref.h>
 
-enum { NETWORKS = 1000, READERS = 2, LOOKUPS = 5000, WRITERS = 2, CHANGES = 5000 };
+enum { NETWORKS = 1000, READERS = 2, LOOKUPS = 2000, WRITERS = 2, CHANGES = 5000 };
 
 struct route {
 	struct cds_lfht_node node;
@@ -25,6 +25,7 @@ struct route {
 };
 
 static struct cds_lfht *routes;
+static pthread_barrier_t start;
 static int freed;			/* callbacks alone; read after rcu_barrier */
 
 static struct route *new_route(int network, int hop)
@@ -81,7 +82,7 @@ static void free_route(struct rcu_head *head)
 {
 	struct route *route = caa_container_of(head, struct route, rcu);
 
-	route->cost = -1;		/* would be noticed */
+	CMM_STORE_SHARED(route->cost, -1);	/* would be noticed */
 	free(route);
 	freed++;
 }
@@ -101,6 +102,7 @@ static void *look_up(void *arg)
 {
 	int *wrong = arg;
 
+	pthread_barrier_wait(&start);
 	rcu_register_thread();
 	for (int i = 0; i < LOOKUPS; i++) {
 		struct route *route = get(i % NETWORKS);
@@ -129,6 +131,7 @@ static void change(int network, int hop)
 static void *change_all(void *arg)
 {
 	(void)arg;
+	pthread_barrier_wait(&start);
 	rcu_register_thread();
 	for (int i = 0; i < CHANGES; i++)
 		change(i % NETWORKS, i);
@@ -160,6 +163,7 @@ int main(void)
 		return EXIT_FAILURE;
 	for (int i = 0; i < NETWORKS; i++)
 		change(i, 0);
+	pthread_barrier_init(&start, NULL, READERS + WRITERS);
 	for (int i = 0; i < READERS; i++)
 		if (pthread_create(&reader[i], NULL, look_up, &wrong[i]))
 			return EXIT_FAILURE;

@@ -7,6 +7,7 @@
  * cc 6-server.c $(pkg-config --cflags --libs liburcu-memb liburcu-cds) -pthread
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -83,6 +84,7 @@ static void *serve(void *arg)
 		rcu_read_lock();
 		cds_lfht_lookup(routes, hash(answer[0]), match, &answer[0], &iter);
 		node = cds_lfht_iter_get_node(&iter);
+		sched_yield();			/* meanwhile it is replaced */
 		answer[1] = node ? caa_container_of(node, struct route, node)->hop : -1;
 		answer[2] = node ? caa_container_of(node, struct route, node)->cost : -1;
 		rcu_read_unlock();
