@@ -72,6 +72,14 @@ cat "$source"/src/*/*.[ch] "$source"/include/quiesce/*.h | grep -vE '^[[:space:]
 	LC_ALL=C sort -u > "$work/ours"
 awk -F: 'NR == FNR { ours[$1] = 1; next } !($2 in ours) { print $2 ", in " $1 }' "$work/ours" "$work/names" > "$work/log"
 missing "functions of ours"
+# Names of the interface, in pages for those who are new to it.
+named '\b(cds|cmm|caa|uatomic|urcu)_[a-z0-9_]*[a-z0-9]\b' doc/first-steps.md doc/tutorial.md doc/flavors.md \
+	doc/coming-from.md > "$work/names"
+cat "$source"/include/*.h "$source"/include/urcu/*.h "$source"/include/urcu/map/*.h | grep -oE '\b[a-z]+_[a-z0-9_]+\b' |
+	LC_ALL=C sort -u > "$work/ours"
+awk -F: 'NR == FNR { ours[$1] = 1; next } !($2 in ours) { print $2 ", in " $1 }' "$work/ours" "$work/names" > "$work/log"
+missing "names of the interface"
+
 # Code below "<!-- shown: FILE -->" is in that file, line by line; a line "..." stands for some that are left out.
 (cd "$source" && find doc -name '*.md' -exec awk '
 	FNR == 1 { shown = ""; inside = 0 }
