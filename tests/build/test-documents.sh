@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The code in doc/fork.md compiles, for every flavor. What documents name is there: files, and functions
-# of ours. TAP. Usage: test-documents.sh [SOURCE-TREE]
+# of ours; and what they show of programs is in these. TAP. Usage: test-documents.sh [SOURCE-TREE]
 set -u
 source=$(cd "${1:-${srcdir:-.}}" && pwd)
 : "${CC:=cc}"
@@ -72,5 +72,40 @@ cat "$source"/src/*/*.[ch] "$source"/include/quiesce/*.h | grep -vE '^[[:space:]
 	LC_ALL=C sort -u > "$work/ours"
 awk -F: 'NR == FNR { ours[$1] = 1; next } !($2 in ours) { print $2 ", in " $1 }' "$work/ours" "$work/names" > "$work/log"
 missing "functions of ours"
+# Names of the interface, in pages for those who are new to it.
+named '\b(cds|cmm|caa|uatomic|urcu)_[a-z0-9_]*[a-z0-9]\b' doc/first-steps.md doc/tutorial.md doc/flavors.md \
+	doc/coming-from.md > "$work/names"
+cat "$source"/include/*.h "$source"/include/urcu/*.h "$source"/include/urcu/map/*.h | grep -oE '\b[a-z]+_[a-z0-9_]+\b' |
+	LC_ALL=C sort -u > "$work/ours"
+awk -F: 'NR == FNR { ours[$1] = 1; next } !($2 in ours) { print $2 ", in " $1 }' "$work/ours" "$work/names" > "$work/log"
+missing "names of the interface"
+
+# Code below "<!-- shown: FILE -->" is in that file, line by line; a line "..." stands for some that are left out.
+(cd "$source" && find doc -name '*.md' -exec awk '
+	FNR == 1 { shown = ""; inside = 0 }
+	/^<!-- shown: / { shown = $3; next }
+	/^```/ { if (inside) { shown = ""; inside = 0 } else inside = shown != ""; next }
+	inside { print FILENAME ":" FNR "\t" shown "\t" $0 }
+' {} +) > "$work/names"
+awk -F '\t' -v source="$source" '
+	function meet(file,    line) {
+		while ((getline line < (source "/" file)) > 0)
+			text[file] = text[file] "\n" line
+		text[file] = text[file] "\n"
+	}
+	{
+		split($1, at, ":")
+		line = substr($0, length($1) + length($2) + 3)
+		if (!($2 in text))
+			meet($2)
+		if (at[1] != document || at[2] != number + 1 || $2 != file)
+			piece = ""
+		document = at[1]; number = at[2]; file = $2
+		piece = line == "..." ? "" : piece "\n" line
+		if (!index(text[file], piece "\n"))
+			print file ": \"" line "\", in " $1
+	}
+' "$work/names" > "$work/log"
+missing "lines of programs"
 echo "1..$n"
 exit $failed
