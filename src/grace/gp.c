@@ -91,6 +91,12 @@ static bool take_turn(struct gp_state *grace, unsigned long sequence)
 					   __ATOMIC_RELAXED);
 }
 
+/* For a probe. */
+static unsigned long registered(const struct domain *domain)
+{
+	return __atomic_load_n(&domain->registry.registered, __ATOMIC_RELAXED);
+}
+
 /*
  * A grace period that is under way may have begun before the caller's stores, so the caller needs
  * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
@@ -109,9 +115,9 @@ void quiesce_gp_wait(struct domain *domain)
 		else if (sequence & 1)
 			await_turn(grace, ticket);
 		else if (take_turn(grace, sequence)) {
-			quiesce_probe(grace_begin, domain->name, sequence, domain->registry.registered);
+			quiesce_probe(grace_begin, domain->name, sequence, registered(domain));
 			quiesce_lead(domain);
-			quiesce_probe(grace_end, domain->name, sequence, domain->registry.registered);
+			quiesce_probe(grace_end, domain->name, sequence, registered(domain));
 			end_turn(grace, sequence + 2);
 			led = true;
 		}

@@ -356,6 +356,11 @@ void quiesce_fork_unset_table(struct engine *engine, struct urcu_atfork *hooks)
 
 /* ---- The call_rcu hooks ---- */
 
+/* Other threads may be forking. */
+#define PROBE(name, engine)									\
+	quiesce_probe(name, (engine)->domain.name, __atomic_load_n(&(engine)->fork.forks, __ATOMIC_RELAXED),	\
+		      __atomic_load_n(&(engine)->workers.last_id, __ATOMIC_RELAXED))
+
 void quiesce_fork_before(struct engine *engine)
 {
 	struct fork_state *fork = &engine->fork;
@@ -371,9 +376,9 @@ void quiesce_fork_before(struct engine *engine)
 	if (fork->called_hooks)
 		fork->called_hooks->before_fork(fork->called_hooks->priv);
 	quiesce_delay();
-	quiesce_probe(fork_before, engine->domain.name, fork->forks, engine->workers.last_id);
+	PROBE(fork_before, engine);
 	pause_workers(engine);
-	quiesce_probe(fork_paused, engine->domain.name, fork->forks, engine->workers.last_id);
+	PROBE(fork_paused, engine);
 	fork->pauses = 1;
 }
 
@@ -386,7 +391,7 @@ void quiesce_fork_parent(struct engine *engine)
 		return;
 	fork->pauses >>= 1;
 	if (paused) {
-		quiesce_probe(fork_parent, engine->domain.name, fork->forks, engine->workers.last_id);
+		PROBE(fork_parent, engine);
 		resume_workers(engine);
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_parent(fork->called_hooks->priv);
@@ -404,7 +409,7 @@ void quiesce_fork_child(struct engine *engine)
 	restart_registry(engine);
 	if (fork->pauses) {
 		fork->pauses = 0;
-		quiesce_probe(fork_child, engine->domain.name, fork->forks, engine->workers.last_id);
+		PROBE(fork_child, engine);
 		restart_workers(engine);
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_child(fork->called_hooks->priv);

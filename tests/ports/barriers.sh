@@ -25,7 +25,7 @@ memb_read_lock release
 memb_read_lock_refused added
 qsbr_quiescent_state added
 in_older_section acquire
-quiesce_lead full
+begin full
 sleep_until_woken full
 quiesce_gp_ticket full
 quiesce_registry_add full
