@@ -357,8 +357,9 @@ void quiesce_fork_unset_table(struct engine *engine, struct urcu_atfork *hooks)
 /* ---- The call_rcu hooks ---- */
 
 /* Other threads may be forking. */
-#define PROBE(name, engine)									\
-	quiesce_probe(name, (engine)->domain.name, __atomic_load_n(&(engine)->fork.forks, __ATOMIC_RELAXED),	\
+#define PROBE(probe, engine)									\
+	quiesce_probe(probe, (engine)->domain.name,						\
+		      __atomic_load_n(&(engine)->fork.forks, __ATOMIC_RELAXED),			\
 		      __atomic_load_n(&(engine)->workers.last_id, __ATOMIC_RELAXED))
 
 void quiesce_fork_before(struct engine *engine)
