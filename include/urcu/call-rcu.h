@@ -27,7 +27,8 @@
  * waits until what is queued by then has run, as rcu_barrier does, then lets the callback that runs
  * return, begins no other, and stops the threads. All that takes at most 1 s a flavor, whatever holds it up; the
  * environment variable URCU_EXIT_TIMEOUT sets it in milliseconds (0: nothing is waited for, and nothing
- * run; ignored in programs that run with more rights than who started them).
+ * run; a day at most; what is no number counts as unset; ignored in programs that run with more rights than who
+ * started them). What has not run by then never does, and nothing is said of it.
  *
  *	what was registered with atexit, or constructed, before that first call runs or is destroyed
  *	afterwards: callbacks find it whole. What came later is gone before: a callback that uses such an

@@ -46,8 +46,8 @@ extern int rcu_read_ongoing(void);
  * unregisters: a second call is reported and ignored. May take the registry's lock and allocate;
  * does not fail (without memory the reader goes on a slower list) and does not wait for readers, so
  * another thread's section may wait for it. Not async-signal-safe; not needed in callbacks, whose thread is
- * registered. bp: optional, and in handlers, too. After a fork the child's only thread is registered if the
- * forking thread was.
+ * registered. bp: optional, as often as one likes, and in handlers, too. After a fork the child's only thread is
+ * registered if the forking thread was.
  */
 extern void rcu_register_thread(void);
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "process/process.h"
 #include "system/system.h"
@@ -26,7 +27,8 @@ static uint64_t time_limit(void)
 	if (!text || !*text)
 		return LIMIT_DEFAULT * QUIESCE_NS_PER_MS;
 	limit = strtoul(text, &end, 10);
-	if (*end)
+	/* strtoul takes "-1" for the greatest number there is. */
+	if (*end || strchr(text, '-'))
 		limit = LIMIT_DEFAULT;
 	return (limit < LIMIT_MAX ? limit : LIMIT_MAX) * QUIESCE_NS_PER_MS;
 }

@@ -317,6 +317,15 @@ START_TEST(a_callback_that_wants_a_lock_does_not_hang_it)
 }
 END_TEST
 
+START_TEST(a_limit_that_is_no_number_counts_as_none)
+{
+	static const char *const limits[] = { "-1", " -1", "50ms" };
+
+	run_again("callback-wants-lock", 0, limits[_i]);
+	ck_assert_int_eq(results->ran, 0);
+}
+END_TEST
+
 START_TEST(nor_does_such_a_destructor_hang_a_barrier)
 {
 	run_again("barrier-with-lock", _i, "50");
@@ -360,6 +369,7 @@ static Suite *suite(void)
 			    0, KINDS);
 	tcase_add_test(tcase, the_limit_is_for_all_workers_together);
 	tcase_add_loop_test(tcase, a_callback_that_wants_a_lock_does_not_hang_it, 0, KINDS);
+	tcase_add_loop_test(tcase, a_limit_that_is_no_number_counts_as_none, 0, 3);
 	tcase_add_loop_test(tcase, nor_does_such_a_destructor_hang_a_barrier, 0, KINDS);
 	tcase = add_again_case(suite, "after");
 	tcase_add_loop_test(tcase, who_uses_all_after_the_limit_gets_it, 0, 4 * KINDS);

@@ -44,11 +44,11 @@ else
 	build_own lessons WARNINGS='-Wall -Wextra -Werror' >"$work/out" 2>&1
 	result $? "the lessons build through pkg-config, without a warning"
 fi
-for file in "$source"/*.c; do
-	name=$(basename "$file" .c)
+for file in "$source"/*.c "$source"/*.cc; do
+	name=$(basename "${file%.*}")
 	case $name in snapshot*) continue ;; esac
 	lesson "$name"
-	grep -F "\`$name.c\`" "$source/README.md" >"$work/out"
+	grep -F "\`${file##*/}\`" "$source/README.md" >"$work/out"
 	result $? "$name is in examples/README.md"
 done
 for name in free-rcu-mb free-rcu-bp free-rcu-qsbr; do
