@@ -23,7 +23,8 @@ trap 'rm -rf "$TMPDIR"' EXIT
 # A find ends the process, and is not hidden by what else a sanitizer would report.
 ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1
 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export ASAN_OPTIONS UBSAN_OPTIONS
+# AFL++ has its own.
+[ "$FUZZER" = afl ] || export ASAN_OPTIONS UBSAN_OPTIONS
 
 # compiler NAME: with AddressSanitizer, or (harnesses.inc has the reasons) without.
 compiler() {
