@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,19 +19,30 @@ struct options check_options = {
 static const struct {
 	const char *name;
 	bool *flag;
-	long *number;
+	long *number, most;
 } options[] = {
-	{ "go_on", &check_options.go_on, NULL },
-	{ "strict", &check_options.strict, NULL },
-	{ "symbols", &check_options.symbols, NULL },
-	{ "exit_status", NULL, &check_options.exit_status },
-	{ "stall", NULL, &check_options.stall },
-	{ "quarantine", NULL, &check_options.quarantine },
-	{ "frames", NULL, &check_options.frames },
+	{ "go_on", &check_options.go_on, NULL, 1 },
+	{ "strict", &check_options.strict, NULL, 1 },
+	{ "symbols", &check_options.symbols, NULL, 1 },
+	{ "exit_status", NULL, &check_options.exit_status, 255 },
+	{ "stall", NULL, &check_options.stall, 86400000 },
+	{ "quarantine", NULL, &check_options.quarantine, LONG_MAX / 2 },
+	{ "frames", NULL, &check_options.frames, PLACE_FRAMES },
 };
+
+static bool read_number(const char *text, long most, long *number)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	*number = strtol(text, &end, 10);
+	return !*end && *number <= most;
+}
 
 static void set_option(const char *name, const char *value)
 {
+	long number;
 	size_t i;
 
 	if (strcmp(name, "log") == 0) {
@@ -40,10 +52,13 @@ static void set_option(const char *name, const char *value)
 	for (i = 0; i < sizeof(options) / sizeof(*options); i++) {
 		if (strcmp(name, options[i].name) != 0)
 			continue;
-		if (options[i].flag)
-			*options[i].flag = strtol(value, NULL, 10) != 0;
+		if (!read_number(value, options[i].most, &number))
+			dprintf(STDERR_FILENO, "urcu-check: %s is a number from 0 to %ld, and not %s\n", name, options[i].most,
+				value);
+		else if (options[i].flag)
+			*options[i].flag = number;
 		else
-			*options[i].number = strtol(value, NULL, 10);
+			*options[i].number = number;
 		return;
 	}
 	dprintf(STDERR_FILENO, "urcu-check: no option is called %s\n", name);
@@ -63,7 +78,7 @@ static void read_options(void)
 			*value++ = '\0';
 		set_option(word, value ? value : "1");
 	}
-	if (check_options.frames < 1 || check_options.frames > PLACE_FRAMES)
+	if (check_options.frames < 1)
 		check_options.frames = PLACE_FRAMES;
 	check_place_init();
 	check_memory_init();

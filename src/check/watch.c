@@ -46,9 +46,8 @@ static void report(struct thread *thread, enum flavor flavor)
 
 static void *watch(void *arg)
 {
-	const struct timespec pause = {
-		check_options.stall / 4 / 1000, check_options.stall / 4 % 1000 * 1000000,
-	};
+	const long ms = check_options.stall / 4 + 1;
+	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
 	struct thread *thread;
 	enum flavor flavor;
 	int64_t before;

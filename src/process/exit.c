@@ -24,7 +24,8 @@ static uint64_t time_limit(void)
 	unsigned long limit;
 	char *end;
 
-	if (!text || !*text)
+	/* strtoul takes more for a number, "-1" among it, which would be a wait of a day. */
+	if (!text || *text < '0' || *text > '9')
 		return LIMIT_DEFAULT * QUIESCE_NS_PER_MS;
 	limit = strtoul(text, &end, 10);
 	/* strtoul takes "-1" for the greatest number there is. */

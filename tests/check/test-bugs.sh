@@ -69,6 +69,10 @@ result $? "go_on=1 reports and goes on"
 under_check symbols=0:exit_status=7:log="$work/file" "$work/13-register-twice" > "$work/log" 2>&1
 [ $? = 7 ] && [ ! -s "$work/log" ] && grep -q SUMMARY "$work/file"
 result $? "exit_status and log"
+# 512 would be 0 to who waits for the program, and a negative stall a watcher that never sleeps.
+under_check symbols=0:exit_status=512:stall=-1:frames=x "$work/13-register-twice" > "$work/log" 2>&1
+[ $? = 66 ] && [ "$(grep -c 'is a number from 0 to' "$work/log")" = 3 ]
+result $? "numbers that are none are left out"
 limited 20 "$work/32-list-del-twice" > "$work/log" 2>&1
 [ $? = 1 ] && [ ! -s "$work/log" ]
 result $? "a program compiled with URCU_CHECK runs without urcu-check"

@@ -167,6 +167,9 @@ START_TEST(a_limit_that_is_no_number_stands_for_the_default)
 	ck_assert_int_ge(run_timed("reader-stuck"), DEFAULT_LIMIT);
 	set_limit("12x");
 	ck_assert_int_ge(run_timed("reader-stuck"), DEFAULT_LIMIT);
+	/* To strtoul a number, and as large as there is. */
+	set_limit("-1");
+	ck_assert_int_ge(run_timed("reader-stuck"), DEFAULT_LIMIT);
 	set_limit("");
 	ck_assert_int_ge(run_timed("reader-stuck"), DEFAULT_LIMIT);
 }
