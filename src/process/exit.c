@@ -24,12 +24,11 @@ static uint64_t time_limit(void)
 	unsigned long limit;
 	char *end;
 
-	/* strtoul takes more for a number, "-1" among it, which would be a wait of a day. */
+	/* strtoul takes more for a number: "-1" for the greatest there is. */
 	if (!text || *text < '0' || *text > '9')
 		return LIMIT_DEFAULT * QUIESCE_NS_PER_MS;
 	limit = strtoul(text, &end, 10);
-	/* strtoul takes "-1" for the greatest number there is. */
-	if (*end || strchr(text, '-'))
+	if (*end)
 		limit = LIMIT_DEFAULT;
 	return (limit < LIMIT_MAX ? limit : LIMIT_MAX) * QUIESCE_NS_PER_MS;
 }
