@@ -9,7 +9,10 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
-/* How often who waits for another's grace period looks at it before he sleeps: most are over by then. */
+/*
+ * How often who waits for another's grace period looks at it before he sleeps: most are over by then, but where the
+ * leader waits for a membarrier.
+ */
 #define LOOKS		50
 
 /*
@@ -110,7 +113,7 @@ void quiesce_gp_wait(struct domain *domain)
 	bool led = false;
 
 	while (!reached(sequence = __atomic_load_n(&grace->sequence, __ATOMIC_ACQUIRE), ticket)) {
-		if ((sequence & 1) && looks++ < LOOKS)
+		if ((sequence & 1) && !domain->has_membarrier && looks++ < LOOKS)
 			caa_cpu_relax();
 		else if (sequence & 1)
 			await_turn(grace, ticket);
