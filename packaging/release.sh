@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # A release in one directory: tarball, bill of materials, Debian packages, RPM packages where there is rpmbuild, notes,
 # documents, what its ABI promises, and checksums of all of it.
-# Usage: release.sh BUILD-DIRECTORY OUT
+# Usage: release.sh TARBALL BUILD-DIRECTORY OUT
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/..
-build=$(cd "$1" && pwd)
-tarball=$("$here/dist.sh" "$build")
+tarball=$(readlink -f "$1")
+build=$(cd "$2" && pwd)
+shift
 name=${tarball##*/}
 name=${name%.tar.gz}
 version=${name#quiesce-}
