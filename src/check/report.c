@@ -147,6 +147,7 @@ void check_report(const char *kind, const struct place *here, const char *what, 
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	/* One report at a time. Who writes it most often ends the process, and wakes nobody. */
 	while (__atomic_exchange_n(&reporting, true, __ATOMIC_ACQUIRE))
 		usleep(1000);
 	file = destination(&opened);

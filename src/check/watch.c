@@ -53,6 +53,7 @@ static void *watch(void *arg)
 	int64_t before;
 	bool late;
 
+	/* Readers tell nobody how long they take: so it looks four times in that time. */
 	for (;;) {
 		nanosleep(&pause, NULL);
 		before = check_now() - check_options.stall;

@@ -268,8 +268,8 @@ void quiesce_domain_report_unlock(const struct domain *domain);
 void quiesce_gp_wait(struct domain *domain);
 
 /*
- * Lead one if nobody does and no reader has to be waited for. The caller need not be offline, but then it is one
- * who has.
+ * Lead one if nobody does and no reader has to be waited for. A caller in a section, or online, would have to be
+ * waited for himself: it is in vain.
  */
 void quiesce_gp_try(struct domain *domain);
 
