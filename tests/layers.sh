@@ -33,7 +33,7 @@ includes() {
 # What each object defines and needs; a symbol that several define is each room's own (compat-futex). Objects of
 # sources that are gone are left over in an old build.
 calls() {
-	find "$builddir/src" -name '*.o' ! -path '*/.libs/*' | LC_ALL=C sort | while read -r object; do
+	find "$builddir/src" -name .libs -prune -o -name '*.o' -print | LC_ALL=C sort | while read -r object; do
 		name=${object#"$builddir/src/"}
 		name=${name%.o}
 		[ -e "$srcdir/src/$name.c" ] || continue

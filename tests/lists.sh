@@ -35,5 +35,14 @@ else
 	failed=1
 	echo "not ok $n - two sources have the name" $twice
 fi
+# A checkout may lie anywhere: in CI it once lay in /check/, which every path in it then matched.
+anywhere=$(grep -rnE -e "-path '\*/[^']*\*'|case .* in \*/[a-z.]+/" tests tools dev .ci || true)
+n=$((n + 1))
+if [ -z "$anywhere" ]; then
+	echo "ok $n - no path is told by a folder that may be above the checkout"
+else
+	failed=1
+	echo "not ok $n - these would match a folder above the checkout: $anywhere"
+fi
 echo "1..$n"
 exit $failed

@@ -72,7 +72,7 @@ fi
 # What is public: exported, declared, defined. One underscore in front, or three, is internal, unless it is exported.
 public() {
 	cat "$source"/src/*.sym
-	find "$source/include" -name '*.h' ! -path '*/static/*' -exec cat {} + > "$work/headers"
+	find "$source/include" -name '*.h' ! -path "$source/include/urcu/static/*" -exec cat {} + > "$work/headers"
 	grep -oE '^[[:space:]]*#[[:space:]]*define[[:space:]]+[A-Za-z_0-9]+' "$work/headers" | awk '{ print $NF }' |
 		grep -vE '_H$'
 	grep -hoE '^(extern|static inline|_CDS_[A-Z]*_API) .*' "$work/headers" | sed 's/__attribute__ *((.*))//' |

@@ -41,7 +41,7 @@ library() {
 	directory=$work/$kind
 	mkdir -p "$directory"
 	for unit in "$source"/src/*/*.c; do
-		case $unit in */src/check/*) continue ;; esac
+		case $unit in "$source"/src/check/*) continue ;; esac
 		object=$directory/$(basename "$(dirname "$unit")")-$(basename "$unit" .c).o
 		[ ! -e "$object" ] || [ -n "$(find "$unit" "$source/src" "$source/include" \
 			\( -name '*.h' -o -path "$unit" \) -newer "$object")" ] || continue

@@ -42,9 +42,8 @@ use "with the shared library" shared.so
 
 # The objects that "./configure --with-pic" puts into the archive.
 if [ -e "$build/src/flavor/.libs/bp.o" ]; then
-	# shellcheck disable=SC2046 # a list
-	ar cr "$work/liburcu-bp.a" $(find "$build/src" -path '*/.libs/*.o' ! -path '*/cds/*' ! -path '*/check/*' \
-		! -path '*/lfht/*' ! -name 'mb.o' ! -name 'memb.o' ! -name 'qsbr.o')
+	(cd "$build/src" && ar cr "$work/liburcu-bp.a" system/.libs/*.o process/.libs/*.o grace/.libs/*.o \
+		callbacks/.libs/*.o flavor/.libs/bp.o)
 	compile within.so -shared -fPIC "$source/tests/link/plug-in.c" -Wl,-z,defs \
 		"$work/liburcu-bp.a"
 	result $? "a plug-in with bp within itself"
@@ -83,16 +82,15 @@ host "four at once" open 1 $all
 
 # musl has no such reserve.
 if command -v musl-gcc > /dev/null; then
-	within=$(find "$source/src" -name '*.c' ! -path '*/cds/*' ! -path '*/lfht/*' ! -path '*/check/*' ! -name 'mb.c' \
-		! -name 'memb.c' ! -name 'qsbr.c')
 	CC=musl-gcc
 	# The kernel's headers, which Debian's musl-gcc does not look for.
 	mkdir "$work/kernel"
 	for name in linux asm-generic "$(gcc -print-multiarch)/asm"; do
 		[ ! -e "/usr/include/$name" ] || ln -s "/usr/include/$name" "$work/kernel/"
 	done
-	# shellcheck disable=SC2086
-	compile musl.so -shared -fPIC -I"$source/src" -isystem "$work/kernel" "$source/tests/link/plug-in.c" $within &&
+	compile musl.so -shared -fPIC -I"$source/src" -isystem "$work/kernel" "$source/tests/link/plug-in.c" \
+		"$source"/src/system/*.c "$source"/src/process/*.c "$source"/src/grace/*.c "$source"/src/callbacks/*.c \
+		"$source"/src/flavor/bp.c &&
 		compile hosts "$source/tests/link/plug-ins-host.c"
 	result $? "a plug-in under musl"
 	host "opened under musl" open 1 "$work/musl.so"
