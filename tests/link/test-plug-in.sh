@@ -40,10 +40,10 @@ compile shared.so -shared -fPIC "$source/tests/link/plug-in.c" -Wl,-z,defs \
 result $? "a plug-in with the shared library"
 use "with the shared library" shared.so
 
-# The objects that "./configure --with-pic" puts into the archive.
+# The objects that "./configure --with-pic" puts into the archive: of flavor/ all but mb, memb and qsbr.
 if [ -e "$build/src/flavor/.libs/bp.o" ]; then
 	(cd "$build/src" && ar cr "$work/liburcu-bp.a" system/.libs/*.o process/.libs/*.o grace/.libs/*.o \
-		callbacks/.libs/*.o flavor/.libs/bp.o)
+		callbacks/.libs/*.o flavor/.libs/[!mq]*.o)
 	compile within.so -shared -fPIC "$source/tests/link/plug-in.c" -Wl,-z,defs \
 		"$work/liburcu-bp.a"
 	result $? "a plug-in with bp within itself"
@@ -90,7 +90,7 @@ if command -v musl-gcc > /dev/null; then
 	done
 	compile musl.so -shared -fPIC -I"$source/src" -isystem "$work/kernel" "$source/tests/link/plug-in.c" \
 		"$source"/src/system/*.c "$source"/src/process/*.c "$source"/src/grace/*.c "$source"/src/callbacks/*.c \
-		"$source"/src/flavor/bp.c &&
+		"$source"/src/flavor/[!mq]*.c &&
 		compile hosts "$source/tests/link/plug-ins-host.c"
 	result $? "a plug-in under musl"
 	host "opened under musl" open 1 "$work/musl.so"
