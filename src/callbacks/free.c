@@ -123,6 +123,16 @@ static bool may_wait(const struct domain *domain)
 	return domain->announces ? !self || !self->ctr : !quiesce_domain_in_section(domain);
 }
 
+/* With signals blocked: exit in a handler would leave a grace period without a leader, and all who wait for it. */
+static void try_grace_period(struct domain *domain)
+{
+	sigset_t before;
+
+	quiesce_block_signals(&before);
+	quiesce_gp_try(domain);
+	quiesce_unblock_signals(&before);
+}
+
 /*
  * An array is full: free what is due, and if that is not enough have the worker linger no more. Now and then see to
  * it that something is due: as long as no reader is in a section this costs less than to have a worker do so, and
@@ -133,7 +143,7 @@ static void tidy(struct workers *all, struct stash *stash)
 	unsigned long waiting;
 
 	if (stash->given % AT_A_TIME == 0 && quiesce_stash_waiting(stash) >= AT_A_TIME && may_wait(all->domain))
-		quiesce_gp_try(all->domain);
+		try_grace_period(all->domain);
 	quiesce_stash_tidy(all, stash, AT_A_TIME);
 	waiting = quiesce_stash_waiting(stash);
 	if (waiting >= STASH_LEFT_TO_GIVER)

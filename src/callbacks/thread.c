@@ -2,7 +2,6 @@
 /* The threads of workers: made, stood in for, stopped. */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
 
 #include "callbacks/callbacks.h"
@@ -11,21 +10,6 @@
 
 static void *serve(void *arg);
 
-/*
- * Asynchronous signals are the program's own threads' business. Those that an instruction of a
- * callback raises stay as they were: blocked, they would kill the process whatever its handlers.
- */
-static void block_signals(sigset_t *before)
-{
-	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
-	sigset_t blocked;
-
-	sigfillset(&blocked);
-	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
-		sigdelset(&blocked, synchronous[i]);
-	pthread_sigmask(SIG_BLOCK, &blocked, before);
-}
-
 static int make_thread(struct worker *worker)
 {
 	sigset_t before;
@@ -33,9 +17,10 @@ static int make_thread(struct worker *worker)
 
 	quiesce_generation_watch();
 	quiesce_end_watch();
-	block_signals(&before);
+	/* Asynchronous signals are the business of the program's own threads. */
+	quiesce_block_signals(&before);
 	error = pthread_create(&worker->thread, NULL, serve, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	quiesce_unblock_signals(&before);
 	return error;
 }
 

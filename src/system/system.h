@@ -8,6 +8,7 @@
  *	wait.c		sleeping on a futex, and time
  *	membarrier.c	a barrier on every thread
  *	cpu.c		the machine's CPUs
+ *	signals.c	signals that have to wait
  *	generation.c	which process this is, after a fork
  *	end.c		whether the process ends
  *	watchers.c	whether a tool looks at memory and threads
@@ -24,6 +25,7 @@
  */
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -115,6 +117,15 @@ void quiesce_order_all_threads(void);
 
 /* The same for who can do without: false if the kernel refuses both. */
 bool quiesce_try_order_all_threads(void);
+
+/* ---- Signals ---- */
+
+/*
+ * Block the calling thread's asynchronous signals; unblock: as they were. Those that an instruction or a system
+ * call raises (SIGSYS of a seccomp filter) stay as they are: blocked, they would kill the process whatever its handlers.
+ */
+void quiesce_block_signals(sigset_t *before);
+void quiesce_unblock_signals(const sigset_t *before);
 
 /* ---- CPUs ---- */
 

@@ -81,9 +81,15 @@ static void synchronize_once(void)
 	synchronize_rcu();
 }
 
+static void give_much(void)
+{
+	for (int i = 0; i < 2000; i++)
+		urcu_free_rcu(malloc(16));
+}
+
 static void (*const acts[])(void) = {
 	register_once, read_in_a_thread, make_worker, make_all, queue_and_wait, call_hooks, defer,
-	poll_once, synchronize_once,
+	poll_once, synchronize_once, give_much,
 };
 
 #define ACTS ((int)(sizeof(acts) / sizeof(acts[0])))
@@ -193,16 +199,16 @@ static void exit_once(int number)
 	exit(7);
 }
 
-static void trap_unmapping(void)
+static void trap(int call, void (*handler)(int number))
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_munmap, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
-	struct sigaction action = { .sa_handler = exit_once, .sa_flags = SA_NODEFER };
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_NODEFER };
 
 	MUST(sigaction(SIGSYS, &action, NULL) == 0);
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
@@ -226,15 +232,41 @@ static int interrupted_in_a_join(int kind)
 		queue_and_wait();
 	for (int i = 0; i < STACKS; i++)
 		MUST(pthread_create(&threads[i], &attr, do_nothing, NULL) == 0);
-	trap_unmapping();
+	trap(SYS_munmap, exit_once);
 	for (int i = 0; i < STACKS; i++)
 		join(threads[i]);
 	return 7;
 }
 
+/* ---- A grace period that who gives much to free_rcu leads ---- */
+
+/* In its membarrier, where it has one; the kernel does not say that it is done. */
+static void raise_another(int number)
+{
+	(void)number;
+	raise(SIGUSR1);
+}
+
+static void wait_in_destructors(void)
+{
+	rcu_barrier();
+}
+
+static int interrupted_in_a_lead(int unused)
+{
+	(void)unused;
+	MUST(atexit(wait_in_destructors) == 0);
+	queue_and_wait();
+	signal(SIGUSR1, exit_once);
+	trap(SYS_membarrier, raise_another);
+	give_much();
+	exit(7);
+}
+
 static const struct again_case cases[] = {
 	{ "interrupted-in", interrupted_in },
 	{ "interrupted-in-a-join", interrupted_in_a_join },
+	{ "interrupted-in-a-lead", interrupted_in_a_lead },
 	{ "beside-others-in", beside_others_in },
 	{ "beside-readers", beside_readers },
 	{ NULL, NULL },
@@ -269,6 +301,12 @@ START_TEST(exit_in_a_handler_ends_while_the_c_librarys_own_lock_is_held)
 }
 END_TEST
 
+START_TEST(exit_in_a_handler_leaves_no_grace_period_without_a_leader)
+{
+	run_again("interrupted-in-a-lead", 0, "50");
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("exit-handlers/" FLAVOR);
@@ -277,6 +315,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, exit_in_a_handler_ends_whatever_others_do, 0, ACTS);
 	tcase_add_test(tcase, exit_in_a_handler_ends_beside_readers_that_come_and_go);
 	tcase_add_loop_test(tcase, exit_in_a_handler_ends_while_the_c_librarys_own_lock_is_held, 0, KINDS);
+	tcase_add_test(tcase, exit_in_a_handler_leaves_no_grace_period_without_a_leader);
 	return suite;
 }
 

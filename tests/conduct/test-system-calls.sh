@@ -37,6 +37,7 @@ exit-queued,fork-hooks-exit mb,memb,bp,qsbr rseq,set_robust_list | a thread made
 exit-called,exit-queued,exit-all,fork-hooks-exit,dlclose-called memb,bp membarrier | the grace period of those callbacks
 register mb,memb,bp,qsbr mmap,munmap | room for more than 512 readers, whatever state malloc is in
 get-default,create,create-bound,create-all,first-call,free-rcu-first,polls,table-new,defer mb,memb,bp,qsbr madvise | once, with the first thread: a page that forks empty tells processes apart
+free-rcu mb,memb,bp,qsbr rt_sigprocmask | who gives very much to urcu_free_rcu leads a grace period now and then, with signals blocked
 table-new,table-grow memb,bp membarrier | a resize is a callback, after a grace period
 TXT
 }
