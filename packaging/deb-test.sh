@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The packages in a fresh Debian: for each release a chroot made by debootstrap (kept below WORK, copied for each run),
-# the packages built in it from the tarball, and deb-test-inside.sh run there. Needs root. TAP.
+# the packages built in it from the tarball, and deb-test-tarball.sh, deb-test-user.sh and deb-test-programs.sh run. Needs root. TAP.
 # Usage: deb-test.sh TARBALL WORK [RELEASE...]; by default bookworm and trixie. MIRROR names another mirror;
-# with PREBUILT=1 the packages of the last run are taken; with REBUILD=1 one of Debian's is built from its source, too.
+# with PREBUILT=1 the packages of the last run are taken; with REBUILD=1 one of Debian's is built from its source, too;
+# PARTS="tarball user" does these of its parts alone, and leaves out "programs".
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 tarball=$(readlink -f "$1")
@@ -60,10 +61,27 @@ build_packages() { # release
 	copy "$1" "build-$1" && mkdir "$store/build-$1/src" "$store/build-$1/src/packaging" &&
 		cp -R "$here/../debian" "$store/build-$1/src" && cp "$here/deb.sh" "$store/build-$1/src/packaging" &&
 		cp "$tarball" "$store/build-$1/src" &&
-		inside "$store/build-$1" apt-get -qqy --no-install-recommends install \
-			build-essential debhelper fakeroot check pkgconf &&
+		inside "$store/build-$1" apt-get -qqy --no-install-recommends install build-essential fakeroot &&
+		inside "$store/build-$1" apt-get -qqy --no-install-recommends build-dep /src &&
 		inside "$store/build-$1" sh -c 'cd /src && sh packaging/deb.sh ./*.tar.gz out' &&
 		rm -rf "${store:?}/debs-$1" && cp -R "$store/build-$1/src/out" "$store/debs-$1"
+}
+
+# tried RELEASE NAME: deb-test-NAME.sh, in a fresh chroot that has the packages.
+tried() {
+	release=$1
+	root=$store/$2-$release
+	(copy "$release" "$2-$release" && mkdir "$root/debs" && cp "$store/debs-$release"/*.deb "$store/debs-$release"/*.orig.tar.gz "$root/debs" &&
+		cp "$here/deb-test.inc" "$here/deb-test-$2.sh" "$here/../tests/tap.inc" "$root") > "$work/log" 2>&1
+	result $? "$release: a fresh chroot" || return
+	inside "$root" sh "/deb-test-$2.sh" > "$work/inside"
+	grep -v '^1\.\.' "$work/inside" | awk -v n="$number" -v release="$release" '
+		/^(not )?ok / { sub(/ok [0-9]+ - /, "ok " ++n " - " release ": ") }
+		{ print }'
+	number=$((number + $(grep -cE '^(not )?ok ' "$work/inside")))
+	failed=$((failed + $(grep -c '^not ok ' "$work/inside")))
+	tail -n 1 "$work/inside" | grep -q '^1\.\.'
+	result $? "$release: it came to its end" && rm -rf "$root"
 }
 
 for release; do
@@ -73,17 +91,9 @@ for release; do
 	}
 	(build_packages "$release") > "$work/log" 2>&1
 	result $? "$release: packages build there" || continue
-	(copy "$release" "run-$release" && mkdir "$store/run-$release/debs" &&
-		cp "$store/debs-$release"/*.deb "$store/run-$release/debs" &&
-		cp "$here/deb-test-inside.sh" "$here/../tests/tap.inc" "$store/run-$release") > "$work/log" 2>&1
-	result $? "$release: a fresh chroot" || continue
-	inside "$store/run-$release" sh /deb-test-inside.sh > "$work/inside"
-	grep -v '^1\.\.' "$work/inside" | awk -v n="$number" -v release="$release" '
-		/^(not )?ok / { sub(/ok [0-9]+ - /, "ok " ++n " - " release ": ") }
-		{ print }'
-	number=$((number + $(grep -cE '^(not )?ok ' "$work/inside")))
-	failed=$((failed + $(grep -c '^not ok ' "$work/inside")))
-	tail -n 1 "$work/inside" | grep -q '^1\.\.'
-	result $? "$release: it came to its end" && rm -rf "${store:?}/run-$release" "$store/build-$release"
+	rm -rf "${store:?}/build-$release"
+	for part in ${PARTS:-tarball user programs}; do
+		tried "$release" "$part"
+	done
 done
 plan

@@ -18,6 +18,7 @@ out=$(cd "$2/$name" && pwd)
 
 cp "$tarball" "$out"
 sh "$here/sbom.sh" "$tarball" > "$out/$name.spdx"
+sh "$here/sbom-check.sh" "$out/$name.spdx" "$tarball"
 "$here/deb.sh" "$tarball" "$2/deb"
 cp "$2"/deb/*.deb "$2"/deb/*.dsc "$2"/deb/*.debian.tar.* "$2"/deb/*.orig.tar.gz "$out"
 if command -v rpmbuild > /dev/null; then

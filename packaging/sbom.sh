@@ -42,6 +42,15 @@ DocumentNamespace: urn:sha256:$digest
 Creator: Tool: packaging/sbom.sh
 Created: $created
 
+PackageName: libc
+SPDXID: SPDXRef-libc
+PackageDownloadLocation: NOASSERTION
+FilesAnalyzed: false
+PackageLicenseConcluded: NOASSERTION
+PackageLicenseDeclared: NOASSERTION
+PackageCopyrightText: NOASSERTION
+PackageComment: <text>Whatever the system has; linked dynamically. Not in the tarball.</text>
+
 PackageName: quiesce
 SPDXID: SPDXRef-Package
 PackageVersion: ${name#quiesce-}
@@ -53,15 +62,6 @@ PackageLicenseConcluded: MIT
 PackageLicenseDeclared: MIT
 $(sort -u "$work/licenses" | sed 's/^/PackageLicenseInfoFromFiles: /')
 PackageCopyrightText: $(sed -n 's/^Copyright/<text>Copyright/p' LICENSE)</text>
-
-PackageName: libc
-SPDXID: SPDXRef-libc
-PackageDownloadLocation: NOASSERTION
-FilesAnalyzed: false
-PackageLicenseConcluded: NOASSERTION
-PackageLicenseDeclared: NOASSERTION
-PackageCopyrightText: NOASSERTION
-PackageComment: <text>Whatever the system has; linked dynamically. Not in the tarball.</text>
 
 Relationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-Package
 Relationship: SPDXRef-Package DYNAMIC_LINK SPDXRef-libc

@@ -3,77 +3,31 @@
 # Run by deb-test.sh in a fresh Debian, with our packages in /debs. Programs of Debian are installed first and run on
 # Debian's liburcu, then on ours, over an upgrade of Debian's, and on Debian's again. TAP.
 set -u
-work=$(mktemp -d)
-cd "$work" || exit 1
-# shellcheck source=tests/tap.inc
-. /tap.inc
+# shellcheck source=packaging/deb-test.inc
+. /deb-test.inc
 programs="knot gdnsd xfsprogs multipath-tools lttng-tools bind9"
+ours="libquiesce8 libquiesce-dev quiesce-tools quiesce-doc"
 liburcu=$(apt-cache madison liburcu8t64 | awk 'NR == 1 { print $1 }')
 : "${liburcu:=liburcu8}"
 
-install() {
-	apt-get -qqy --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
-}
-
-installed() { # package ...
-	for package; do
-		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2> /dev/null | grep -qx installed ||
-			{ echo "$package is not installed"; return 1; }
-	done
-}
-
-not_installed() {
-	! installed "$1" > /dev/null || { echo "$1 is installed"; return 1; }
-}
-
-show_log() {
-	tail -n 20 "$work/log" | sed 's/^/# /'
-}
-
-# try WHAT COMMAND...
-try() {
-	what=$1
-	shift
-	("$@") > "$work/log" 2>&1
-	result $? "$what"
-}
-
-# ---- Whose library it is ----
-
-# Files of liburcu, a line each, are there and all PACKAGE's.
-all_of() { # package
-	sort -u | sed '/liburcu/!d' > "$work/files"
-	[ -s "$work/files" ] || { echo "no liburcu"; return 1; }
-	while read -r file; do
-		file=$(readlink -f "$file")
-		owner=$(dpkg -S "$file" "${file#/usr}" 2> /dev/null | sed 's/:.*//; q')
-		echo "$file: $owner"
-		[ "$owner" = "$1" ] || return 1
-	done < "$work/files"
-}
-
-mapped() { # pid, package
-	awk '{ print $6 }' "/proc/$1/maps" | all_of "$2"
-}
-
-linked() { # program, package
-	ldd "$1" | awk '$2 == "=>" { print $3 }' | all_of "$2"
-}
-
 # ---- Programs ----
-
-# until_ok COMMAND...: 60 seconds at most.
-until_ok() {
-	limit=600
-	until "$@" > /dev/null 2>&1; do
-		limit=$((limit - 1))
-		[ $limit -gt 0 ] || { echo "in vain: $*"; return 1; }
-		sleep 0.1
-	done
-}
 
 zone() {
 	printf '$TTL 60\n@ SOA ns.one.test. admin.one.test. 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n'
+}
+
+# Where urcu-top is installed, it shows what runs on ours, and says of liburcu that it is another.
+top_shows() { # pid
+	urcu-top -1 "$1" > "$work/top" 2>&1 && grep -q '^  readers' "$work/top" && ! grep -q incomplete "$work/top"
+}
+top_sees() { # pid, package
+	installed quiesce-tools > /dev/null || return 0
+	if [ "$2" = libquiesce8 ]; then
+		until_ok top_shows "$1" || { cat "$work/top"; return 1; }
+	else
+		urcu-top -1 "$1"
+		[ $? = 6 ]
+	fi
 }
 
 # daemon PACKAGE PROBE COMMAND...: it starts, answers, has PACKAGE's library mapped, and ends.
@@ -84,7 +38,7 @@ daemon() {
 	"$@" > "$work/daemon" 2>&1 &
 	pid=$!
 	# shellcheck disable=SC2086 # a command
-	until_ok $probe && mapped $pid "$package"
+	until_ok $probe && mapped $pid "$package" && top_sees $pid "$package"
 	status=$?
 	kill $pid
 	wait $pid
@@ -159,12 +113,12 @@ run_all "$liburcu" "Debian's $liburcu"
 
 # shellcheck disable=SC2086 # a list
 put_ours_in() {
-	apt-get -s install /debs/libquiesce8_*.deb | awk '$1 == "Remv" { print $2 }' > "$work/removed"
+	apt-get -s install /debs/*.deb | awk '$1 == "Remv" { print $2 }' > "$work/removed"
 	cat "$work/removed"
 	[ "$(cat "$work/removed")" = "$liburcu" ] || return 1
-	install install /debs/libquiesce8_*.deb && installed $programs libquiesce8 && not_installed "$liburcu"
+	install install /debs/*.deb && installed $programs $ours && not_installed "$liburcu"
 }
-try "apt install ./libquiesce8_*.deb removes $liburcu and nothing else" put_ours_in
+try "apt install ./*.deb removes $liburcu and nothing else" put_ours_in
 run_all libquiesce8 "ours"
 
 # Debian's own package, of a higher version, in a repository.
@@ -184,7 +138,7 @@ try "a newer $liburcu is to be had" repository
 for command in upgrade dist-upgrade; do
 	# shellcheck disable=SC2086 # a list
 	upgrade() {
-		install $command && installed $programs libquiesce8 && not_installed "$liburcu"
+		install $command && installed $programs $ours && not_installed "$liburcu"
 	}
 	try "apt $command keeps ours" upgrade
 done
@@ -194,8 +148,7 @@ apt-get -qq update
 
 # Built from Debian's source against our headers, in Debian's way. It takes long.
 rebuild() {
-	install install /debs/libquiesce-dev_*.deb build-essential fakeroot &&
-		installed libquiesce-dev && install build-dep xfsprogs && installed libquiesce-dev &&
+	install install build-essential fakeroot && install build-dep xfsprogs && installed libquiesce-dev &&
 		mkdir -p /rebuilt && cd /rebuilt && apt-get -qq source xfsprogs && cd xfsprogs-*/ &&
 		DEB_BUILD_OPTIONS='nocheck parallel=1' dpkg-buildpackage -b -us -uc
 }
@@ -204,11 +157,16 @@ accepts_either() {
 	cat "$work/depends"
 	grep -q '^liburcu8' "$work/depends" && ! grep -q quiesce "$work/depends"
 }
+is_rebuilt() {
+	dpkg-deb -x /rebuilt/xfsprogs_*.deb /rebuilt/tree && find /rebuilt/tree -name xfs_repair > "$work/file" &&
+		[ -s "$work/file" ] && cmp "$(cat "$work/file")" "$(command -v xfs_repair)"
+}
 if [ -n "${REBUILD:-}" ]; then
 	try "xfsprogs builds from Debian's source against libquiesce-dev" rebuild
 	try "its package asks for liburcu8, which either is" accepts_either
 	try "it is installed" install install --reinstall --allow-downgrades /rebuilt/xfsprogs_*.deb
 	try "it runs on ours" run_xfs libquiesce8
+	try "it is what was built" is_rebuilt
 fi
 
 # shellcheck disable=SC2086 # a list
@@ -217,9 +175,10 @@ put_theirs_back() {
 }
 try "apt install $liburcu brings Debian's back, and removes no program" put_theirs_back
 run_all "$liburcu" "Debian's $liburcu again"
+[ -z "${REBUILD:-}" ] || try "and it was xfsprogs as it was rebuilt" is_rebuilt
 # shellcheck disable=SC2086 # a list
 remove_with_plus() {
-	install install /debs/libquiesce8_*.deb && install remove libquiesce8 "$liburcu+" &&
+	install install /debs/*.deb && installed $ours && install remove libquiesce8 "$liburcu+" &&
 		installed $programs "$liburcu" && not_installed libquiesce8
 }
 try "apt remove libquiesce8 $liburcu+ does the same" remove_with_plus
