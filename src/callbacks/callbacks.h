@@ -15,7 +15,8 @@
  *	backlog.c	how much waits, and producers who wait for it to be less
  *	workers.c	the program's own workers, and those of CPUs
  *	barrier.c	waiting for callbacks
- *	defer.c		deferred calls
+ *	rounds.c	who runs deferred calls; ring.h says in which form they are kept
+ *	defer.c		deferred calls, for the program
  *	free.c		free_rcu
  *	stats.c		what all of them counted
  *
@@ -563,7 +564,14 @@ bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left);
 /* Until nothing is queued, deferred calls neither. Not in one of those. */
 bool quiesce_drain_until(struct workers *all, uint64_t *left);
 
-/* ---- Deferred calls: defer.c. urcu/defer.h has the contracts. ---- */
+/* ---- Who runs deferred calls: rounds.c ---- */
+
+/* In a fork's child: the locks are nobody's. */
+void quiesce_defer_child(struct workers *all);
+/* ...and, once the workers are whole, its calls. */
+void quiesce_defer_restart(struct workers *all);
+
+/* ---- Deferred calls, for the program: defer.c. urcu/defer.h has the contracts. ---- */
 
 void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p);
 int quiesce_defer_register(struct workers *all);
@@ -571,8 +579,3 @@ void quiesce_defer_unregister(struct workers *all);
 void quiesce_defer_barrier(struct workers *all);
 void quiesce_defer_barrier_thread(struct workers *all);
 void quiesce_defer_exit(struct workers *all);
-
-/* In a fork's child: the locks are nobody's. */
-void quiesce_defer_child(struct workers *all);
-/* ...and, once the workers are whole, its calls. */
-void quiesce_defer_restart(struct workers *all);
