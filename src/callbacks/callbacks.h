@@ -63,6 +63,7 @@
 #include "system/system.h"
 
 struct defer_queue;
+struct defer_run;
 struct defer_visit;
 struct workers;
 
@@ -163,6 +164,7 @@ struct own_calls {
 	bool shares;			/* it is about to take stashes.lock, or has it */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
+	const struct defer_run *runs;	/* of deferred calls, the innermost first */
 };
 
 /*
@@ -410,10 +412,11 @@ void quiesce_worker_become_free(struct worker *worker);
 
 /*
  * Ask worker's thread to leave. Wait until it runs no callback, nor will by itself while it is asked
- * to stop (halt), or until none of bits is set, for as long as is left (NULL: for ever).
+ * to stop (halt), or until none of bits is set, for as long as is left (NULL: for ever). function: what the program
+ * called, for reports.
  */
 void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits);
-bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left);
+bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left, const char *function);
 bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left);
 
 /*
@@ -459,9 +462,9 @@ bool quiesce_forker_is_awaited(const struct workers *forking);
 
 /*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is
- * known to wait. In a section of that domain it reports and aborts.
+ * known to wait. In a section of that domain it reports and aborts. function is what the program called, for reports.
  */
-void quiesce_workers_synchronize(struct workers *all);
+void quiesce_workers_synchronize(struct workers *all, const char *function);
 
 /* ---- What a worker does: worker.c ---- */
 
@@ -556,10 +559,10 @@ void quiesce_workers_free_cpus(struct workers *all);
 
 /*
  * Wait until all that is queued has run, or what is in one queue, for at most as long as is left (NULL:
- * for ever): false if that was too short.
+ * for ever): false if that was too short. function: what the program called, for reports.
  */
-bool quiesce_barrier_until(struct workers *all, uint64_t *left);
-bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left);
+bool quiesce_barrier_until(struct workers *all, uint64_t *left, const char *function);
+bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left, const char *function);
 
 /* Until nothing is queued, deferred calls neither. Not in one of those. */
 bool quiesce_drain_until(struct workers *all, uint64_t *left);

@@ -30,15 +30,50 @@ static struct defer_queue *own_queue(struct workers *all, const char *function)
 	return queue;
 }
 
-static void make_room(struct workers *all, struct defer_queue *queue)
+/*
+ * In a deferred call that the thread runs, whoever runs more of that queue waits for himself. Reports that, and what is
+ * done instead. queue: NULL: all.
+ */
+static bool waits_for_itself(const struct workers *all, const struct defer_queue *queue, const char *function,
+		const char *instead)
+{
+	if (caa_likely(!quiesce_ring_runs(all, queue)))
+		return false;
+	quiesce_report("urcu_%s_%s: called in a deferred call: it would wait for itself; %s", all->domain->name,
+		       function, instead);
+	return true;
+}
+
+static void run_own(struct workers *all, struct defer_queue *queue, const char *function)
 {
 	unsigned long limit = queue->head;
 
-	quiesce_workers_synchronize(all);
+	if (quiesce_ring_done(queue, limit))
+		return;
+	quiesce_workers_synchronize(all, function);
 	quiesce_delay();
 	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
 	quiesce_ring_run(queue, limit);
 	quiesce_ring_release(queue);
+}
+
+static void run_at_once(struct workers *all, void (*fct)(void *p), void *p)
+{
+	quiesce_workers_synchronize(all, "defer_rcu");
+	fct(p);
+}
+
+/* Returns false if the queue is full and stays so. */
+static bool make_room(struct workers *all, struct defer_queue *queue)
+{
+	/* Acquire: the words we overwrite have been read. */
+	if (caa_likely(queue->head - __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE) <= RING_SIZE - CALL_MAX))
+		return true;
+	if (waits_for_itself(all, queue, "defer_rcu", "its thread's queue is full, so what is deferred now runs at "
+			     "once, after a grace period, before what is in there"))
+		return false;
+	run_own(all, queue, "defer_rcu");
+	return true;
 }
 
 static void put(struct defer_queue *queue, unsigned long *head, uintptr_t word)
@@ -51,16 +86,11 @@ void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p)
 	struct defer_queue *queue = own_queue(all, "defer_rcu");
 	unsigned long head;
 
-	if (caa_unlikely(!queue)) {
-		quiesce_workers_synchronize(all);
-		fct(p);
+	if (caa_unlikely(!queue || !make_room(all, queue))) {
+		run_at_once(all, fct, p);
 		return;
 	}
 	head = queue->head;
-	/* Acquire: the words we overwrite have been read. */
-	if (caa_unlikely(head - __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE) >
-			 RING_SIZE - CALL_MAX))
-		make_room(all, queue);
 	if (caa_unlikely(fct != queue->last || ((uintptr_t)p & 1))) {
 		bool odd = (uintptr_t)fct & 1;
 
@@ -116,11 +146,12 @@ int quiesce_defer_register(struct workers *all)
 
 void quiesce_defer_unregister(struct workers *all)
 {
-	struct defer_queue *queue = own_queue(all, "defer_unregister_thread"), **link;
+	static const char name[] = "defer_unregister_thread";
+	struct defer_queue *queue = own_queue(all, name), **link;
 
-	if (!queue)
+	if (!queue || waits_for_itself(all, queue, name, "the thread stays registered"))
 		return;
-	quiesce_defer_barrier_thread(all);
+	run_own(all, queue, name);
 	quiesce_delay();
 	all->calls->own()->defer = NULL;
 	pthread_mutex_lock(&all->defer.lock);
@@ -133,10 +164,11 @@ void quiesce_defer_unregister(struct workers *all)
 
 void quiesce_defer_barrier_thread(struct workers *all)
 {
-	struct defer_queue *queue = own_queue(all, "defer_barrier_thread");
+	static const char name[] = "defer_barrier_thread";
+	struct defer_queue *queue = own_queue(all, name);
 
-	if (queue && !quiesce_ring_done(queue, queue->head))
-		make_room(all, queue);
+	if (queue && !waits_for_itself(all, queue, name, "it returns without waiting"))
+		run_own(all, queue, name);
 }
 
 /* ---- Everybody's ---- */
@@ -182,7 +214,7 @@ static bool run_all(struct workers *all)
 
 	if (!note_heads(defer))
 		return true;
-	quiesce_workers_synchronize(all);
+	quiesce_workers_synchronize(all, "defer_barrier");
 	while (defer->forks == forks && (queue = next_noted(defer))) {
 		quiesce_delay();
 		quiesce_ring_run(queue, queue->barrier);
@@ -210,7 +242,7 @@ static void end_turn(void *arg)
 void quiesce_defer_barrier(struct workers *all)
 {
 	struct turn turn = { .defer = &all->defer };
-	bool done = false;
+	bool done = waits_for_itself(all, NULL, "defer_barrier", "it returns without waiting");
 
 	while (!done) {
 		quiesce_ring_lock(all, &all->defer.turn);

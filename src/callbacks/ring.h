@@ -67,6 +67,13 @@ struct defer_visit {
 	struct defer_visit *outer;
 };
 
+/* Somebody who runs calls, with the queue's lock. */
+struct defer_run {
+	struct defer_queue *queue;
+	unsigned int forks;
+	const struct defer_run *outer;	/* of the same thread */
+};
+
 static inline unsigned long quiesce_ring_head(const struct defer_queue *queue)
 {
 	unsigned long head = __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
@@ -90,6 +97,12 @@ void quiesce_ring_release(struct defer_queue *queue);
 
 /* With a reference: run what was queued before head was limit. A grace period has passed since. */
 void quiesce_ring_run(struct defer_queue *queue, unsigned long limit);
+
+/*
+ * Whether the calling thread is in a call that it runs, of queue or (NULL) of any, with its lock: to run more of it
+ * would be to wait for itself. Not in the child of a fork that the call made.
+ */
+bool quiesce_ring_runs(const struct workers *all, const struct defer_queue *queue);
 
 /* In a fork's child: free a dead thread's queue when all of it has run. */
 void quiesce_ring_bury(struct defer_queue *queue);

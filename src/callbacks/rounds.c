@@ -38,27 +38,31 @@ static void run_call(struct defer_queue *queue)
 	quiesce_delay();
 }
 
-/* Somebody who runs calls, with the queue's lock. */
-struct run {
-	struct defer_queue *queue;
-	unsigned int forks;
-};
-
 /* In the child of a fork that a call made the lock is a new one, which another thread may have by now. */
-static bool is_locked(const struct run *run)
+static bool is_locked(const struct defer_run *run)
 {
 	return run->queue->workers->defer.forks == run->forks;
 }
 
 static void end_run(void *arg)
 {
-	struct run *run = arg;
+	struct defer_run *run = arg;
 
+	run->queue->workers->calls->own()->runs = run->outer;
 	if (!is_locked(run))
 		return;
 	quiesce_tell_release(&run->queue->ran);
 	__atomic_store_n(&run->queue->ran, run->queue->tail, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&run->queue->lock);
+}
+
+bool quiesce_ring_runs(const struct workers *all, const struct defer_queue *queue)
+{
+	const struct defer_run *run = all->calls->own()->runs;
+
+	while (run && !(is_locked(run) && (!queue || run->queue == queue)))
+		run = run->outer;
+	return run;
 }
 
 static bool is_to_pause(struct worker *worker)
@@ -73,9 +77,11 @@ static bool is_to_pause(struct worker *worker)
  */
 static bool run_locked(struct defer_queue *queue, unsigned long limit, struct worker *worker)
 {
-	struct run run = { queue, queue->workers->defer.forks };
+	struct own_calls *own = queue->workers->calls->own();
+	struct defer_run run = { queue, queue->workers->defer.forks, own->runs };
 	int cancel;
 
+	own->runs = &run;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_cleanup_push(end_run, &run);
 	while (is_locked(&run) && (long)(limit - queue->tail) > 0 && !is_to_pause(worker)) {
