@@ -210,7 +210,8 @@ extern int set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp);
 /*
  * Make a worker for each CPU that has none, bound to it as create_call_rcu_data says. flags: as there.
  * Returns 0, or a negative errno value with errno set to it, as create_call_rcu_data and
- * set_cpu_call_rcu_data have them; workers made until then stay. Not in a section.
+ * set_cpu_call_rcu_data have them; workers made until then stay. Not in a section. Between the calling thread's
+ * fork hooks that is EDEADLK, reported, and none is made.
  */
 extern int create_all_cpu_call_rcu_data(unsigned long flags);
 

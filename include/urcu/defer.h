@@ -25,10 +25,11 @@ _URCU_EXTERN_C_BEGIN
 
 /*
  * Run fct(p) after a grace period, in the library's thread or in this one: when the queue is full, the call
- * waits for a grace period and runs what is queued. So it must not be made in a section. The thread must
- * have called rcu_defer_register_thread; if not, that is reported, and fct(p) is run at once, after a grace
- * period. May be called in a callback of call_rcu with that; not in a deferred call. If the library's
- * thread cannot be made, of the later calls one in 2 tries again, then one in 4, down to one in 256.
+ * waits for a grace period and runs what is queued. So it must not be made in a section: if it has to wait there,
+ * that is reported, and the process aborts. The thread must have called rcu_defer_register_thread; if not, that is
+ * reported, and fct(p) is run at once, after a grace period. The same in a deferred call that this thread runs, if
+ * its queue is full: fct(p) then comes before what is queued. May be called in a callback of call_rcu. If the
+ * library's thread cannot be made, of the later calls one in 2 tries again, then one in 4, down to one in 256.
  */
 extern void defer_rcu(void (*fct)(void *p), void *p);
 
@@ -41,20 +42,25 @@ extern void defer_rcu(void (*fct)(void *p), void *p);
 extern int rcu_defer_register_thread(void);
 
 /*
- * Run in this thread what its queue holds, after a grace period, and free it. Not in a section, nor in a
- * deferred call. To be called before the thread ends; it may be in a destructor of thread-specific data.
- * Without a queue that is reported.
+ * Run in this thread what its queue holds, after a grace period, and free it. Not in a section, which is reported
+ * and aborts if there is something to run, nor in a deferred call of this queue: reported, and the thread stays
+ * registered. To be called before the thread ends; it may be in a destructor of thread-specific data. Without a
+ * queue that is reported.
  */
 extern void rcu_defer_unregister_thread(void);
 
 /*
  * Wait for a grace period and run in this thread what every thread has queued before. All of it has come to
  * its end when this returns, and what it did is seen; in the child of a fork all but a call that made the
- * fork. Not in a section, nor in a deferred call; in a callback only if no deferred call waits for it.
+ * fork. Not in a section, which is reported and aborts if there is something to run, nor in a deferred call:
+ * reported, and it returns without waiting; in a callback only if no deferred call waits for it.
  */
 extern void rcu_defer_barrier(void);
 
-/* The same for what the calling thread has queued. Without a queue that is reported. */
+/*
+ * The same for what the calling thread has queued. May be called in a deferred call of another queue. Without a queue
+ * that is reported.
+ */
 extern void rcu_defer_barrier_thread(void);
 
 /* Check at the end of a program that no thread has a queue any more; reports it otherwise. Waits for nothing. */

@@ -56,15 +56,15 @@ static struct worker *press(struct call_rcu_data *queue, const uint64_t *left)
  * will change progress.
  */
 static bool await_change(struct call_rcu_data *queue, struct worker *worker, int32_t progress,
-		uint64_t *left, struct watch *watch)
+		uint64_t *left, struct watch *watch, const char *function)
 {
 	int32_t state = quiesce_worker_state(worker);
 
 	quiesce_delay();
 	if ((state & (WORKER_STARTING | WORKER_GUEST | WORKER_STOP)) && (state & WORKER_THREAD))
-		return quiesce_worker_watch(worker, &worker->state, state, left, watch, WAITER_BARRIER);
+		return quiesce_worker_watch(worker, &worker->state, state, left, watch, function);
 	if ((state & (WORKER_THREAD | WORKER_GONE)) || left)
-		return quiesce_worker_watch(worker, &queue->progress, progress, left, watch, WAITER_BARRIER);
+		return quiesce_worker_watch(worker, &queue->progress, progress, left, watch, function);
 	return true;
 }
 
@@ -72,7 +72,7 @@ static bool await_change(struct call_rcu_data *queue, struct worker *worker, int
  * [B6] barriers is raised before the look at done; pairs with [B5] in src/callbacks/worker.c: without the
  * order the server might find nobody to wake, and we nothing done.
  */
-bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left)
+bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left, const char *function)
 {
 	unsigned long target = target_of(queue);
 	struct watch watch;
@@ -91,7 +91,7 @@ bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left)
 			target = again;
 		if (reached(queue, target))
 			break;
-		in_time = await_change(queue, press(queue, left), progress, left, &watch);
+		in_time = await_change(queue, press(queue, left), progress, left, &watch, function);
 	}
 	__atomic_fetch_sub(&queue->barriers, 1, __ATOMIC_RELAXED);
 	return in_time;
@@ -120,7 +120,7 @@ static bool press_all(struct workers *all, unsigned long last)
 }
 
 /* Queues that are made after the call hold nothing that was queued before it. */
-bool quiesce_barrier_until(struct workers *all, uint64_t *left)
+bool quiesce_barrier_until(struct workers *all, uint64_t *left, const char *function)
 {
 	unsigned long last = __atomic_load_n(&all->last_id, __ATOMIC_RELAXED);
 	struct call_rcu_data *queue = NULL;
@@ -128,7 +128,7 @@ bool quiesce_barrier_until(struct workers *all, uint64_t *left)
 
 	quiesce_delay();
 	while (any && in_time && (queue = quiesce_queue_next(all, queue)) && queue->id <= last)
-		in_time = quiesce_queue_await(queue, left);
+		in_time = quiesce_queue_await(queue, left, function);
 	if (queue)
 		quiesce_queue_unpin(queue);
 	quiesce_domain_resume(all->domain, suspended);
@@ -174,7 +174,7 @@ bool quiesce_drain_until(struct workers *all, uint64_t *left)
 	while (!(drained = are_quiet(all, &takes) && quiesce_free_until(all, &none) &&
 			   are_quiet(all, &takes_again) && takes == takes_again) && *left) {
 		*left -= *left < TURN_MIN ? *left : TURN_MIN;
-		if (quiesce_barrier_until(all, left) && quiesce_queue_await(&all->deferred, left))
+		if (quiesce_barrier_until(all, left, "urcu_drain") && quiesce_queue_await(&all->deferred, left, "urcu_drain"))
 			quiesce_free_until(all, left);
 	}
 	quiesce_domain_resume(all->domain, suspended);

@@ -15,7 +15,8 @@
  *	backlog.c	how much waits, and producers who wait for it to be less
  *	workers.c	the program's own workers, and those of CPUs
  *	barrier.c	waiting for callbacks
- *	defer.c		deferred calls
+ *	rounds.c	who runs deferred calls; ring.h says in which form they are kept
+ *	defer.c		deferred calls, for the program
  *	free.c		free_rcu
  *	stats.c		what all of them counted
  *
@@ -62,6 +63,7 @@
 #include "system/system.h"
 
 struct defer_queue;
+struct defer_run;
 struct defer_visit;
 struct workers;
 
@@ -162,6 +164,7 @@ struct own_calls {
 	bool shares;			/* it is about to take stashes.lock, or has it */
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
+	const struct defer_run *runs;	/* of deferred calls, the innermost first */
 };
 
 /*
@@ -409,10 +412,11 @@ void quiesce_worker_become_free(struct worker *worker);
 
 /*
  * Ask worker's thread to leave. Wait until it runs no callback, nor will by itself while it is asked
- * to stop (halt), or until none of bits is set, for as long as is left (NULL: for ever).
+ * to stop (halt), or until none of bits is set, for as long as is left (NULL: for ever). function: what the program
+ * called, for reports.
  */
 void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits);
-bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left);
+bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left, const char *function);
 bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left);
 
 /*
@@ -458,9 +462,9 @@ bool quiesce_forker_is_awaited(const struct workers *forking);
 
 /*
  * Wait for a grace period of the workers' domain, from wherever a thread may: a callback that does is
- * known to wait. In a section of that domain it reports and aborts.
+ * known to wait. In a section of that domain it reports and aborts. function is what the program called, for reports.
  */
-void quiesce_workers_synchronize(struct workers *all);
+void quiesce_workers_synchronize(struct workers *all, const char *function);
 
 /* ---- What a worker does: worker.c ---- */
 
@@ -555,15 +559,22 @@ void quiesce_workers_free_cpus(struct workers *all);
 
 /*
  * Wait until all that is queued has run, or what is in one queue, for at most as long as is left (NULL:
- * for ever): false if that was too short.
+ * for ever): false if that was too short. function: what the program called, for reports.
  */
-bool quiesce_barrier_until(struct workers *all, uint64_t *left);
-bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left);
+bool quiesce_barrier_until(struct workers *all, uint64_t *left, const char *function);
+bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left, const char *function);
 
 /* Until nothing is queued, deferred calls neither. Not in one of those. */
 bool quiesce_drain_until(struct workers *all, uint64_t *left);
 
-/* ---- Deferred calls: defer.c. urcu/defer.h has the contracts. ---- */
+/* ---- Who runs deferred calls: rounds.c ---- */
+
+/* In a fork's child: the locks are nobody's. */
+void quiesce_defer_child(struct workers *all);
+/* ...and, once the workers are whole, its calls. */
+void quiesce_defer_restart(struct workers *all);
+
+/* ---- Deferred calls, for the program: defer.c. urcu/defer.h has the contracts. ---- */
 
 void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p);
 int quiesce_defer_register(struct workers *all);
@@ -571,8 +582,3 @@ void quiesce_defer_unregister(struct workers *all);
 void quiesce_defer_barrier(struct workers *all);
 void quiesce_defer_barrier_thread(struct workers *all);
 void quiesce_defer_exit(struct workers *all);
-
-/* In a fork's child: the locks are nobody's. */
-void quiesce_defer_child(struct workers *all);
-/* ...and, once the workers are whole, its calls. */
-void quiesce_defer_restart(struct workers *all);

@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * defer_rcu. Each thread has a ring of words that it alone fills; a call is one to three of them:
- *
- *	p			run the last function named again, on p
- *	fct | 1, p		run fct on p
- *	ESCAPE, fct, p		the same, for functions and arguments with their lowest bit set
- *
- * so a function that is repeated on ordinary pointers costs a word. Whoever empties a ring holds
- * its lock, and only while it runs callbacks: nobody waits for a grace period with it held, so an
- * online qsbr thread can go offline before it waits for the lock, and no two wait for each other.
- *
- * What the owner leaves in the ring is run by a worker of its own (deferred): as long as the ring is
- * not empty an rcu_head goes around there, which runs what was queued before its own grace period. No
- * barrier of callbacks looks at that worker: deferred calls are no callbacks, and may wait for some.
+ * defer_rcu, for the program: calls are put into the thread's ring, and run where it waits for them (ring.h).
  */
 #include <errno.h>
 #include <limits.h>
@@ -24,310 +12,9 @@
 #include <urcu/compiler.h>
 
 #include "callbacks/callbacks.h"
+#include "callbacks/ring.h"
 #include "system/sanitize.h"
 #include "system/system.h"
-
-#define RING_SIZE	4096UL		/* words; power of two */
-#define CALL_MAX	3UL		/* words of a call */
-#define ESCAPE		UINTPTR_MAX
-
-typedef void (*deferred)(void *p);
-
-/* Where around is. The owner cares for the first two. */
-enum rounds {
-	AT_REST,
-	UNSERVED,	/* queued, and there may be no thread */
-	QUEUED,		/* the owner is about to queue it, or has */
-	RUNNING,
-};
-
-struct defer_queue {
-	/* Written by the owner alone. */
-	unsigned long head;		/* words ever written; read by others atomically */
-	deferred last;			/* function named last */
-	/* Written under lock. */
-	unsigned long tail __attribute__((aligned(CAA_CACHE_LINE_SIZE)));	/* words ever taken */
-	unsigned long ran;		/* ...whose calls have come to an end */
-	deferred current;		/* function that a lone p is run with */
-	pthread_mutex_t lock;
-
-	enum rounds rounds;		/* where around is; set atomically */
-	struct worker *runner;		/* while rounds is RUNNING: whose callback it is */
-	unsigned long ripe;		/* what around may run; written with it queued or by it */
-	struct rcu_head around;
-	struct workers *workers;
-	unsigned int references;	/* owner, around, visits; changed atomically */
-	/* Written under defer.lock. */
-	struct defer_queue *next;
-	unsigned long barrier;		/* what the barrier under way may run */
-	bool noted;			/* ...and has not yet */
-	bool orphan;			/* in a fork's child: the owner is gone */
-	uintptr_t ring[RING_SIZE];
-};
-
-/* A call that forks is in one; a call may fill its thread's own queue, so it may be in another. */
-struct defer_visit {
-	struct defer_queue *queue;
-	struct defer_visit *outer;
-};
-
-static void release(struct defer_queue *queue)
-{
-	/* Acquire and release: all use comes before the free. */
-	if (__atomic_sub_fetch(&queue->references, 1, __ATOMIC_ACQ_REL) == 0) {
-		pthread_mutex_destroy(&queue->lock);
-		free(queue);
-	}
-}
-
-static unsigned long load_head(const struct defer_queue *queue)
-{
-	unsigned long head = __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
-
-	quiesce_tell_acquire(&queue->head);
-	return head;
-}
-
-/* Whether all has run. While the last call runs, the tail is at the head already. */
-static bool is_done(const struct defer_queue *queue, unsigned long head)
-{
-	/* Acquire: what the calls did comes before. */
-	bool done = __atomic_load_n(&queue->ran, __ATOMIC_ACQUIRE) == head;
-
-	quiesce_tell_acquire(&queue->ran);
-	return done;
-}
-
-/* Run one call. The tail moves first: in a fork's child the call is not run again. */
-static void run_call(struct defer_queue *queue)
-{
-	unsigned long tail = queue->tail;
-	uintptr_t word = queue->ring[tail++ & (RING_SIZE - 1)];
-
-	if (word == ESCAPE)
-		queue->current = (deferred)queue->ring[tail++ & (RING_SIZE - 1)];
-	else if (word & 1)
-		queue->current = (deferred)(word & ~(uintptr_t)1);
-	if (word & 1)
-		word = queue->ring[tail++ & (RING_SIZE - 1)];
-	__atomic_store_n(&queue->tail, tail, __ATOMIC_RELEASE);
-	quiesce_delay();
-	queue->current((void *)word);
-	quiesce_delay();
-}
-
-/* Somebody who runs calls, with the queue's lock. */
-struct run {
-	struct defer_queue *queue;
-	unsigned int forks;
-};
-
-/* In the child of a fork that a call made the lock is a new one, which another thread may have by now. */
-static bool is_locked(const struct run *run)
-{
-	return run->queue->workers->defer.forks == run->forks;
-}
-
-static void end_run(void *arg)
-{
-	struct run *run = arg;
-
-	if (!is_locked(run))
-		return;
-	quiesce_tell_release(&run->queue->ran);
-	__atomic_store_n(&run->queue->ran, run->queue->tail, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&run->queue->lock);
-}
-
-static bool is_to_pause(struct worker *worker)
-{
-	return worker && (quiesce_worker_asked(worker) & WORKER_PAUSE);
-}
-
-/*
- * With the lock held, which this gives up, also if a call ends the thread: run what was queued before head was
- * limit, or less if worker, whose callback this is (NULL: none's), is to pause for a fork. A call may be a
- * cancellation point; no cancel is to end the thread. Returns false in the child of a fork that a call made.
- */
-static bool run_locked(struct defer_queue *queue, unsigned long limit, struct worker *worker)
-{
-	struct run run = { queue, queue->workers->defer.forks };
-	int cancel;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_cleanup_push(end_run, &run);
-	while (is_locked(&run) && (long)(limit - queue->tail) > 0 && !is_to_pause(worker)) {
-		run_call(queue);
-		if (is_locked(&run)) {
-			quiesce_tell_release(&queue->ran);
-			__atomic_store_n(&queue->ran, queue->tail, __ATOMIC_RELEASE);
-		}
-	}
-	pthread_cleanup_pop(1);
-	pthread_setcancelstate(cancel, NULL);
-	return is_locked(&run);
-}
-
-/*
- * Lock what somebody may hold while he waits: turn, or a queue's lock, in a call that waits. In a
- * callback no fork waits for us meanwhile, so it must not find us with the lock.
- */
-static void lock_patiently(pthread_mutex_t *mutex)
-{
-	while (pthread_mutex_trylock(mutex) != 0) {
-		struct worker *waiting = quiesce_worker_step_out();
-
-		pthread_mutex_lock(mutex);
-		pthread_mutex_unlock(mutex);
-		quiesce_worker_end_wait(waiting);
-	}
-}
-
-static void lock_offline(struct workers *all, pthread_mutex_t *mutex)
-{
-	bool suspended = quiesce_domain_suspend(all->domain);
-
-	lock_patiently(mutex);
-	quiesce_domain_resume(all->domain, suspended);
-}
-
-/* A call has ended the thread. */
-static void end_visit(void *arg)
-{
-	struct defer_visit *visit = arg;
-
-	visit->queue->workers->calls->own()->visits = visit->outer;
-	release(visit->queue);
-}
-
-/* With a reference: run what was queued before head was limit. A grace period has passed since. */
-static void run_until(struct defer_queue *queue, unsigned long limit)
-{
-	struct defer_visit **visits = &queue->workers->calls->own()->visits;
-	struct defer_visit visit = { queue, *visits };
-
-	*visits = &visit;
-	pthread_cleanup_push(end_visit, &visit);
-	do
-		lock_offline(queue->workers, &queue->lock);
-	while (!run_locked(queue, limit, NULL));
-	pthread_cleanup_pop(0);
-	*visits = visit.outer;
-}
-
-/* ---- The worker's part ---- */
-
-/* In a fork's child: free a dead thread's queue when all of it has run. */
-static void bury(struct defer_queue *queue)
-{
-	struct defer_state *defer = &queue->workers->defer;
-	struct defer_queue **link = &defer->list;
-	bool listed;
-
-	/* Nobody but an owner puts around on its way while we are here, so tail stands still. */
-	if (!queue->orphan || queue->tail != load_head(queue))
-		return;
-	pthread_mutex_lock(&defer->lock);
-	while (*link && *link != queue)
-		link = &(*link)->next;
-	listed = *link != NULL;
-	if (listed)
-		*link = queue->next;
-	pthread_mutex_unlock(&defer->lock);
-	if (listed)
-		release(queue);
-}
-
-static void go_around(struct rcu_head *head);
-
-/* By the owner that found it at rest, or by around. */
-static void queue_around(struct defer_queue *queue)
-{
-	queue->ripe = load_head(queue);
-	queue->around.func = go_around;
-	quiesce_enqueue(&queue->workers->deferred, &queue->around);
-}
-
-/*
- * Stop going around: all has been taken that was queued until head was taken. [D1] The store to rounds comes
- * before the look at head, while the owner's store to head comes before its look at rounds, [D2] in
- * quiesce_defer: one of us sees the other. The owner has no fence for that if a membarrier from here can be
- * one; if the kernel has come to refuse it, there is no rest any more. Returns false if there is something to
- * go on for.
- */
-static bool come_to_rest(struct defer_queue *queue, unsigned long taken)
-{
-	enum rounds rest = AT_REST;
-	bool ordered;
-
-	__atomic_store_n(&queue->rounds, AT_REST, __ATOMIC_SEQ_CST);
-	quiesce_delay();
-	cmm_smp_mb();
-	ordered = !queue->workers->domain->membarrier_granted || quiesce_try_order_all_threads();
-	return (ordered && load_head(queue) == taken) ||
-	       !__atomic_compare_exchange_n(&queue->rounds, &rest, RUNNING, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-/* While it runs, nobody forks without waiting for it, but for what run_locked runs. */
-static void go_on(struct defer_queue *queue)
-{
-	__atomic_store_n(&queue->rounds, QUEUED, __ATOMIC_SEQ_CST);
-	quiesce_delay();
-	queue_around(queue);
-}
-
-/* A call has ended the worker's thread: another goes on. */
-static void go_on_after(void *arg)
-{
-	go_on(arg);
-}
-
-/*
- * It does not wait for another thread that runs the calls. One of these may wait for a reader, who may be about
- * to fork, which waits for this callback.
- */
-static void go_around(struct rcu_head *head)
-{
-	struct defer_queue *queue = caa_container_of(head, struct defer_queue, around);
-	unsigned long taken;
-	bool ran;
-
-	queue->runner = quiesce_worker_current(queue->workers);
-	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
-	quiesce_delay();
-	pthread_cleanup_push(go_on_after, queue);
-	ran = pthread_mutex_trylock(&queue->lock) == 0 && run_locked(queue, queue->ripe, queue->runner);
-	pthread_cleanup_pop(0);
-	quiesce_delay();
-	/* The owner may have taken more: then there is nothing to go around for, at exit above all. */
-	taken = __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE);
-	if (!ran || load_head(queue) != taken || !come_to_rest(queue, taken)) {
-		go_on(queue);
-		return;
-	}
-	bury(queue);
-	release(queue);
-}
-
-/* The owner finds around at rest, or perhaps without a thread. */
-static void start_rounds(struct defer_queue *queue)
-{
-	enum rounds rounds = AT_REST;
-
-	if (__atomic_compare_exchange_n(&queue->rounds, &rounds, UNSERVED, false, __ATOMIC_SEQ_CST,
-					__ATOMIC_RELAXED)) {
-		__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
-		quiesce_delay();
-		queue_around(queue);
-	} else if (rounds == UNSERVED) {
-		quiesce_queue_start(&queue->workers->deferred);
-	}
-	rounds = UNSERVED;
-	if (quiesce_worker_state(&queue->workers->deferred.own) & WORKER_THREAD)
-		__atomic_compare_exchange_n(&queue->rounds, &rounds, QUEUED, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
 
 /* ---- The owner's part ---- */
 
@@ -343,15 +30,50 @@ static struct defer_queue *own_queue(struct workers *all, const char *function)
 	return queue;
 }
 
-static void make_room(struct workers *all, struct defer_queue *queue)
+/*
+ * In a deferred call that the thread runs, whoever runs more of that queue waits for himself. Reports that, and what is
+ * done instead. queue: NULL: all.
+ */
+static bool waits_for_itself(const struct workers *all, const struct defer_queue *queue, const char *function,
+		const char *instead)
+{
+	if (caa_likely(!quiesce_ring_runs(all, queue)))
+		return false;
+	quiesce_report("urcu_%s_%s: called in a deferred call: it would wait for itself; %s", all->domain->name,
+		       function, instead);
+	return true;
+}
+
+static void run_own(struct workers *all, struct defer_queue *queue, const char *function)
 {
 	unsigned long limit = queue->head;
 
-	quiesce_workers_synchronize(all);
+	if (quiesce_ring_done(queue, limit))
+		return;
+	quiesce_workers_synchronize(all, function);
 	quiesce_delay();
 	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
-	run_until(queue, limit);
-	release(queue);
+	quiesce_ring_run(queue, limit);
+	quiesce_ring_release(queue);
+}
+
+static void run_at_once(struct workers *all, void (*fct)(void *p), void *p)
+{
+	quiesce_workers_synchronize(all, "defer_rcu");
+	fct(p);
+}
+
+/* Returns false if the queue is full and stays so. */
+static bool make_room(struct workers *all, struct defer_queue *queue)
+{
+	/* Acquire: the words we overwrite have been read. */
+	if (caa_likely(queue->head - __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE) <= RING_SIZE - CALL_MAX))
+		return true;
+	if (waits_for_itself(all, queue, "defer_rcu", "its thread's queue is full, so what is deferred now runs at "
+			     "once, after a grace period, before what is in there"))
+		return false;
+	run_own(all, queue, "defer_rcu");
+	return true;
 }
 
 static void put(struct defer_queue *queue, unsigned long *head, uintptr_t word)
@@ -364,16 +86,11 @@ void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p)
 	struct defer_queue *queue = own_queue(all, "defer_rcu");
 	unsigned long head;
 
-	if (caa_unlikely(!queue)) {
-		quiesce_workers_synchronize(all);
-		fct(p);
+	if (caa_unlikely(!queue || !make_room(all, queue))) {
+		run_at_once(all, fct, p);
 		return;
 	}
 	head = queue->head;
-	/* Acquire: the words we overwrite have been read. */
-	if (caa_unlikely(head - __atomic_load_n(&queue->tail, __ATOMIC_ACQUIRE) >
-			 RING_SIZE - CALL_MAX))
-		make_room(all, queue);
 	if (caa_unlikely(fct != queue->last || ((uintptr_t)p & 1))) {
 		bool odd = (uintptr_t)fct & 1;
 
@@ -394,7 +111,7 @@ void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p)
 		cmm_smp_mb();
 	quiesce_delay();
 	if (caa_unlikely(__atomic_load_n(&queue->rounds, __ATOMIC_RELAXED) < QUEUED))
-		start_rounds(queue);
+		quiesce_ring_start(queue);
 }
 
 int quiesce_defer_register(struct workers *all)
@@ -429,11 +146,12 @@ int quiesce_defer_register(struct workers *all)
 
 void quiesce_defer_unregister(struct workers *all)
 {
-	struct defer_queue *queue = own_queue(all, "defer_unregister_thread"), **link;
+	static const char name[] = "defer_unregister_thread";
+	struct defer_queue *queue = own_queue(all, name), **link;
 
-	if (!queue)
+	if (!queue || waits_for_itself(all, queue, name, "the thread stays registered"))
 		return;
-	quiesce_defer_barrier_thread(all);
+	run_own(all, queue, name);
 	quiesce_delay();
 	all->calls->own()->defer = NULL;
 	pthread_mutex_lock(&all->defer.lock);
@@ -441,15 +159,16 @@ void quiesce_defer_unregister(struct workers *all)
 		continue;
 	*link = queue->next;
 	pthread_mutex_unlock(&all->defer.lock);
-	release(queue);
+	quiesce_ring_release(queue);
 }
 
 void quiesce_defer_barrier_thread(struct workers *all)
 {
-	struct defer_queue *queue = own_queue(all, "defer_barrier_thread");
+	static const char name[] = "defer_barrier_thread";
+	struct defer_queue *queue = own_queue(all, name);
 
-	if (queue && !is_done(queue, queue->head))
-		make_room(all, queue);
+	if (queue && !waits_for_itself(all, queue, name, "it returns without waiting"))
+		run_own(all, queue, name);
 }
 
 /* ---- Everybody's ---- */
@@ -462,8 +181,8 @@ static bool note_heads(struct defer_state *defer)
 
 	pthread_mutex_lock(&defer->lock);
 	for (queue = defer->list; queue; queue = queue->next) {
-		queue->barrier = load_head(queue);
-		queue->noted = queue->orphan || !is_done(queue, queue->barrier);
+		queue->barrier = quiesce_ring_head(queue);
+		queue->noted = queue->orphan || !quiesce_ring_done(queue, queue->barrier);
 		any |= queue->noted;
 	}
 	pthread_mutex_unlock(&defer->lock);
@@ -495,12 +214,12 @@ static bool run_all(struct workers *all)
 
 	if (!note_heads(defer))
 		return true;
-	quiesce_workers_synchronize(all);
+	quiesce_workers_synchronize(all, "defer_barrier");
 	while (defer->forks == forks && (queue = next_noted(defer))) {
 		quiesce_delay();
-		run_until(queue, queue->barrier);
-		bury(queue);
-		release(queue);
+		quiesce_ring_run(queue, queue->barrier);
+		quiesce_ring_bury(queue);
+		quiesce_ring_release(queue);
 	}
 	return defer->forks == forks;
 }
@@ -523,10 +242,10 @@ static void end_turn(void *arg)
 void quiesce_defer_barrier(struct workers *all)
 {
 	struct turn turn = { .defer = &all->defer };
-	bool done = false;
+	bool done = waits_for_itself(all, NULL, "defer_barrier", "it returns without waiting");
 
 	while (!done) {
-		lock_offline(all, &all->defer.turn);
+		quiesce_ring_lock(all, &all->defer.turn);
 		turn.forks = all->defer.forks;
 		pthread_cleanup_push(end_turn, &turn);
 		done = run_all(all);
@@ -541,59 +260,4 @@ void quiesce_defer_exit(struct workers *all)
 		quiesce_report("urcu_%s_defer_exit: some thread has not called "
 			       "urcu_%s_defer_unregister_thread", all->domain->name, all->domain->name);
 	pthread_mutex_unlock(&all->defer.lock);
-}
-
-/* In a fork's child. One whose worker died before it looked whether there is more is at rest and not empty. */
-static bool has_to_go_around(const struct defer_queue *queue)
-{
-	return queue->rounds != AT_REST || queue->tail != queue->head;
-}
-
-/*
- * The queues stay, and what is in them runs. A call that a dead thread was in the middle of running has run, as
- * far as it came. References of dead threads are forgotten.
- */
-void quiesce_defer_child(struct workers *all)
-{
-	struct defer_state *defer = &all->defer;
-	struct defer_queue *queue;
-	struct defer_visit *visit;
-
-	defer->forks++;
-	pthread_mutex_init(&defer->turn, NULL);
-	pthread_mutex_init(&defer->lock, NULL);
-	for (queue = defer->list; queue; queue = queue->next) {
-		pthread_mutex_init(&queue->lock, NULL);
-		queue->ran = queue->tail;
-		queue->references = 1U + has_to_go_around(queue);
-		queue->orphan = queue != all->calls->own()->defer;
-	}
-	for (visit = all->calls->own()->visits; visit; visit = visit->outer)
-		visit->queue->references++;
-}
-
-/*
- * What goes around is queued anew, in a queue that holds nothing else, but for the one whose call forks.
- * Without a thread to run it yet: as with all that is inherited, whoever uses it next makes one.
- */
-void quiesce_defer_restart(struct workers *all)
-{
-	struct call_rcu_data *deferred = &all->deferred;
-	const struct worker *current = quiesce_worker_current(all);
-	struct defer_queue *queue;
-
-	deferred->newest = deferred->taken = deferred->turned = NULL;
-	deferred->waiting = deferred->batch = NULL;
-	deferred->ripe = deferred->takes;
-	if (!current || current->serving != deferred)
-		deferred->done = deferred->takes;
-	for (queue = all->defer.list; queue; queue = queue->next) {
-		if (!has_to_go_around(queue) ||
-		    (queue->rounds == RUNNING && queue->runner == current))
-			continue;
-		queue->rounds = UNSERVED;
-		queue->ripe = queue->head;
-		queue->around.func = go_around;
-		quiesce_queue_push(deferred, &queue->around);
-	}
 }

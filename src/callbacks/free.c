@@ -194,7 +194,7 @@ static bool give(struct workers *all, struct stash *stash, void *ptr)
 static void free_without_memory(struct workers *all, void *ptr)
 {
 	if (may_wait(all->domain)) {
-		quiesce_workers_synchronize(all);
+		quiesce_workers_synchronize(all, "free_rcu");
 		quiesce_release(all, ptr);
 		return;
 	}
@@ -285,7 +285,7 @@ void quiesce_free_barrier(struct workers *all)
 		all->domain->calls->attend();
 	for (int i = 0; i < 2 && !empty; i++) {
 		quiesce_delay();
-		quiesce_gp_wait(all->domain);
+		quiesce_gp_wait(all->domain, "barrier");
 		empty = empty_all(all);
 	}
 	quiesce_domain_resume(all->domain, suspended);

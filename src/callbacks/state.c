@@ -152,14 +152,14 @@ bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *le
 	return true;
 }
 
-bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left)
+bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left, const char *function)
 {
 	struct watch watch = quiesce_watch();
 	int32_t state;
 
 	while ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) & WORKER_BUSY) {
 		quiesce_delay();
-		if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, WAITER_BARRIER))
+		if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, function))
 			return false;
 	}
 	return true;
@@ -211,7 +211,7 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 		quiesce_delay();
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
-		else if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, WAITER_FORK))
+		else if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, NULL))
 			return;
 	}
 }
@@ -339,15 +339,15 @@ bool quiesce_forker_is_awaited(const struct workers *forking)
 
 /* ---- A grace period, for anybody ---- */
 
-void quiesce_workers_synchronize(struct workers *all)
+void quiesce_workers_synchronize(struct workers *all, const char *function)
 {
 	struct domain *domain = all->domain;
 	struct worker *waiting;
 	bool suspended;
 
 	if (quiesce_domain_in_section(domain)) {
-		quiesce_report("urcu_%s_synchronize_rcu: called in a read-side critical section, it "
-			       "would wait for itself for ever", domain->name);
+		quiesce_report("urcu_%s_%s: called in a read-side critical section, it would wait for itself for ever",
+			       domain->name, function);
 		abort();
 	}
 	if (domain->calls->attend)
@@ -355,7 +355,7 @@ void quiesce_workers_synchronize(struct workers *all)
 	suspended = quiesce_domain_suspend(domain);
 	waiting = quiesce_worker_begin_wait();
 	quiesce_delay();
-	quiesce_gp_wait(domain);
+	quiesce_gp_wait(domain, function);
 	quiesce_delay();
 	quiesce_worker_end_wait(waiting);
 	quiesce_domain_resume(domain, suspended);

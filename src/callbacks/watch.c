@@ -47,12 +47,7 @@ static const char *function_text(const struct worker *worker, struct place_text 
 	return quiesce_place_text(room, (const void *)(uintptr_t)__atomic_load_n(&home->running, __ATOMIC_RELAXED));
 }
 
-static const char *const waiters[] = {
-	[WAITER_BARRIER] = "a barrier, urcu_drain or exit waits for it",
-	[WAITER_FORK] = "call_rcu_before_fork waits for it: does it wait for a lock that the forking thread holds?",
-};
-
-static void report_callback(const struct worker *worker, const struct watch *watch, enum waiter waiter)
+static void report_callback(const struct worker *worker, const struct watch *watch, const char *waiter)
 {
 	const struct workers *all = quiesce_workers_of(worker);
 	bool deferred = quiesce_worker_is_deferred(worker);
@@ -68,15 +63,16 @@ static void report_callback(const struct worker *worker, const struct watch *wat
 		return;
 	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
 	quiesce_probe(stall, all->domain->name, watch->waited - watch->since, id);
-	quiesce_report("urcu_%s_%s: a %s of worker %lu has not returned for %s: %s, in %s; %s", all->domain->name,
-		       waiter == WAITER_FORK ? "call_rcu_before_fork" : deferred ? "defer_rcu" : "call_rcu",
+	quiesce_report("urcu_%s_%s: a %s of worker %lu has not returned for %s: %s, in %s; %s waits for it%s",
+		       all->domain->name, !waiter ? "call_rcu_before_fork" : deferred ? "defer_rcu" : "call_rcu",
 		       deferred ? "deferred call" : "callback", quiesce_worker_home(worker)->id,
 		       quiesce_time_text(&time_room, watch->waited - watch->since), function,
-		       quiesce_thread_text(&thread_room, thread, id), waiters[waiter]);
+		       quiesce_thread_text(&thread_room, thread, id), waiter ? waiter : "call_rcu_before_fork",
+		       waiter ? "" : ": does it wait for a lock that the forking thread holds?");
 }
 
 /* A callback that waits for a grace period is that one's leader's affair, and so is a worker that does. */
-static void look(struct worker *worker, struct watch *watch, enum waiter waiter)
+static void look(struct worker *worker, struct watch *watch, const char *waiter)
 {
 	const int32_t in_callback = WORKER_BUSY | WORKER_THREAD;
 	uint64_t limit = quiesce_stall_time();
@@ -93,7 +89,7 @@ static void look(struct worker *worker, struct watch *watch, enum waiter waiter)
 }
 
 bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, uint64_t *left, struct watch *watch,
-		enum waiter waiter)
+		const char *waiter)
 {
 	bool in_time = quiesce_watched_wait(word, value, left, watch);
 

@@ -10,12 +10,12 @@
 
 struct worker;
 
-/* Who waits for it, for the report. */
-enum waiter { WAITER_BARRIER, WAITER_FORK };
-
-/* As quiesce_watched_wait. When the watch is due, see whether the worker has got on, and report it if not. */
+/*
+ * As quiesce_watched_wait. When the watch is due, see whether the worker has got on, and report it if not, and who
+ * waits: what the program called, or NULL for call_rcu_before_fork.
+ */
 bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, uint64_t *left, struct watch *watch,
-		enum waiter waiter);
+		const char *waiter);
 
 /* By the worker, where it is WATCHED: it gets on. And the same if it is, with what it is asked. */
 void quiesce_worker_breathe(struct worker *worker);

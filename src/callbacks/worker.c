@@ -328,6 +328,16 @@ static bool take(struct worker *worker)
 	return true;
 }
 
+/* Which call of the program's a grace period is for. */
+static const char *purpose(const struct worker *worker)
+{
+	if (quiesce_worker_is_deferred(worker))
+		return "defer_rcu";
+	if (worker->fostered || quiesce_queue_has_work(quiesce_worker_home(worker)))
+		return "call_rcu";
+	return quiesce_worker_has_sweep(worker) ? "free_rcu" : "start_poll_synchronize_rcu";
+}
+
 /*
  * Take what there is, wait for a grace period, run it. Ends early if the worker has to leave. In
  * qsbr a worker is online while it runs callbacks and at no other time; deferred calls may wait for
@@ -346,7 +356,7 @@ static void do_round(struct worker *worker)
 		return;
 	quiesce_worker_become_free(worker);
 
-	quiesce_gp_wait(domain);
+	quiesce_gp_wait(domain, purpose(worker));
 	quiesce_delay();
 
 	if (!quiesce_worker_become_busy(worker))

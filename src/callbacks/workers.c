@@ -318,9 +318,14 @@ void quiesce_workers_free_cpus(struct workers *all)
 	if (!taken)
 		return;
 	quiesce_delay();
-	quiesce_workers_synchronize(all);
+	quiesce_workers_synchronize(all, "free_all_cpu_call_rcu_data");
 	while ((queue = taken)) {
 		taken = queue->next_fostered;
-		quiesce_workers_free(all, queue);
+		queue->next_fostered = NULL;
+		if (quiesce_worker_current(all) == &queue->own)
+			quiesce_report("urcu_%s_free_all_cpu_call_rcu_data: called in a callback of worker %lu: it would "
+				       "wait for itself; that worker stays", all->domain->name, queue->id);
+		else
+			quiesce_workers_free(all, queue);
 	}
 }

@@ -32,7 +32,7 @@ void quiesce_flavor_barrier(struct flavor *flavor)
 		return;
 	}
 	waiting = quiesce_worker_step_out();
-	quiesce_barrier_until(&flavor->engine.workers, NULL);
+	quiesce_barrier_until(&flavor->engine.workers, NULL, "rcu_barrier");
 	quiesce_free_barrier(&flavor->engine.workers);
 	quiesce_worker_end_wait(waiting);
 }
@@ -46,7 +46,7 @@ int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_m
 	if (own_obstacle(&flavor->engine))
 		return -EDEADLK;
 	waiting = quiesce_worker_step_out();
-	in_time = quiesce_barrier_until(&flavor->engine.workers, &left) &&
+	in_time = quiesce_barrier_until(&flavor->engine.workers, &left, "urcu_barrier_timeout") &&
 		  quiesce_free_until(&flavor->engine.workers, &left);
 	quiesce_worker_end_wait(waiting);
 	return in_time ? 0 : -ETIMEDOUT;
@@ -97,6 +97,14 @@ struct call_rcu_data *quiesce_flavor_create(struct flavor *flavor, unsigned long
 		return quiesce_workers_create(&flavor->engine.workers, flags, cpu);
 	errno = EDEADLK;
 	return NULL;
+}
+
+int quiesce_flavor_create_cpus(struct flavor *flavor, unsigned long flags)
+{
+	if (!refuse_between_hooks(flavor, "create_all_cpu_call_rcu_data"))
+		return quiesce_workers_create_cpus(&flavor->engine.workers, flags);
+	errno = EDEADLK;
+	return -EDEADLK;
 }
 
 void quiesce_flavor_free(struct flavor *flavor, struct call_rcu_data *queue)

@@ -14,7 +14,7 @@
 
 #define FLAVOR_EXPORTS(F)										\
 void urcu_##F##_synchronize_rcu(void)									\
-	{ quiesce_workers_synchronize(&quiesce_##F.engine.workers); }					\
+	{ quiesce_workers_synchronize(&quiesce_##F.engine.workers, "synchronize_rcu"); }			\
 void urcu_##F##_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))			\
 	{ quiesce_workers_call(&quiesce_##F.engine.workers, head, func); }				\
 void urcu_##F##_barrier(void)										\
@@ -54,7 +54,7 @@ struct call_rcu_data *urcu_##F##_get_cpu_call_rcu_data(int cpu)						\
 int urcu_##F##_set_cpu_call_rcu_data(int cpu, struct call_rcu_data *crdp)				\
 	{ return quiesce_workers_set_cpu(&quiesce_##F.engine.workers, cpu, crdp); }			\
 int urcu_##F##_create_all_cpu_call_rcu_data(unsigned long flags)					\
-	{ return quiesce_workers_create_cpus(&quiesce_##F.engine.workers, flags); }			\
+	{ return quiesce_flavor_create_cpus(&quiesce_##F, flags); }					\
 void urcu_##F##_free_all_cpu_call_rcu_data(void)							\
 	{ quiesce_flavor_free_cpus(&quiesce_##F); }							\
 void urcu_##F##_call_rcu_before_fork(void)								\

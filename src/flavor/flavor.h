@@ -134,6 +134,7 @@ void quiesce_flavor_ignore_ends(struct flavor *flavor);
 void quiesce_flavor_barrier(struct flavor *flavor);
 struct call_rcu_data *quiesce_flavor_create(struct flavor *flavor, unsigned long flags, int cpu);
 void quiesce_flavor_free(struct flavor *flavor, struct call_rcu_data *queue);
+int quiesce_flavor_create_cpus(struct flavor *flavor, unsigned long flags);
 void quiesce_flavor_free_cpus(struct flavor *flavor);
 
 /* Of urcu/backlog.h: call-rcu.c. */

@@ -35,6 +35,6 @@ bool quiesce_poll(struct flavor *flavor, struct urcu_gp_poll_state state)
 	if ((quiesce_worker_state(&all->standard.own) & WORKER_THREAD) || press(all) == 0 ||
 	    quiesce_domain_in_section(all->domain) || quiesce_fork_is_between(&flavor->engine))
 		return false;
-	quiesce_workers_synchronize(all);
+	quiesce_workers_synchronize(all, "poll_state_synchronize_rcu");
 	return true;
 }

@@ -54,8 +54,8 @@ void quiesce_flavor_stalled(struct domain *domain, uint64_t ns)
 	for (unsigned long i = 0; i < count && i < NAMED; i++) {
 		__atomic_fetch_add(&domain->grace.stalls, 1, __ATOMIC_RELAXED);
 		quiesce_probe(stall, domain->name, ns, readers[i].id);
-		quiesce_report("urcu_%s_synchronize_rcu: a grace period has waited for %s, for reader %lu of %lu: %s %s; %s",
-			       domain->name, quiesce_time_text(&time_room, ns), i + 1, count,
+		quiesce_report("urcu_%s_%s: a grace period has waited for %s, for reader %lu of %lu: %s %s; %s",
+			       domain->name, domain->grace.function, quiesce_time_text(&time_room, ns), i + 1, count,
 			       who(&who_room, &readers[i]), why(&why_room, domain, &readers[i]),
 			       behind(all, &behind_room));
 	}

@@ -105,7 +105,7 @@ static unsigned long registered(const struct domain *domain)
  * the next one, together with all who arrive meanwhile. Whoever of them comes first when it is due
  * leads it; the others sleep until it is over.
  */
-void quiesce_gp_wait(struct domain *domain)
+void quiesce_gp_wait(struct domain *domain, const char *function)
 {
 	struct gp_state *grace = &domain->grace;
 	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
@@ -119,6 +119,7 @@ void quiesce_gp_wait(struct domain *domain)
 			await_turn(grace, ticket);
 		else if (take_turn(grace, sequence)) {
 			quiesce_probe(grace_begin, domain->name, sequence, registered(domain));
+			grace->function = function;
 			quiesce_lead(domain);
 			quiesce_probe(grace_end, domain->name, sequence, registered(domain));
 			end_turn(grace, sequence + 2);

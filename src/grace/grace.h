@@ -155,6 +155,7 @@ struct gp_state {
 	 */
 	unsigned long since;
 	const void *leader;
+	const char *function;		/* the leader's: what the program called that it leads for */
 	/*
 	 * The youngest ticket, plus one, of those who want a grace period and do not wait; 0: none. Data
 	 * and no callback, so that a fork's child finds it whole.
@@ -264,8 +265,8 @@ void quiesce_domain_report_unlock(const struct domain *domain);
 
 /* ---- Grace periods ---- */
 
-/* Wait for one. The caller is in no section, and offline. */
-void quiesce_gp_wait(struct domain *domain);
+/* Wait for one. The caller is in no section, and offline. function: what the program called, for reports. */
+void quiesce_gp_wait(struct domain *domain, const char *function);
 
 /*
  * Lead one if nobody does and no reader has to be waited for. A caller in a section, or online, would have to be

@@ -88,7 +88,7 @@ static bool ask_to_stop(struct worker *worker, uint64_t *left)
 static bool await_halt(struct worker *worker, uint64_t *left)
 {
 	return worker == quiesce_worker_current(quiesce_workers_of(worker)) ||
-	       quiesce_worker_await_halt(worker, left);
+	       quiesce_worker_await_halt(worker, left, "exit");
 }
 
 static bool is_empty(struct worker *worker, uint64_t *left)
@@ -147,8 +147,8 @@ static bool close_workers(struct engine *engine, uint64_t *left)
 static void drain(struct engine *engine, uint64_t *left)
 {
 	if (!quiesce_domain_in_section(&engine->domain) && !quiesce_worker_current(&engine->workers) &&
-	    quiesce_barrier_until(&engine->workers, left) &&
-	    quiesce_queue_await(&engine->workers.deferred, left) && !quiesce_process_ends())
+	    quiesce_barrier_until(&engine->workers, left, "exit") &&
+	    quiesce_queue_await(&engine->workers.deferred, left, "exit") && !quiesce_process_ends())
 		quiesce_free_until(&engine->workers, left);
 }
 

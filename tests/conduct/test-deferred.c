@@ -286,6 +286,106 @@ START_TEST(pthread_exit_in_the_librarys_thread_leaves_the_queue_to_others)
 }
 END_TEST
 
+/* ---- What waits for the deferred call that it is called in ---- */
+
+enum { BARRIER, OWN_BARRIER, LEAVE, FILL, MISUSES };
+
+static const char *const misused[] = {
+	"defer_barrier", "defer_barrier_thread", "defer_unregister_thread", "defer_rcu",
+};
+
+static pthread_t owner_of_all;
+static bool by_owner;
+
+static void wait_for_itself(void *arg)
+{
+	unsigned int before = get(ran);
+
+	put(by_owner, pthread_equal(pthread_self(), owner_of_all) != 0);
+	switch ((uintptr_t)arg) {
+	case BARRIER:
+		rcu_defer_barrier();
+		break;
+	case OWN_BARRIER:
+		rcu_defer_barrier_thread();
+		break;
+	case LEAVE:
+		rcu_defer_unregister_thread();
+		break;
+	case FILL:
+		/* Until one is run at once. */
+		for (int i = 0; i < 100000 && get(ran) == before; i++)
+			defer_rcu(count_one, NULL);
+		want(get(ran) == before + 1);
+		break;
+	}
+	sem_post(&done);
+}
+
+/* In another thread than the owner's there may be no queue: then that is the mistake. */
+START_TEST(what_would_wait_for_its_own_deferred_call_is_reported)
+{
+	uintptr_t which = (uintptr_t)_i % MISUSES;
+	int output = capture_stderr();
+	char expected[128];
+
+	owner_of_all = pthread_self();
+	defer_and_run(_i / MISUSES, wait_for_itself, (void *)which);
+	snprintf(expected, sizeof(expected), "liburcu: urcu_" FLAVOR "_%s: %s", misused[which],
+		 get(by_owner) || which == BARRIER ? "called in a deferred call: it would wait for itself" :
+						     "the thread has not called");
+	ck_assert_str_eq(strstr(captured(output), expected) ? "" : captured(output), "");
+	want(lines_of(captured(output)) == 1);
+	use_defer();
+	want(lines_of(captured(output)) == 1);
+}
+END_TEST
+
+/* The calls of another queue, which one runs as well, are no reason to refuse. */
+static void wait_for_own_queue(void *arg)
+{
+	unsigned int before = get(ran);
+
+	if (pthread_equal(pthread_self(), owner_of_all)) {
+		defer_rcu(count_one, NULL);
+		rcu_defer_barrier_thread();
+		want(get(ran) == before + 1);
+	}
+	sem_post(arg);
+}
+
+static void *defer_for_another(void *arg)
+{
+	rcu_register_thread();
+	want(rcu_defer_register_thread() == 0);
+	defer_rcu(wait_for_own_queue, arg);
+	await(&other);
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+	return NULL;
+}
+
+START_TEST(a_deferred_call_of_another_may_wait_for_the_threads_own)
+{
+	int output = capture_stderr();
+	pthread_t thread;
+
+	sem_init(&done, 0, 0);
+	sem_init(&other, 0, 0);
+	owner_of_all = pthread_self();
+	rcu_register_thread();
+	want(rcu_defer_register_thread() == 0);
+	thread = start(defer_for_another, &done);
+	while (sem_trywait(&done) != 0)
+		rcu_defer_barrier();
+	sem_post(&other);
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+	pthread_join(thread, NULL);
+	ck_assert_str_eq(captured(output), "");
+}
+END_TEST
+
 /* ---- Barriers of several threads ---- */
 
 #define DEFERRERS 4
@@ -346,6 +446,9 @@ static Suite *suite(void)
 	tcase_add_test(tcase,
 		pthread_exit_in_a_barrier_of_another_thread_leaves_the_queue_to_others);
 	tcase_add_test(tcase, pthread_exit_in_the_librarys_thread_leaves_the_queue_to_others);
+	tcase_add_loop_test(tcase, what_would_wait_for_its_own_deferred_call_is_reported, 0,
+			    RUNNERS * MISUSES);
+	tcase_add_test(tcase, a_deferred_call_of_another_may_wait_for_the_threads_own);
 	tcase_add_test(tcase, several_threads_may_wait_at_once);
 	return suite;
 }

@@ -53,7 +53,10 @@ static void misuse_between_hooks_of_cpus(void)
 	call_rcu_before_fork();
 	STAGE("free_all_cpu_call_rcu_data between the hooks");
 	free_all_cpu_call_rcu_data();
-	must_be_reported("");
+	must_be_reported("free_all_cpu_call_rcu_data");
+	STAGE("create_all_cpu_call_rcu_data between the hooks");
+	MUST(create_all_cpu_call_rcu_data(0) == -EDEADLK && errno == EDEADLK);
+	must_be_reported("create_all_cpu_call_rcu_data");
 	call_rcu_after_fork_parent();
 	STAGE("after the hooks");
 	use_everything();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A thread defers a call while the callback that runs such calls comes to rest: quiesce_defer and
- * come_to_rest of src/callbacks/defer.c, on a machine with store buffers. MEMBARRIER: the owner has no barrier
+ * come_to_rest of src/callbacks, on a machine with store buffers. MEMBARRIER: the owner has no barrier
  * of its own, and the worker's membarrier is one. CHILD: a fork's child, where the callback is queued
  * but there is no thread to serve it until somebody starts one, the owner or, at any time, another.
  *
@@ -41,7 +41,7 @@ active proctype owner()
 	full_barrier(OWNER);
 #endif
 	load(OWNER, ROUNDS, rounds);
-	/* start_rounds. */
+	/* quiesce_ring_start. */
 	if
 #ifndef MUTANT_DEFER_LOOKS_FOR_REST
 	:: rounds < QUEUED -> thread = 1; go_around(OWNER)

@@ -136,6 +136,68 @@ START_TEST(synchronizing_in_a_section_is_reported_and_aborts)
 }
 END_TEST
 
+/* The same for whatever waits for a grace period, under its own name. */
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void defer_until_full(void)
+{
+	for (int i = 0; i < 100000; i++)
+		defer_rcu(do_nothing, NULL);
+}
+
+static void defer_without_a_queue(void)
+{
+	rcu_defer_unregister_thread();
+	rcu_read_lock();
+	defer_rcu(do_nothing, NULL);
+}
+
+static const struct {
+	const char *name;
+	void (*call)(void);
+} waiting[] = {
+	{ "free_all_cpu_call_rcu_data", free_all_cpu_call_rcu_data },
+	{ "defer_barrier", rcu_defer_barrier },
+	{ "defer_barrier_thread", rcu_defer_barrier_thread },
+	{ "defer_unregister_thread", rcu_defer_unregister_thread },
+	{ "defer_rcu", defer_until_full },
+	{ "defer_rcu", defer_without_a_queue },
+};
+
+#define WAITING ((int)(sizeof(waiting) / sizeof(waiting[0])))
+
+static int called;
+
+static void check_name(int number)
+{
+	char expected[128];
+
+	(void)number;
+	snprintf(expected, sizeof(expected), "urcu_" FLAVOR "_%s: called in a read-side critical section", waiting[called].name);
+	if (!strstr(captured(output), expected) || strstr(captured(output), "synchronize_rcu"))
+		_exit(EXIT_FAILURE);
+}
+
+START_TEST(waiting_in_a_section_is_reported_by_its_name)
+{
+	called = _i;
+	output = capture_stderr();
+	signal(SIGABRT, check_name);
+	rcu_register_thread();
+	want(create_all_cpu_call_rcu_data(0) == 0);
+	want(rcu_defer_register_thread() == 0);
+	if (waiting[_i].call != defer_without_a_queue) {
+		rcu_read_lock();
+		/* Nobody runs it before this section ends. */
+		defer_rcu(do_nothing, NULL);
+	}
+	waiting[_i].call();
+}
+END_TEST
+
 /* It is the unlock that is at fault, and not the call that finds out. */
 START_TEST(one_unlock_too_many_is_reported_as_such)
 {
@@ -280,6 +342,39 @@ START_TEST(queueing_a_head_again_before_it_ran_is_reported)
 }
 END_TEST
 
+static sem_t freed;
+
+static void free_all(struct rcu_head *head)
+{
+	(void)head;
+	free_all_cpu_call_rcu_data();
+	sem_post(&freed);
+}
+
+/* All but the worker that runs it, which stays whole. */
+START_TEST(freeing_the_workers_of_cpus_in_a_callback_of_one_is_reported)
+{
+	struct call_rcu_data *worker;
+	static struct rcu_head head;
+
+	output = capture_stderr();
+	sem_init(&freed, 0, 0);
+	want(create_all_cpu_call_rcu_data(0) == 0);
+	worker = get_cpu_call_rcu_data(0);
+	set_thread_call_rcu_data(worker);
+	call_rcu(&head, free_all);
+	await(&freed);
+	want(said("_free_all_cpu_call_rcu_data: called in a callback of worker "));
+	want(!get_cpu_call_rcu_data(0));
+	call_rcu(&head, run);
+	rcu_barrier();
+	want(get(runs) == 1);
+	set_thread_call_rcu_data(NULL);
+	call_rcu_data_free(worker);
+	want(lines_of(captured(output)) == 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("misuse-" FLAVOR);
@@ -293,6 +388,7 @@ int main(void)
 #endif
 	tcase_add_test(tc, queueing_a_head_twice_in_a_row_is_reported);
 	tcase_add_loop_test(tc, queueing_a_head_again_before_it_ran_is_reported, 0, 9);
+	tcase_add_test(tc, freeing_the_workers_of_cpus_in_a_callback_of_one_is_reported);
 #if !defined(TEST_BP) && !defined(TEST_QSBR)
 	tcase_add_test(tc, unregistering_in_a_section_is_reported);
 	tcase_add_test(tc, unregistering_in_a_section_lets_waiters_go);
@@ -303,6 +399,7 @@ int main(void)
 	tcase_add_loop_test_raise_signal(tc, synchronizing_in_a_section_is_reported_and_aborts,
 					 SIGABRT, 0, 3);
 	tcase_add_test_raise_signal(tc, synchronizing_in_a_section_of_a_callback_is_too, SIGABRT);
+	tcase_add_loop_test_raise_signal(tc, waiting_in_a_section_is_reported_by_its_name, SIGABRT, 0, WAITING);
 #endif
 	return run_suite(suite);
 }

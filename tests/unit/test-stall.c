@@ -98,6 +98,78 @@ static void *sync_once(void *arg)
 	return arg;
 }
 
+static void *free_cpus_once(void *arg)
+{
+	want(create_all_cpu_call_rcu_data(0) == 0);
+	free_all_cpu_call_rcu_data();
+	return arg;
+}
+
+static void *queue_one(void *arg)
+{
+	queue_jobs(arg, 1);
+	return NULL;
+}
+
+static void *give_one(void *arg)
+{
+	urcu_free_rcu(malloc(1));
+	return arg;
+}
+
+static void *poll_once(void *arg)
+{
+	start_poll_synchronize_rcu();
+	return arg;
+}
+
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void *defer_once(void *arg)
+{
+	want(rcu_defer_register_thread() == 0);
+	defer_rcu(do_nothing, NULL);
+	await_that(get(reports) > 0);
+	rcu_defer_unregister_thread();
+	return arg;
+}
+
+static const struct {
+	void *(*call)(void *arg);
+	const char *name;
+} callers[] = {
+	{ sync_once, "synchronize_rcu" },
+	{ free_cpus_once, "free_all_cpu_call_rcu_data" },
+	{ queue_one, "call_rcu" },
+	{ give_one, "free_rcu" },
+	{ poll_once, "start_poll_synchronize_rcu" },
+	{ defer_once, "defer_rcu" },
+};
+
+START_TEST(stall_goes_by_the_name_of_what_was_called)
+{
+	static struct tally tally;
+	struct held reader;
+	pthread_t caller;
+	char text[128];
+
+	listen_with(LIMIT_MS);
+	held_init(&reader);
+	held_start(&reader, reader_by_name);
+	put(reports, 0);
+	caller = start(callers[_i].call, &tally);
+	await_reports(1);
+	snprintf(text, sizeof(text), "urcu_" FLAVOR "_%s: a grace period has waited for ", callers[_i].name);
+	has(text);
+	held_leave(&reader);
+	pthread_join(caller, NULL);
+	rcu_barrier();
+}
+END_TEST
+
 static void *queue_three_and_sync(void *arg)
 {
 	queue_jobs(arg, 3);
@@ -119,7 +191,9 @@ START_TEST(reader_that_holds_up_a_grace_period_is_named)
 		writer = start(i % 2 ? sync_once : queue_three_and_sync, &tally);
 		await_reports(1);
 		names_thread(culprit, reader.thread);
-		has("urcu_" FLAVOR "_synchronize_rcu: a grace period has waited for ");
+		/* Of three callbacks and a writer, whoever was first leads. */
+		has(i % 2 ? "urcu_" FLAVOR "_synchronize_rcu: a grace period has waited for " :
+			    ": a grace period has waited for ");
 		has("for reader 1 of 1: ");
 		has(REASON);
 		has(i % 2 ? "; 0 callbacks and 0 bytes" : "; 3 callbacks and 0 bytes");
@@ -270,6 +344,8 @@ static void hold_up(void *(*waiter)(void *), const char *function, struct call_r
 	waiting = start(waiter, NULL);
 	await_reports(1);
 	names_callback(function, worker != NULL);
+	has(waiter == barrier_once ? "; rcu_barrier waits for it" : waiter == drain_once ? "; urcu_drain waits for it" :
+	    "; call_rcu_before_fork waits for it: does it wait for a lock");
 	names_thread(culprit, get_call_rcu_thread(get_call_rcu_data()));
 	sem_post(&release);
 	pthread_join(waiting, NULL);
@@ -328,6 +404,7 @@ START_TEST(deferred_call_is_named)
 	waiting = start(drain_once, NULL);
 	await_reports(1);
 	has("urcu_" FLAVOR "_defer_rcu: a deferred call of worker 0 has not returned for ");
+	has("; urcu_drain waits for it");
 	names_thread(culprit, 0);
 	sem_post(&release);
 	pthread_join(waiting, NULL);
@@ -405,6 +482,8 @@ int main(void)
 	TCase *tcase = add_case(suite, "grace", 60);
 
 	tcase_add_test(tcase, reader_that_holds_up_a_grace_period_is_named);
+	tcase_add_loop_test(tcase, stall_goes_by_the_name_of_what_was_called, 0,
+			    (int)(sizeof(callers) / sizeof(callers[0])));
 	tcase_add_test(tcase, it_is_told_what_the_reader_does);
 	tcase_add_loop_test(tcase, environment_sets_the_limit, 0, 3);
 	tcase_add_test(tcase, reports_come_at_doubling_intervals);

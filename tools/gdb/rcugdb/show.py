@@ -207,7 +207,7 @@ def tally_queue(queue, tally, names):
 
 
 def tally_calls(queue, tally, names):
-    """The same for a thread's deferred calls: src/callbacks/defer.c says what the words mean."""
+    """The same for a thread's deferred calls: src/callbacks/ring.h says what the words mean."""
     ring, size = address_of(queue["ring"]), queue["ring"].type.range()[1] + 1
     tail, head = int(queue["tail"]), int(queue["head"])
     escape = 2 ** (8 * pointer_size()) - 1
