@@ -15,8 +15,13 @@ typedef void (*head_func)(struct rcu_head *head);
 /* Nothing is given back by a function of the program's own, which may do anything. */
 static bool own_release[FLAVORS];
 
-static void before_callback(struct thread *self, const struct thing *queued)
+/* nest becomes that of the sections that the thread is in already. */
+static void before_callback(struct thread *self, const struct thing *queued, unsigned int nest[FLAVORS])
 {
+	enum flavor flavor;
+
+	for (flavor = 0; flavor < FLAVORS; flavor++)
+		nest[flavor] = self->of[flavor].nest;
 	self->callback = true;
 	self->of[queued->flavor].callbacks++;
 	self->queued_at = queued->in_at;
@@ -24,46 +29,53 @@ static void before_callback(struct thread *self, const struct thing *queued)
 	check_grace_over(queued->flavor, queued->clock);
 }
 
-static void after_callback(struct thread *self, enum flavor flavor)
+static void after_callback(struct thread *self, const struct thing *queued, const unsigned int nest[FLAVORS])
 {
 	enum flavor other;
 
-	self->of[flavor].callbacks--;
+	self->of[queued->flavor].callbacks--;
 	self->callback = false;
 	for (other = 0; other < FLAVORS; other++) {
 		self->callback |= self->of[other].callbacks != 0;
-		if (self->of[other].nest && self->of[other].callbacks == 0 && other == flavor)
+		if (self->of[other].nest > nest[other])
 			check_report("callback-ends-in-section", &self->of[other].entered_at,
-				     "the callback was queued", &self->queued_at,
+				     "the callback was queued", &queued->in_at,
 				     "a callback returns in a read-side critical section of urcu-%s",
 				     check_names[other]);
 	}
 }
 
-/* In the place of each callback. Of a head whose thing is gone nothing can be known: there is none such. */
+/*
+ * In the place of each callback. Its thing is there: who queues it twice, or frees it, is stopped. Who comes here and
+ * was not seen before is a thread of the library's.
+ */
 static void run(struct rcu_head *head)
 {
+	unsigned int nest[FLAVORS];
 	struct thread *self;
 	struct thing queued, *thing;
-	bool checked = check_enter(&self);
+	bool checked;
 
+	if (!check_own)
+		check_is_of_library();
+	checked = check_enter(&self);
 	check_lock();
 	thing = check_thing_find(head, THING_HEAD);
 	queued = *thing;
 	check_thing_drop(thing);
 	check_unlock();
 	if (checked) {
-		before_callback(self, &queued);
+		before_callback(self, &queued, nest);
 		check_leave(self);
 	}
 	((head_func)queued.func)(head);
 	if (checked && check_enter(&self)) {
-		after_callback(self, queued.flavor);
+		after_callback(self, &queued, nest);
 		check_leave(self);
 	}
 }
 
-/* False if it is queued already. */
+/* False if it must not be queued. */
 static bool queue(struct thread *self, enum flavor flavor, struct rcu_head *head, head_func func,
 		  const char *function, void *pc)
 {
@@ -71,9 +83,12 @@ static bool queue(struct thread *self, enum flavor flavor, struct rcu_head *head
 	struct thing *thing;
 
 	check_used(self, flavor, function, pc);
+	check_queued(flavor, true);
 	check_place(&here, pc);
-	if (!func)
+	if (!func) {
 		check_report("no-function", &here, "", NULL, "%s: func is NULL", function);
+		return false;
+	}
 	check_lock();
 	thing = check_thing_find(head, THING_HEAD);
 	if (thing) {
@@ -141,6 +156,7 @@ static bool give(enum flavor flavor, void *ptr, const char *function, void *pc)
 	if (!ptr || own_release[flavor] || check_from_library(pc) || !check_enter(&self))
 		return true;
 	check_used(self, flavor, function, pc);
+	check_queued(flavor, true);
 	check_place(&here, pc);
 	check_lock();
 	check_things(ptr, 1, find_in_use, &search);
@@ -173,16 +189,23 @@ static void run_deferred(void *arg)
 {
 	struct deferred *deferred = arg, copy = *deferred;
 	struct thread *self;
+	bool checked;
 
+	if (!check_own)
+		check_is_of_library();
+	checked = check_enter(&self);
 	check_grace_over(copy.flavor, copy.clock);
-	if (check_enter(&self)) {
-		check_lock();
-		deferred->next = unused;
-		unused = deferred;
-		check_unlock();
+	check_lock();
+	deferred->next = unused;
+	unused = deferred;
+	check_unlock();
+	if (checked) {
+		self->deferred++;
 		check_leave(self);
 	}
 	copy.fct(copy.p);
+	if (checked)
+		self->deferred--;
 }
 
 static void defer(enum flavor flavor, void (*real)(void (*)(void *), void *), void (*fct)(void *), void *p,
@@ -197,6 +220,7 @@ static void defer(enum flavor flavor, void (*real)(void (*)(void *), void *), vo
 		return;
 	}
 	check_used(self, flavor, function, pc);
+	check_queued(flavor, true);
 	if (check_in_section(self, flavor)) {
 		check_place(&here, pc);
 		check_report("wait-in-section", &here, "entered", &self->of[flavor].entered_at,

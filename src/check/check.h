@@ -40,6 +40,7 @@ struct options {
 	bool go_on;		/* do not stop at the first report */
 	bool strict;		/* also what is no error as long as no reader looks */
 	bool symbols;		/* ask addr2line for names and lines */
+	bool abort;		/* end by SIGABRT */
 	long exit_status;
 	long stall;		/* milliseconds that a reader may hold up a grace period; 0: for ever */
 	long quarantine;	/* bytes */
@@ -64,6 +65,8 @@ struct place {
 void check_place(struct place *place, void *pc);
 /* Only pc, which is cheap. */
 void check_place_short(struct place *place, void *pc);
+/* What the thread is called; if it has ended, what it was. */
+void check_place_name(const struct place *place, char name[16]);
 void check_place_print(int file, const struct place *place);
 void check_place_init(void);
 
@@ -80,23 +83,47 @@ void check_report(const char *kind, const struct place *here, const char *what, 
 
 /* ---- The functions behind: real.c ---- */
 
-/* The next definition of a name, kept in *cache; NULL, or the process ends, if there is none. */
-void *check_find(void **cache, const char *name);
-void *check_real(void **cache, const char *name);
+/* A name, and its next definition, once that is known. All lie in one section of the object. */
+struct real {
+	void *address;			/* atomically */
+	const char *name;
+	unsigned long long missed;	/* objects loaded so far, when it was not found. Atomically */
+};
 
-#define REAL(f) __extension__ ({				\
-	static void *real_;					\
-	(__typeof__(&f))check_real(&real_, #f);			\
+#define REAL_SECTION __attribute__((section("quiesce_reals"), aligned(8)))
+
+/* NULL, or the process ends, if there is none. Keeps errno. */
+void *check_find(struct real *real);
+void *check_real(struct real *real);
+
+#define FIND(function) __extension__ ({				\
+	static struct real real_ REAL_SECTION = { .name = (function) };	\
+	check_find(&real_);					\
 })
 
-/* Whether the code at pc is one of the libraries whose functions have been asked for. */
+#define REAL(f) __extension__ ({				\
+	static struct real real_ REAL_SECTION = { .name = #f };	\
+	(__typeof__(&f))check_real(&real_);			\
+})
+
+/* All that is there already is found now, and not in a signal handler or in the loader. */
+void check_real_init(void);
+
+/* The address of a name, of the calling thread if it is thread-local, in whatever library has it; or NULL. */
+void *check_address(const char *name);
+
+/* Whether the code at pc is in a liburcu library; and whether there is any. */
 bool check_from_library(void *pc);
+bool check_has_library(void);
 
 /* ---- Memory of our own, never given back: real.c ---- */
 
 void *check_allocate(size_t size);
 
-/* One lock for things, threads and locks. Not in signal handlers that interrupt it: check_enter. */
+/*
+ * One lock for things, threads and locks. Who has it may take it again: a signal handler that interrupts the checks
+ * does not get there (check_enter), but for one that forks or exits. No cancellation point; keeps errno.
+ */
 void check_lock(void);
 void check_unlock(void);
 
@@ -131,16 +158,20 @@ struct holding {
 
 struct held_lock {
 	const void *lock;
-	void *pc;
+	bool shared;			/* for reading */
 };
 
 struct thread {
 	bool used;			/* under the lock */
 	bool busy;			/* in the checks: a signal handler is not checked then */
+	bool library;			/* one of the library's own. Written by itself, read under the lock as well */
 	bool callback;			/* runs a callback, of any flavor */
+	unsigned int deferred;		/* calls of defer_rcu that run here */
 	pid_t tid;
 	unsigned int rounds;		/* of destructors of thread-specific data */
 	struct thread_flavor of[FLAVORS];
+	unsigned int places;		/* so far */
+	char name[16];			/* at one of the last of them */
 	struct place queued_at;		/* the callback that runs */
 	unsigned int section;		/* grows at the end of each; atomically */
 	/* What the section has got; the last of it is in the array. Atomically. */
@@ -157,6 +188,8 @@ extern struct thread *check_threads;
 extern __thread struct thread *check_own;
 extern const char *const check_names[FLAVORS];
 
+/* The calling thread is one of the library's. */
+void check_is_of_library(void);
 /* False in a signal handler that interrupts the checks, and at the process's very beginning. */
 bool check_enter(struct thread **self);
 void check_leave(struct thread *self);
@@ -194,6 +227,8 @@ struct thing {
 	struct thing *next;
 };
 
+/* Without the lock: false if there is none for certain in [start, start + size). */
+bool check_may_have_things(const void *start, size_t size);
 struct thing *check_thing_find(const void *address, enum thing_kind kind);
 struct thing *check_thing_add(const void *address, enum thing_kind kind, enum flavor flavor);
 void check_thing_drop(struct thing *thing);
@@ -219,7 +254,7 @@ void check_hold_nothing(struct thread *self);
 /* ---- Memory: memory.c ---- */
 
 void check_memory_init(void);
-/* If pointer leads into the quarantine: where it was freed. */
+/* Under the lock. If pointer leads into the quarantine: where it was freed. */
 const struct place *check_quarantined(const void *pointer);
 /* Of a block of malloc's. */
 size_t check_size(void *ptr);
@@ -228,7 +263,9 @@ size_t check_size(void *ptr);
 
 /* A call that a child of a fork without hooks must not make. */
 void check_used(struct thread *self, enum flavor flavor, const char *function, void *pc);
-void check_fork_end(void);
+void check_fork_end(struct thread *self);
+/* Something was handed to the flavor to be run later; or its thread is gone. */
+void check_queued(enum flavor flavor, bool is);
 
 /* ---- Locks: lock.c ---- */
 
@@ -236,6 +273,8 @@ enum wait { WAIT_READERS, WAIT_CALLBACKS, WAIT_CALLBACK, WAITS };
 
 /* The thread is about to wait, with what it holds. */
 void check_wait(struct thread *self, enum flavor flavor, enum wait wait, const char *function, void *pc);
+/* Without the lock: false if there is none for certain. */
+bool check_may_have_locks(const void *start, size_t size);
 /* Under the lock: memory goes away, and the locks in it. */
 void check_locks_gone(const void *start, size_t size);
 
@@ -245,3 +284,6 @@ void check_locks_gone(const void *start, size_t size);
 void check_watch(enum flavor flavor);
 void check_watch_over(enum flavor flavor);
 void check_watch_child(void);
+
+/* Reports that others were in the middle of, at a fork. */
+void check_report_child(void);

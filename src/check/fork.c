@@ -16,8 +16,13 @@ enum debt { NOTHING, ALL_HOOKS, CHILD_HOOK };
 static enum debt debts[FLAVORS];
 static struct place forked_at;
 
-/* Whether anything was ever queued. */
-static bool queued[FLAVORS];
+/* Whether anything was ever queued, which makes a thread; and whether the library calls the hooks. Atomically. */
+static bool queued[FLAVORS], automatic[FLAVORS];
+
+void check_queued(enum flavor flavor, bool is)
+{
+	__atomic_store_n(&queued[flavor], is, __ATOMIC_RELAXED);
+}
 
 void check_used(struct thread *self, enum flavor flavor, const char *function, void *pc)
 {
@@ -25,7 +30,6 @@ void check_used(struct thread *self, enum flavor flavor, const char *function, v
 	struct place here;
 
 	(void)self;
-	__atomic_store_n(&queued[flavor], true, __ATOMIC_RELAXED);
 	if (debt == NOTHING)
 		return;
 	debts[flavor] = NOTHING;
@@ -47,10 +51,11 @@ static bool checked;
 
 static void before_fork(void)
 {
-	struct thread *self = check_self();
-	bool was_busy = self->busy;
+	struct thread *self = check_own;
+	bool was_busy = !self || self->busy;
 
-	self->busy = true;
+	if (self)
+		self->busy = true;
 	check_lock();
 	checked = !was_busy;
 }
@@ -62,9 +67,10 @@ static void in_parent(void)
 	enum flavor flavor;
 
 	check_unlock();
-	for (flavor = 0; flavor < FLAVORS; flavor++)
+	for (flavor = 0; self && flavor < FLAVORS; flavor++)
 		self->of[flavor].forked |= self->of[flavor].between != 0;
-	self->busy = was_busy;
+	if (self)
+		self->busy = was_busy;
 }
 
 static bool is_shared(enum flavor flavor)
@@ -80,18 +86,24 @@ static bool is_shared(enum flavor flavor)
 static void in_child(void)
 {
 	struct thread *self = check_own;
+	bool was_busy = !checked;
 	enum flavor flavor;
 
 	for (flavor = 0; flavor < FLAVORS; flavor++) {
-		if (self->of[flavor].between)
+		if (self && self->of[flavor].between)
 			debts[flavor] = CHILD_HOOK;
-		else if (is_shared(flavor))
+		else if (is_shared(flavor) && !automatic[flavor])
 			debts[flavor] = ALL_HOOKS;
+		/* Of an earlier fork between the same hooks, in the parent. */
+		if (self)
+			self->of[flavor].forked = false;
 	}
 	check_thread_child();
 	check_unlock();
 	check_watch_child();
-	self->busy = !checked;
+	check_report_child();
+	if (self)
+		self->busy = was_busy;
 }
 
 EXPORT pid_t fork(void)
@@ -113,6 +125,12 @@ static void watch_forks(void)
 
 /* ---- The hooks ---- */
 
+/* On liburcu, or if it may be. */
+static bool may_hang(void)
+{
+	return check_options.strict || !FIND("quiesce_version");
+}
+
 static void before(enum flavor flavor, const char *function, void *pc)
 {
 	struct thread_flavor *of;
@@ -127,9 +145,13 @@ static void before(enum flavor flavor, const char *function, void *pc)
 		check_report("after-fork-parent-forgotten", &here, "called for the last fork", &of->before_at,
 			     "%s, and the last fork's urcu_%s_call_rcu_after_fork_parent was not called", function,
 			     check_names[flavor]);
-	if (check_options.strict && of->callbacks)
+	/* Here both work. liburcu's waits for all that its threads do at that moment. */
+	if (may_hang() && of->callbacks)
 		check_report("wait-in-callback", &here, "the callback was queued", &self->queued_at,
-			     "%s in a callback: works here, but liburcu waits for itself", function);
+			     "%s in a callback: liburcu waits for itself", function);
+	else if (may_hang() && check_in_section(self, flavor))
+		check_report("wait-in-section", &here, "entered", &of->entered_at,
+			     "%s in a read-side critical section: liburcu may wait for itself", function);
 	/* In others no callback runs that could be waited for. */
 	if (of->between++ == 0) {
 		check_wait(self, flavor, WAIT_CALLBACK, function, pc);
@@ -160,18 +182,16 @@ static void after(enum flavor flavor, bool child, const char *function, void *pc
 	check_leave(self);
 }
 
-/* At the end of the process: between the hooks of a fork that is over. */
-void check_fork_end(void)
+/* At the end of the process: between the hooks of a fork that is over. Others may be about to call theirs. */
+void check_fork_end(struct thread *self)
 {
-	struct thread *thread;
 	enum flavor flavor;
 
-	for (thread = check_threads; thread; thread = thread->next)
-		for (flavor = 0; thread->used && flavor < FLAVORS; flavor++)
-			if (thread->of[flavor].between && thread->of[flavor].forked)
-				check_report("after-fork-parent-forgotten", &thread->of[flavor].before_at, "", NULL,
-					     "the process ends, and urcu_%s_call_rcu_after_fork_parent was not called "
-					     "for this", check_names[flavor]);
+	for (flavor = 0; flavor < FLAVORS; flavor++)
+		if (self->of[flavor].between && self->of[flavor].forked)
+			check_report("after-fork-parent-forgotten", &self->of[flavor].before_at, "", NULL,
+				     "the process ends, and urcu_%s_call_rcu_after_fork_parent was not called for this",
+				     check_names[flavor]);
 }
 
 #define HOOKS(F, FLAVOR)								\
@@ -189,6 +209,14 @@ EXPORT void urcu_##F##_call_rcu_after_fork_child(void)					\
 {											\
 	REAL(urcu_##F##_call_rcu_after_fork_child)();					\
 	after(FLAVOR, true, __func__, CALLER);						\
+}											\
+EXPORT int urcu_##F##_atfork_enable(void)						\
+{											\
+	int error = REAL(urcu_##F##_atfork_enable)();					\
+											\
+	if (!error)									\
+		__atomic_store_n(&automatic[FLAVOR], true, __ATOMIC_RELAXED);		\
+	return error;									\
 }
 
 HOOKS(mb, FLAVOR_MB)

@@ -3,9 +3,13 @@
  * free. Memory that RCU has had a hold on is not given back at once: it lies in a quarantine, filled with a
  * pattern, where a reader that still gets there is seen.
  */
+#include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check/check.h"
 
@@ -22,23 +26,37 @@ static struct block {
 static unsigned int first, count;
 static size_t bytes;
 
-static void *real_free, *real_size;
+/* Of an allocator that tells sizes; otherwise calls are passed on. */
+static bool has_sizes;
 
-/* The loader calls free in the middle of a change of its own, and is not to be asked for a name then. */
-void check_memory_init(void)
-{
-	check_real(&real_free, "free");
-	check_real(&real_size, "malloc_usable_size");
-}
-
+/* dlsym frees as well, which would ask for free: what it frees then, before anything is known, is left. */
 static void give_back(void *ptr)
 {
-	((void (*)(void *))check_real(&real_free, "free"))(ptr);
+	static __thread bool asks;
+	void (*real)(void *);
+
+	if (asks)
+		return;
+	asks = true;
+	real = REAL(free);
+	asks = false;
+	real(ptr);
 }
 
 size_t check_size(void *ptr)
 {
-	return ((size_t (*)(void *))check_real(&real_size, "malloc_usable_size"))(ptr);
+	return has_sizes ? REAL(malloc_usable_size)(ptr) : 0;
+}
+
+/* One that is preloaded may have free alone, and the C library knows nothing of its blocks. */
+void check_memory_init(void)
+{
+	Dl_info one, other;
+
+	has_sizes = dladdr((void *)REAL(free), &one) && dladdr((void *)REAL(malloc_usable_size), &other) &&
+		    one.dli_fbase == other.dli_fbase;
+	if (!has_sizes)
+		dprintf(STDERR_FILENO, "urcu-check: the allocator has no malloc_usable_size: free is not checked\n");
 }
 
 const struct place *check_quarantined(const void *pointer)
@@ -50,6 +68,7 @@ const struct place *check_quarantined(const void *pointer)
 
 struct look {
 	bool any;		/* there is something to be kept in the quarantine */
+	bool freed;		/* it is there: then thing is what was in it */
 	bool suspect;
 	struct thing thing;	/* what is most wrong with the block */
 	const void *tables[8];	/* that nodes in it were taken out of, with no grace period since */
@@ -72,8 +91,13 @@ static void look_at(struct thing *thing, void *arg)
 	struct look *look = arg;
 	bool due = thing->out && !check_grace_since(thing->clock);
 
-	if (thing->kind == THING_TABLE || thing->kind == THING_FREED)
+	if (thing->kind == THING_TABLE || look->freed)
 		return;
+	if (thing->kind == THING_FREED) {
+		look->freed = look->suspect = true;
+		look->thing = *thing;
+		return;
+	}
 	look->any |= thing->kind != THING_HEAD && thing->kind != THING_GIVEN;
 	if (thing->kind == THING_NODE && due && look->table_count < 8)
 		look->tables[look->table_count++] = thing->owner;
@@ -110,7 +134,7 @@ static bool find_holder(const struct thread *self, const char *start, size_t siz
 			holder->tid = thread->tid;
 			holder->depth = 1;
 			holder->frames[0] = thread->holding[i].pc;
-			strcpy(holder->name, "in a section");
+			memcpy(holder->name, thread->name, sizeof(holder->name));
 			return true;
 		}
 	}
@@ -118,12 +142,16 @@ static bool find_holder(const struct thread *self, const char *start, size_t siz
 }
 
 /* False: it is not to be freed. */
-static bool judge(const struct look *look, bool held, const struct place *holder, void *ptr, void *pc)
+static bool judge(const struct look *look, bool held, const struct place *holder, void *ptr,
+		  const struct place *at)
 {
 	const struct thing *thing = &look->thing;
-	struct place here;
+	const struct place here = *at;
 
-	check_place(&here, pc);
+	if (look->freed) {
+		check_report("freed-twice", &here, "freed first", &thing->out_at, "free(%p): it has been freed", ptr);
+		return false;
+	}
 	if (look->suspect && thing->kind == THING_HEAD) {
 		check_report("freed-while-queued", &here, "queued", &thing->in_at,
 			     "free(%p): the rcu_head at %p in it is queued", ptr, (const void *)thing->address);
@@ -178,6 +206,12 @@ static bool is_whole(const struct block *block)
 	return true;
 }
 
+static void report_written(const struct block *block)
+{
+	check_report("written-after-free", &block->freed_at, "", NULL, "%p was written to after it had been freed",
+		     (void *)block->start);
+}
+
 /* The oldest leaves, if there is no room. Under the lock, which is given up meanwhile. */
 static void make_room(size_t size)
 {
@@ -192,8 +226,7 @@ static void make_room(size_t size)
 		check_unlock();
 		whole = is_whole(&block);
 		if (!whole)
-			check_report("written-after-free", &block.freed_at, "", NULL,
-				     "%p was written to after it had been freed", (void *)block.start);
+			report_written(&block);
 		give_back(block.start);
 		check_lock();
 	}
@@ -216,91 +249,149 @@ __attribute__((destructor))
 static void look_at_all(void)
 {
 	struct thread *self;
+	struct block block;
+	bool left = true, whole;
 	unsigned int i;
 
 	if (!check_enter(&self))
 		return;
-	for (i = 0; i < count; i++)
-		if (!is_whole(&blocks[(first + i) % BLOCKS]))
-			check_report("written-after-free", &blocks[(first + i) % BLOCKS].freed_at, "", NULL,
-				     "%p was written to after it had been freed",
-				     (void *)blocks[(first + i) % BLOCKS].start);
-	check_fork_end();
+	/* Other threads are still there. */
+	for (i = 0; left; i++) {
+		check_lock();
+		left = i < count;
+		if (left)
+			block = blocks[(first + i) % BLOCKS];
+		whole = !left || is_whole(&block);
+		check_unlock();
+		if (!whole)
+			report_written(&block);
+	}
+	check_fork_end(self);
 	check_leave(self);
 }
 
-/* True: the caller gives the memory back. */
+/* Nothing is known of the block, as of most: without the lock, for what is done to a block happens before its free. */
+static bool is_unknown(const struct thread *self, const void *ptr, size_t size)
+{
+	const struct thread *thread;
+
+	if (check_may_have_things(ptr, size) || check_may_have_locks(ptr, size))
+		return false;
+	for (thread = __atomic_load_n(&check_threads, __ATOMIC_ACQUIRE); thread; thread = thread->next)
+		if (thread != self && __atomic_load_n(&thread->holdings, __ATOMIC_SEQ_CST))
+			return false;
+	return true;
+}
+
+/* True: the caller gives the memory back. What the library frees was given to it. */
 static bool may_free(struct thread *self, void *ptr, void *pc)
 {
 	size_t size = check_size(ptr);
-	bool library = check_from_library(pc), held = false;
+	bool library = check_from_library(pc), held = false, kept;
 	struct look look = { .any = false };
-	struct place here;
+	struct place here, holder;
+	struct thing *given;
 
+	if (size == 0 || is_unknown(self, ptr, size))
+		return true;
 	check_lock();
 	check_locks_gone(ptr, size);
-	check_things(ptr, size, look_at, &look);
-	if (!library)
-		held = find_holder(self, ptr, size, &look, &here);
-	if (library || (!look.any && !look.suspect && !held)) {
-		check_things(ptr, size, note_freed, NULL);
-		check_unlock();
-		return true;
+	given = library ? check_thing_find(ptr, THING_GIVEN) : NULL;
+	here.depth = 0;
+	if (given) {
+		here = given->in_at;
+		check_thing_drop(given);
 	}
+	check_things(ptr, size, look_at, &look);
+	held = !library && find_holder(self, ptr, size, &look, &holder);
+	kept = look.any && size <= (size_t)check_options.quarantine;
+	if (!kept && !held && !look.suspect)
+		check_things(ptr, size, note_freed, NULL);
 	check_unlock();
-	if (!judge(&look, held, &here, ptr, pc))
-		return false;
-	if (!look.any || size > (size_t)check_options.quarantine)
+	if (!kept && !held && !look.suspect)
 		return true;
-	check_place(&here, pc);
-	keep(ptr, size, &here);
-	return false;
+	if (!here.depth)
+		check_place(&here, pc);
+	if (!library && !judge(&look, held, &holder, ptr, &here))
+		return false;
+	if (library && look.suspect && (look.freed || look.thing.kind == THING_HEAD) && !judge(&look, false, NULL, ptr, &here))
+		return false;
+	if (kept) {
+		keep(ptr, size, &here);
+		return false;
+	}
+	check_lock();
+	check_things(ptr, size, note_freed, NULL);
+	check_unlock();
+	return true;
 }
 
-EXPORT void free(void *ptr)
+static void free_at(void *ptr, void *pc)
 {
 	int saved_errno = errno;
 	struct thread *self;
 	bool freed;
 
-	if (!ptr)
-		return;
+	/* Nor has a thread of the library's been seen that only frees. */
+	if (!check_own && check_from_library(pc))
+		check_is_of_library();
 	if (!check_enter(&self)) {
 		give_back(ptr);
 		return;
 	}
-	freed = may_free(self, ptr, CALLER);
+	freed = may_free(self, ptr, pc);
 	check_leave(self);
 	if (freed)
 		give_back(ptr);
 	errno = saved_errno;
 }
 
+EXPORT void free(void *ptr)
+{
+	if (ptr)
+		free_at(ptr, CALLER);
+}
+
 /* A block that RCU has a hold on moves: that is a free. */
-EXPORT void *realloc(void *ptr, size_t size)
+static void *resize(void *ptr, size_t size, void *pc)
 {
 	struct look look = { .any = false };
 	struct thread *self;
 	size_t old;
-	void *moved;
+	void *moved = NULL;
 
-	if (!ptr || !size || check_from_library(CALLER) || !check_enter(&self))
+	if (!ptr || check_from_library(pc) || !check_enter(&self))
 		return REAL(realloc)(ptr, size);
 	old = check_size(ptr);
-	check_lock();
-	check_things(ptr, old, look_at, &look);
-	check_unlock();
-	if (!look.any && !look.suspect) {
-		moved = REAL(realloc)(ptr, size);
-		check_leave(self);
-		return moved;
-	}
-	moved = malloc(size);
-	if (moved) {
-		memcpy(moved, ptr, old < size ? old : size);
-		if (may_free(self, ptr, CALLER))
-			give_back(ptr);
+	if (check_may_have_things(ptr, old)) {
+		check_lock();
+		check_things(ptr, old, look_at, &look);
+		check_unlock();
 	}
 	check_leave(self);
+	if (!look.any && !look.suspect)
+		return REAL(realloc)(ptr, size);
+	/* Of no size it is a free to the C library. */
+	if (size)
+		moved = malloc(size);
+	if (size && !moved)
+		return NULL;
+	if (size)
+		memcpy(moved, ptr, old < size ? old : size);
+	free_at(ptr, pc);
 	return moved;
+}
+
+EXPORT void *realloc(void *ptr, size_t size)
+{
+	return resize(ptr, size, CALLER);
+}
+
+EXPORT void *reallocarray(void *ptr, size_t count_, size_t size)
+{
+	if (__builtin_mul_overflow(count_, size, &size)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return resize(ptr, size, CALLER);
 }

@@ -115,6 +115,8 @@ static void register_thread(enum flavor flavor, void (*real)(void), const char *
 	struct thread *self;
 	struct place here;
 
+	if (check_from_library(pc) && !check_own)
+		check_is_of_library();
 	if (!check_enter(&self)) {
 		real();
 		return;
@@ -126,16 +128,19 @@ static void register_thread(enum flavor flavor, void (*real)(void), const char *
 		check_place(&here, pc);
 		check_report("registered-twice", &here, "registered first", &of->registered_at,
 			     "%s in a thread that is registered", function);
+		check_leave(self);
+		return;
 	} else {
 		check_place(&of->registered_at, pc);
 		__atomic_store_n(&of->since, check_now(), __ATOMIC_RELAXED);
 		of->stalled = false;
+		self->library = false;
 		__atomic_store_n(&of->registered, BY_PROGRAM, __ATOMIC_RELEASE);
 	}
 	check_leave(self);
 	real();
 	if (flavor == FLAVOR_QSBR)
-		of->word = dlsym(RTLD_DEFAULT, "urcu_qsbr_reader");
+		__atomic_store_n(&of->word, check_address("urcu_qsbr_reader"), __ATOMIC_RELEASE);
 }
 
 /*
@@ -174,6 +179,8 @@ static void unregister_thread(enum flavor flavor, void (*real)(void), const char
 	} else if (!of->registered && !self->callback) {
 		check_report("unregister-without-register", &here, "", NULL,
 			     "%s in a thread that is not registered", function);
+		check_leave(self);
+		return;
 	} else if (check_in_section(self, flavor)) {
 		check_report("unregister-in-section", &here, "entered", &of->entered_at,
 			     "%s in a read-side critical section", function);
@@ -248,7 +255,7 @@ EXPORT void urcu_qsbr_thread_online(void)
 /* An updater who keeps others out by a lock may look at what it likes, and so may who is alone. */
 static bool may_look(struct thread *self)
 {
-	return self->callback || self->held || check_in_any_section(self) || !check_has_others(self);
+	return self->callback || self->deferred || self->held || check_in_any_section(self) || !check_has_others(self);
 }
 
 static void dereference(const void *pointer, const char *function, void *pc)

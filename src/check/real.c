@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,40 +19,22 @@ static const char *const libraries[] = {
 	"liburcu-cds.so.8", "liburcu-common.so.8",
 };
 
-#define OBJECTS 16
+#define OBJECTS 32
 
-/* Text of the libraries; added to under the loader's lock, read without any. */
+/* Text of the libraries. Added to under the loader's lock, read without any. */
 static struct object {
 	uintptr_t start, end;
 } objects[OBJECTS];
 static unsigned int object_count;
 
-static int add_object(struct dl_phdr_info *info, size_t size, void *address)
+/* Those added by one look at all that is loaded. */
+struct look {
+	const char *name[OBJECTS];
+	unsigned int count;
+};
+
+static bool is_known(uintptr_t at)
 {
-	uintptr_t at = (uintptr_t)address;
-	unsigned int count = __atomic_load_n(&object_count, __ATOMIC_RELAXED);
-	int i;
-
-	(void)size;
-	for (i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + part->p_vaddr;
-
-		if (part->p_type != PT_LOAD || !(part->p_flags & PF_X) || at < start ||
-		    at >= start + part->p_memsz)
-			continue;
-		if (count < OBJECTS && strstr(info->dlpi_name, "liburcu")) {
-			objects[count] = (struct object){ start, start + part->p_memsz };
-			__atomic_store_n(&object_count, count + 1, __ATOMIC_RELEASE);
-		}
-		return 1;
-	}
-	return 0;
-}
-
-bool check_from_library(void *pc)
-{
-	uintptr_t at = (uintptr_t)pc;
 	unsigned int i, count = __atomic_load_n(&object_count, __ATOMIC_ACQUIRE);
 
 	for (i = 0; i < count; i++)
@@ -59,7 +43,65 @@ bool check_from_library(void *pc)
 	return false;
 }
 
-static void *find(const char *name)
+bool check_from_library(void *pc)
+{
+	return is_known((uintptr_t)pc);
+}
+
+bool check_has_library(void)
+{
+	return __atomic_load_n(&object_count, __ATOMIC_ACQUIRE) != 0;
+}
+
+static bool is_library(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	return strncmp(name, "liburcu", 7) == 0 && strncmp(name, "liburcu-check", 13) != 0;
+}
+
+static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	unsigned int count = __atomic_load_n(&object_count, __ATOMIC_RELAXED);
+	struct look *look = arg;
+	int i;
+
+	(void)size;
+	if (!is_library(info->dlpi_name))
+		return 0;
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type != PT_LOAD || !(part->p_flags & PF_X) || is_known(start) || count == OBJECTS)
+			continue;
+		objects[count] = (struct object){ start, start + part->p_memsz };
+		__atomic_store_n(&object_count, ++count, __ATOMIC_RELEASE);
+		look->name[look->count++] = info->dlpi_name;
+	}
+	return 0;
+}
+
+/* A library that came with dlopen stays: its functions are known by their addresses from now on. */
+static void add_libraries(void)
+{
+	struct look look = { .count = 0 };
+	unsigned int i;
+
+	dl_iterate_phdr(add_object, &look);
+	for (i = 0; i < look.count; i++)
+		(void)dlopen(look.name[i], RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static int count_objects(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)size;
+	*(unsigned long long *)arg = info->dlpi_adds;
+	return 1;
+}
+
+void *check_address(const char *name)
 {
 	void *address = dlsym(RTLD_NEXT, name), *library;
 	size_t i;
@@ -74,30 +116,67 @@ static void *find(const char *name)
 	return address;
 }
 
-void *check_find(void **cache, const char *name)
+static void found(struct real *real, void *address)
 {
-	void *address = __atomic_load_n(cache, __ATOMIC_ACQUIRE);
+	if (address && !check_from_library(address))
+		add_libraries();
+	__atomic_store_n(&real->address, address, __ATOMIC_RELEASE);
+}
+
+/* What was not found is looked for again when more has been loaded. */
+void *check_find(struct real *real)
+{
+	void *address = __atomic_load_n(&real->address, __ATOMIC_ACQUIRE);
+	unsigned long long loaded = 0;
+	int saved_errno = errno;
 
 	if (address)
 		return address;
-	address = find(name);
-	if (!address)
+	dl_iterate_phdr(count_objects, &loaded);
+	if (__atomic_load_n(&real->missed, __ATOMIC_RELAXED) == loaded)
 		return NULL;
-	if (!check_from_library(address))
-		dl_iterate_phdr(add_object, address);
-	__atomic_store_n(cache, address, __ATOMIC_RELEASE);
+	address = check_address(real->name);
+	found(real, address);
+	if (!address)
+		__atomic_store_n(&real->missed, loaded, __ATOMIC_RELAXED);
+	errno = saved_errno;
 	return address;
 }
 
-void *check_real(void **cache, const char *name)
+void *check_real(struct real *real)
 {
-	void *address = check_find(cache, name);
+	void *address = check_find(real);
 
 	if (!address) {
-		dprintf(STDERR_FILENO, "urcu-check: there is no %s to go on to\n", name);
+		dprintf(STDERR_FILENO, "urcu-check: there is no %s to go on to\n", real->name);
 		_exit(127);
 	}
 	return address;
+}
+
+void check_real_init(void)
+{
+	extern struct real __start_quiesce_reals[], __stop_quiesce_reals[];
+	struct real *real;
+
+	for (real = __start_quiesce_reals; real < __stop_quiesce_reals; real++)
+		if (!real->address)
+			__atomic_store_n(&real->address, dlsym(RTLD_NEXT, real->name), __ATOMIC_RELEASE);
+	add_libraries();
+}
+
+/* For the process that urcu-check has become: it may have been one whose calls do not come here. */
+__attribute__((destructor))
+static void say_if_in_vain(void)
+{
+	const char *process = secure_getenv("URCU_CHECK_PROCESS");
+
+	if (!process || strtol(process, NULL, 10) != getpid())
+		return;
+	add_libraries();
+	if (!check_has_library())
+		dprintf(STDERR_FILENO, "urcu-check: nothing was checked: the program has loaded no liburcu library (one "
+			"that is linked into it cannot be checked)\n");
 }
 
 #define CHUNK (1UL << 20)
@@ -127,20 +206,26 @@ void *check_allocate(size_t size)
 
 /* Not a mutex: those are watched. Who has it may be of a lower priority, so others come to sleep. */
 static bool locked;
+static __thread unsigned int depth;
 
 void check_lock(void)
 {
-	const struct timespec nap = { 0, 50000 };
+	const struct { long seconds, nanoseconds; } nap = { 0, 50000 };	/* as the kernel has it */
+	int saved_errno = errno;
 	unsigned int tries;
 
+	if (depth++)
+		return;
 	for (tries = 0; __atomic_exchange_n(&locked, true, __ATOMIC_ACQUIRE); tries++)
 		if (tries < 64)
 			sched_yield();
 		else
-			nanosleep(&nap, NULL);
+			syscall(SYS_nanosleep, &nap, NULL);
+	errno = saved_errno;
 }
 
 void check_unlock(void)
 {
-	__atomic_store_n(&locked, false, __ATOMIC_RELEASE);
+	if (--depth == 0)
+		__atomic_store_n(&locked, false, __ATOMIC_RELEASE);
 }

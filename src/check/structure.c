@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Hash tables; and lists, of which programs compiled with URCU_CHECK tell. */
+#include <sys/uio.h>
+#include <unistd.h>
+
 #include <quiesce/check.h>
 #include <quiesce/lfht.h>
 #include <urcu/list.h>
@@ -10,9 +13,9 @@
 /* Tables of flavors that a program has defined itself are told by the functions in them. */
 static bool find_flavor(const struct rcu_flavor_struct *flavor, enum flavor *which)
 {
-	static void *lock[FLAVORS];
-	static const char *const names[FLAVORS] = {
-		"urcu_mb_read_lock", "urcu_memb_read_lock", "urcu_bp_read_lock", "urcu_qsbr_read_lock",
+	static struct real lock[] REAL_SECTION = {
+		{ .name = "urcu_mb_read_lock" }, { .name = "urcu_memb_read_lock" },
+		{ .name = "urcu_bp_read_lock" }, { .name = "urcu_qsbr_read_lock" },
 	};
 	extern void urcu_mb_read_lock(void), urcu_memb_read_lock(void), urcu_bp_read_lock(void),
 		urcu_qsbr_read_lock(void);
@@ -23,8 +26,7 @@ static bool find_flavor(const struct rcu_flavor_struct *flavor, enum flavor *whi
 
 	for (i = 0; i < FLAVORS; i++) {
 		*which = i;
-		if (flavor->read_lock == ours[i] || (check_find(&lock[i], names[i]) &&
-						     (void *)flavor->read_lock == lock[i]))
+		if (flavor->read_lock == ours[i] || (void *)flavor->read_lock == check_find(&lock[i]))
 			return true;
 	}
 	return false;
@@ -155,6 +157,20 @@ EXPORT void cds_lfht_first(struct cds_lfht *ht, struct cds_lfht_iter *iter)
 EXPORT void cds_lfht_next(struct cds_lfht *ht, struct cds_lfht_iter *iter)
 {
 	LOOKUP(REAL(cds_lfht_next)(ht, iter))
+}
+
+EXPORT unsigned long quiesce_lfht_lookup_many(struct cds_lfht *ht, unsigned long number, const unsigned long *hashes,
+		cds_lfht_match_fct match, const void *const *keys, struct cds_lfht_iter *iters)
+{
+	struct thread *self;
+	bool checked = use(&self, ht, __func__, CALLER);
+	unsigned long result = REAL(quiesce_lfht_lookup_many)(ht, number, hashes, match, keys, iters), i;
+
+	for (i = 0; checked && i < number; i++)
+		found(self, iters[i].node, __func__, CALLER);
+	if (checked)
+		check_leave(self);
+	return result;
 }
 
 /* ---- Changes ---- */
@@ -363,23 +379,37 @@ EXPORT void cds_lfht_resize(struct cds_lfht *ht, unsigned long new_size)
 
 /* ---- Lists: quiesce/check.h ---- */
 
-#define LONGEST 1000000
+#define LONGEST 100000
+
+/* What an element leads to may be gone: then the kernel does not find it, and it is taken for one that leads nowhere. */
+static bool read_links(const void *from, struct cds_list_head *links)
+{
+	struct iovec here = { links, sizeof(*links) }, there = { (void *)from, sizeof(*links) };
+
+	return from && process_vm_readv(getpid(), &here, 1, &there, 1, 0) == sizeof(*links);
+}
 
 /* Of a cds_hlist_node too. */
 static bool has_neighbour(const struct cds_list_head *element)
 {
-	return element->prev && element->prev->next == element;
+	struct cds_list_head own, last;
+
+	return read_links(element, &own) && read_links(own.prev, &last) && last.next == element;
 }
 
 /* Whether it is in a ring: one that was, and whose list's head was made anew, is not. */
 static bool is_linked(const struct cds_list_head *element)
 {
-	const struct cds_list_head *at = element->next;
+	const struct cds_list_head *at = element;
+	struct cds_list_head links;
 	long left;
 
-	for (left = LONGEST; left && at && at != element && at->next != at; left--)
-		at = at->next;
-	return at == element && has_neighbour(element);
+	for (left = LONGEST; left && read_links(at, &links); left--) {
+		if (links.next == at || links.next == element)
+			return links.next == element && has_neighbour(element);
+		at = links.next;
+	}
+	return false;
 }
 
 EXPORT void quiesce_check_list(const void *element, enum quiesce_check_list what)

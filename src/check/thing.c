@@ -3,6 +3,9 @@
 
 #include "check/check.h"
 
+/* Written under the lock, atomically, as are the heads of chains. */
+static unsigned long thing_count;
+
 /* Things lie in chains by the 64 bytes that their address is in: those of a block of memory are found by it. */
 #define SHIFT 6
 #define CHAINS (1UL << 16)
@@ -11,7 +14,7 @@ static struct thing *chains[CHAINS], *unused;
 
 static struct thing **chain_of(uintptr_t granule)
 {
-	return &chains[(granule * 0x9e3779b97f4a7c15UL) >> (64 - 16)];
+	return &chains[(uint64_t)granule * 0x9e3779b97f4a7c15ULL >> (64 - 16)];
 }
 
 struct thing *check_thing_find(const void *address, enum thing_kind kind)
@@ -36,7 +39,8 @@ struct thing *check_thing_add(const void *address, enum thing_kind kind, enum fl
 	thing->kind = kind;
 	thing->flavor = flavor;
 	thing->next = *chain;
-	*chain = thing;
+	__atomic_store_n(&thing_count, thing_count + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(chain, thing, __ATOMIC_RELAXED);
 	return thing;
 }
 
@@ -46,9 +50,24 @@ void check_thing_drop(struct thing *thing)
 
 	while (*at != thing)
 		at = &(*at)->next;
-	*at = thing->next;
+	__atomic_store_n(at, thing->next, __ATOMIC_RELAXED);
+	__atomic_store_n(&thing_count, thing_count - 1, __ATOMIC_RELAXED);
 	thing->next = unused;
 	unused = thing;
+}
+
+bool check_may_have_things(const void *start, size_t size)
+{
+	uintptr_t granule = (uintptr_t)start >> SHIFT, last = ((uintptr_t)start + size - 1) >> SHIFT;
+
+	if (size == 0 || !__atomic_load_n(&thing_count, __ATOMIC_RELAXED))
+		return false;
+	if (last - granule > CHAINS / 64)
+		return true;
+	for (; granule <= last; granule++)
+		if (__atomic_load_n(chain_of(granule), __ATOMIC_RELAXED))
+			return true;
+	return false;
 }
 
 static void visit_chain(struct thing *thing, const char *start, const char *end,

@@ -13,8 +13,9 @@ const char *const check_names[FLAVORS] = { "mb", "memb", "bp", "qsbr" };
 struct thread *check_threads;
 __thread struct thread *check_own;
 
-/* Has ended: its last destructors are not checked. */
-static __thread bool ended;
+/* Has ended: its last destructors are not checked. Begins: a signal handler is not, either. */
+static __thread bool ended, begins;
+static __thread bool library;
 static pthread_key_t key;
 static bool has_key;
 
@@ -98,6 +99,7 @@ static struct thread *find_unused(void)
 			return thread;
 		}
 	thread = check_allocate(sizeof(*thread));
+	memset(thread, 0, sizeof(*thread));
 	thread->next = check_threads;
 	__atomic_store_n(&check_threads, thread, __ATOMIC_RELEASE);
 	return thread;
@@ -109,22 +111,32 @@ struct thread *check_self(void)
 
 	if (self)
 		return self;
+	begins = true;
 	check_lock();
 	self = find_unused();
-	self->used = true;
 	self->tid = gettid();
 	self->busy = true;
+	self->library = library;
+	self->used = true;
 	check_unlock();
 	check_own = self;
 	if (has_key)
 		pthread_setspecific(key, self);
 	self->busy = false;
+	begins = false;
 	return self;
+}
+
+void check_is_of_library(void)
+{
+	library = true;
+	if (check_own)
+		check_own->library = true;
 }
 
 bool check_enter(struct thread **self)
 {
-	if (!has_key || ended)
+	if (!has_key || ended || begins)
 		return false;
 	*self = check_self();
 	if ((*self)->busy)
@@ -140,18 +152,32 @@ void check_leave(struct thread *self)
 	self->busy = false;
 }
 
-/* Inlined code is not seen, but the reader's word is, if the library is there. */
+/*
+ * Inlined code is not seen, but the reader's word is, if the library is there: a section may be entered by a call
+ * and left by inlined code of another object, or the other way round.
+ */
 bool check_in_section(struct thread *self, enum flavor flavor)
 {
-	static const char *const names[FLAVORS] = {
-		"urcu_mb_read_ongoing", "urcu_memb_read_ongoing", "urcu_bp_read_ongoing",
+	static struct real ongoing[] REAL_SECTION = {
+		[FLAVOR_MB] = { .name = "urcu_mb_read_ongoing" },
+		[FLAVOR_MEMB] = { .name = "urcu_memb_read_ongoing" },
+		[FLAVOR_BP] = { .name = "urcu_bp_read_ongoing" },
 	};
-	static void *ongoing[FLAVORS];
+	struct thread_flavor *of = &self->of[flavor];
+	int (*is_ongoing)(void);
 
-	if (self->of[flavor].nest)
+	if (flavor == FLAVOR_QSBR)
+		return of->nest;
+	is_ongoing = (int (*)(void))check_find(&ongoing[flavor]);
+	if (!is_ongoing)
+		return of->nest;
+	if (is_ongoing())
 		return true;
-	return names[flavor] && check_find(&ongoing[flavor], names[flavor]) &&
-	       ((int (*)(void))ongoing[flavor])();
+	if (of->nest) {
+		__atomic_store_n(&of->nest, 0, __ATOMIC_RELAXED);
+		check_hold_nothing(self);
+	}
+	return false;
 }
 
 bool check_is_online(const struct thread *thread)
@@ -166,22 +192,28 @@ bool check_in_any_section(struct thread *self)
 {
 	enum flavor flavor;
 
+	/* What is quickly seen first. */
+	for (flavor = 0; flavor < FLAVORS; flavor++)
+		if (self->of[flavor].nest && check_in_section(self, flavor))
+			return true;
+	if (check_is_online(self))
+		return true;
 	for (flavor = 0; flavor < FLAVORS; flavor++)
 		if (check_in_section(self, flavor))
 			return true;
-	return check_is_online(self);
+	return false;
 }
 
 bool check_has_others(struct thread *self)
 {
 	struct thread *thread;
+	bool has = false;
 
-	for (thread = __atomic_load_n(&check_threads, __ATOMIC_ACQUIRE); thread; thread = thread->next)
-		if (thread != self && thread->used && thread->of[FLAVOR_MB].registered != BY_LIBRARY &&
-		    thread->of[FLAVOR_MEMB].registered != BY_LIBRARY &&
-		    thread->of[FLAVOR_QSBR].registered != BY_LIBRARY && !thread->callback)
-			return true;
-	return false;
+	check_lock();
+	for (thread = check_threads; thread && !has; thread = thread->next)
+		has = thread != self && thread->used && !thread->library;
+	check_unlock();
+	return has;
 }
 
 /* The child has this thread alone. */

@@ -48,15 +48,24 @@ static void *watch(void *arg)
 {
 	const long ms = check_options.stall / 4 + 1;
 	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
+	int64_t now, last = check_now(), resumed = last - check_options.stall;
 	struct thread *thread;
 	enum flavor flavor;
 	int64_t before;
 	bool late;
 
+	pthread_setname_np(pthread_self(), "urcu-check");
 	/* Readers tell nobody how long they take: so it looks four times in that time. */
 	for (;;) {
 		nanosleep(&pause, NULL);
-		before = check_now() - check_options.stall;
+		now = check_now();
+		/* It has overslept: the process was stopped, by a debugger or with the machine, and readers with it. */
+		if (now - last > 2 * ms + 1000)
+			resumed = now;
+		last = now;
+		before = now - check_options.stall;
+		if (resumed > before)
+			continue;
 		for (flavor = 0; flavor < FLAVORS; flavor++) {
 			if (!__atomic_load_n(&waiting[flavor], __ATOMIC_RELAXED) ||
 			    __atomic_load_n(&since[flavor], __ATOMIC_RELAXED) > before)

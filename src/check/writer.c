@@ -153,6 +153,26 @@ EXPORT int urcu_##F##_create_all_cpu_call_rcu_data(unsigned long flags)				\
 	      result = REAL(urcu_##F##_create_all_cpu_call_rcu_data)(flags));			\
 	return result;										\
 }												\
+EXPORT int urcu_##F##_barrier_timeout(unsigned int timeout_ms)					\
+{												\
+	int result = 0;										\
+	WAITS(FLAVOR, 0, result = REAL(urcu_##F##_barrier_timeout)(timeout_ms));		\
+	return result;										\
+}												\
+EXPORT int urcu_##F##_drain(unsigned int timeout_ms)						\
+{												\
+	int result = 0;										\
+	WAITS(FLAVOR, 0, result = REAL(urcu_##F##_drain)(timeout_ms));				\
+	return result;										\
+}												\
+EXPORT int urcu_##F##_stop_default_worker(void)							\
+{												\
+	int result = 0;										\
+	WAITS(FLAVOR, 0, result = REAL(urcu_##F##_stop_default_worker)());			\
+	if (!result)										\
+		check_queued(FLAVOR, false);							\
+	return result;										\
+}												\
 EXPORT struct urcu_gp_poll_state urcu_##F##_start_poll_synchronize_rcu(void)			\
 {												\
 	__atomic_store_n(&polled[FLAVOR], check_clock_next() + 1, __ATOMIC_RELAXED);		\
