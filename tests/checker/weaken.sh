@@ -25,7 +25,7 @@ done > "$WORK/met"
 places() {
 	addr2line -a -i -e "$checker" | awk -v top="$srcdir/" '
 		/^0x/ { address = $0; sub(/^0x0*/, "0x", address); known = 0; next }
-		known { next }
+		known || /:[?0]/ { next }
 		{
 			place = $1
 			if (substr(place, 1, length(top)) == top)
@@ -106,7 +106,7 @@ explored() {
 				echo "$scenario: ${said:-ended with status $status}"
 				return
 			fi
-			used=$(sed -n 's/.*; \([0-9]*\)\.\([0-9]\) s$/\1\2/p' "$WORK/report")
+			used=$(sed -n 's/.*; 0*\([0-9]*\)\.0*\([0-9]\) s$/\1\2/; s/^0*\([0-9]\)/\1/p' "$WORK/report")
 			spent=$((spent + ${used:-0}))
 			[ $spent -lt $((10 * seconds)) ] || return 0
 		done < "$WORK/candidates"
