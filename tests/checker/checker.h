@@ -13,6 +13,7 @@
  *	tsan.c		the sanitizer's calls
  *	pthread.c	threads, mutexes, conditions, keys
  *	system.c	futex, membarrier, clocks, memory
+ *	weaken.c	orders that are weaker than in the source
  *	trace.c		the steps of an execution, as people read them
  */
 
@@ -171,6 +172,19 @@ void ck_depend(uintptr_t address, uint64_t value, const struct view *view);
 /* The last plain store to a place: who and when. */
 int ck_last_write(uintptr_t address, instant *when);
 int ck_block_number(uintptr_t address, size_t *offset);
+
+/* ---- weaken.c ---- */
+
+/* What an order is of. Of a compare, PART_FAILURE is where it fails. */
+enum part {
+	PART_LOAD, PART_STORE, PART_CHANGE, PART_FAILURE, PART_FENCE, PART_MEMBARRIER
+};
+
+/* The order there: that of the source, or the one that is to be in its place. */
+int ck_met(uintptr_t code, enum part part, int order);
+bool ck_weaken(const char *text);
+void ck_list_sites(void);
+extern bool ck_listing;
 
 /* ---- trace.c ---- */
 

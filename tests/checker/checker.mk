@@ -43,7 +43,7 @@ $(OUT)/runtime/%.o: $(HERE)/%.c
 $(OUT)/scenarios/%.o: $(HERE)/scenarios/list $(MACHINE)
 	@mkdir -p $(@D)
 	set -e; set -- `grep '^$*[[:blank:]]' $<`; source=$$2; shift 3; \
-	$(TESTED) -include-pch $(MACHINE) -MMD $$* -o $@ $(HERE)/scenarios/$$source.c; \
+	$(TESTED) -include-pch $(MACHINE) -MMD "$$@" -o $@ $(HERE)/scenarios/$$source.c; \
 	main=scenario_`echo $* | tr - _`; \
 	objcopy --redefine-sym main=$$main --redefine-sym pthread_create=sim_program_create \
 		--redefine-sym malloc=sim_program_malloc $@; \

@@ -393,7 +393,7 @@ static void catch_crashes(void)
 __attribute__((noreturn)) static void usage(const char *name)
 {
 	fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] "
-		"[-w RECORD] [-r RECORD] SCENARIO\n", name);
+		"[-w RECORD] [-r RECORD] [-l] [-W ADDRESS:PART:ORDER] SCENARIO\n", name);
 	exit(2);
 }
 
@@ -405,7 +405,7 @@ int main(int argc, char **argv)
 
 	most = 1000;
 	seconds = 10;
-	while ((option = getopt(argc, argv, "n:s:f:1:w:r:m")) >= 0)
+	while ((option = getopt(argc, argv, "n:s:f:1:w:r:mlW:")) >= 0)
 		switch (option) {
 		case 'n': most = strtoul(optarg, NULL, 10); break;
 		case 's': seconds = strtod(optarg, NULL); break;
@@ -414,6 +414,11 @@ int main(int argc, char **argv)
 		case 'w': record_path = optarg; break;
 		case 'm': ck_malloc_fails = true; break;
 		case 'r': record = optarg; break;
+		case 'l': ck_listing = true; break;
+		case 'W':
+			if (!ck_weaken(optarg))
+				usage(argv[0]);
+			break;
 		default:
 			usage(argv[0]);
 		}
@@ -427,6 +432,8 @@ int main(int argc, char **argv)
 	catch_crashes();
 	save();
 	status = record ? replay(record) : one ? by_seed(from) : explore(from);
+	if (ck_listing)
+		ck_list_sites();
 	/* Without the destructors of the library, whose threads are no more. */
 	fflush(stdout);
 	_exit(status);

@@ -70,7 +70,8 @@ static long membarrier(int command, uintptr_t code)
 		return MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
 	if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED && ck_self) {
 		ck_step(true);
-		ck_membarrier();
+		if (ck_met(code, PART_MEMBARRIER, __ATOMIC_SEQ_CST) == __ATOMIC_SEQ_CST)
+			ck_membarrier();
 		ck_trace(code, "membarrier");
 	}
 	return 0;

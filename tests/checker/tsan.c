@@ -91,7 +91,8 @@ type __tsan_atomic##bits##_##name(volatile type *address, type value, int order)
 	type old = *address;							\
 										\
 	if (ck_self)								\
-		return (type)ck_change((uintptr_t)address, sizeof(type), change, value, order, CODE); \
+		return (type)ck_change((uintptr_t)address, sizeof(type), change, value, \
+				       ck_met(CODE, PART_CHANGE, order), CODE); \
 	*address = (type)change(old, value);					\
 	return old;								\
 }
@@ -99,12 +100,14 @@ type __tsan_atomic##bits##_##name(volatile type *address, type value, int order)
 #define ATOMIC(bits, type)							\
 type __tsan_atomic##bits##_load(const volatile type *address, int order)	\
 {										\
-	return ck_self ? (type)ck_load((uintptr_t)address, sizeof(type), order, CODE) : *address; \
+	if (!ck_self)								\
+		return *address;						\
+	return (type)ck_load((uintptr_t)address, sizeof(type), ck_met(CODE, PART_LOAD, order), CODE); \
 }										\
 void __tsan_atomic##bits##_store(volatile type *address, type value, int order)	\
 {										\
 	if (ck_self)								\
-		ck_store((uintptr_t)address, sizeof(type), value, order, CODE);	\
+		ck_store((uintptr_t)address, sizeof(type), value, ck_met(CODE, PART_STORE, order), CODE); \
 	else									\
 		*address = value;						\
 }										\
@@ -121,8 +124,8 @@ type __tsan_atomic##bits##_compare_exchange_val(volatile type *address, type exp
 	type old = *address;							\
 										\
 	if (ck_self)								\
-		return (type)ck_compare((uintptr_t)address, sizeof(type), expected, value, order, \
-					otherwise, CODE);			\
+		return (type)ck_compare((uintptr_t)address, sizeof(type), expected, value, \
+				ck_met(CODE, PART_CHANGE, order), ck_met(CODE, PART_FAILURE, otherwise), CODE); \
 	if (old == expected)							\
 		*address = value;						\
 	return old;								\
@@ -137,6 +140,7 @@ void __tsan_atomic_thread_fence(int order)
 {
 	if (!ck_self)
 		return;
+	order = ck_met(CODE, PART_FENCE, order);
 	ck_step(order == __ATOMIC_SEQ_CST);
 	ck_tick();
 	ck_fence(ck_self, order);
