@@ -17,8 +17,8 @@
  *
  * A thread is told by the kernel's id and, in parentheses, by its pthread_self. In a program that has asked, by
  * the variable or by the call below, the report has its name as well, its state, and the system call in which it
- * sleeps, with where that was called, from /proc/self/task: that opens files. Nothing is missing but that where
- * there is no /proc. Otherwise a report makes no system call but those of any report.
+ * sleeps, with where that was called, from /proc/self/task: that opens files. What is not printable ASCII in a name is a
+ * question mark there. Nothing is missing but that where there is no /proc. Otherwise a report makes no system call but those of any report.
  */
 #ifndef QUIESCE_STALL_H
 #define QUIESCE_STALL_H

@@ -113,7 +113,15 @@ int quiesce_thread_id(pthread_t thread)
 	return id > 0 ? id : 0;
 }
 
-/* What a file of the thread's directory has, without its newline; empty: it cannot be read. */
+/* A thread may have any name: what a log or a terminal would act upon becomes a question mark. */
+static void clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || (unsigned char)*text >= 127)
+			*text = '?';
+}
+
+/* What a file of the thread's directory has, up to a newline; empty: it cannot be read. */
 static void read_file(int thread, const char *name, char *text, size_t size)
 {
 	char path[64];
@@ -128,6 +136,7 @@ static void read_file(int thread, const char *name, char *text, size_t size)
 	length = read(file, text, size - 1);
 	text[length < 0 ? 0 : length] = '\0';
 	text[strcspn(text, "\n")] = '\0';
+	clean(text);
 	close(file);
 }
 

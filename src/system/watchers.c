@@ -9,9 +9,10 @@
 /* valgrind shows itself by what it preloads. */
 extern void __lsan_do_leak_check(void) __attribute__((weak));
 
+static bool looked, watched;	/* by the first call, before there are tables or threads */
+
 bool quiesce_is_watched(void)
 {
-	static bool looked, watched;	/* by the first call, before there are tables or threads */
 	const char *preloaded;
 
 	if (looked)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the library makes of URCU_EXIT_TIMEOUT, URCU_STALL_TIMEOUT and URCU_REPORT: the first byte says of which, the
- * rest is the text. The files that read them are compiled in here, so that their own functions can be called, and what
- * they open and write is looked at and not done.
+ * What the library makes of all that it reads of the environment: URCU_EXIT_TIMEOUT, URCU_STALL_TIMEOUT, URCU_REPORT,
+ * URCU_DELAY_SEED and LD_PRELOAD. The first byte says of which, the rest is the text. The files that read them are
+ * compiled in here, so that their own functions can be called, and what they open and write is looked at and not done.
  */
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "fuzz.h"
+
+#define QUIESCE_DELAYS	/* for the seed */
 
 static int fuzz_open(const char *path, int flags, ...);
 static int fuzz_close(int file);
@@ -22,6 +24,8 @@ static ssize_t fuzz_write(int file, const void *text, size_t length);
 #undef LIMIT_MAX
 #include "../../src/process/exit.c"
 #include "../../src/system/report.c"
+#include "../../src/system/watchers.c"
+#include "../../src/system/delay.c"
 #undef open
 #undef close
 #undef write
@@ -106,10 +110,27 @@ static void report_to(void)
 	unsetenv("URCU_REPORT");
 }
 
+/* Of a library that is built to hold threads up: a thread's first number is never 0, where xorshift stays. */
+static void read_seed(void)
+{
+	setenv("URCU_DELAY_SEED", text, 1);
+	must(first_number() & 1);
+}
+
+static void look_for_valgrind(void)
+{
+	looked = false;
+	setenv("LD_PRELOAD", text, 1);
+	must(quiesce_is_watched() == (QUIESCE_IS_SEEN || __lsan_do_leak_check || strstr(text, "vgpreload")));
+	unsetenv("LD_PRELOAD");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, data + size };
-	void (*const variables[])(void) = { read_exit_timeout, read_stall_timeout, report_to };
+	void (*const variables[])(void) = {
+		read_exit_timeout, read_stall_timeout, report_to, read_seed, look_for_valgrind,
+	};
 	unsigned int variable = take_below(&input, sizeof(variables) / sizeof(variables[0]));
 	char copy[TEXT_MAX];
 	size_t length = (size_t)(input.end - input.at);

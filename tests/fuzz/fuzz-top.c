@@ -2,22 +2,56 @@
 /*
  * What urcu-top reads of a process that is hostile: its own code, over a directory of files in the place of /proc/PID.
  * The input has the process's name, patches of an ELF file that it has mapped, the rest of /proc/PID/maps, and its
- * memory, which begins at BASE with the block. What is printed has no byte that a terminal would act upon.
+ * memory, which begins at BASE with the block. What is printed or drawn has no byte that a terminal would act upon,
+ * and stays on the screen, whose size is in the last two bytes.
  */
 #include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <locale.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "json.h"
 
 #include "../../tools/top/process.c"
 #include "../../tools/top/find.c"
 #include "../../tools/top/sample.c"
 #include "../../tools/top/words.c"
 #include "../../tools/top/print.c"
+#define main top_main
+#include "../../tools/top/main.c"
+#undef main
+
+/* ---- The screen: curses' own, but that what is written to it is looked at ---- */
+
+#include <curses.h>
+
+/* ASCII, or one cell of a bar. */
+static void check_drawn(int row, int column, const char *text, int count)
+{
+	bool is_cell = !strncmp(text, "\xe2\x96", 2) && (unsigned char)text[2] >= 0x81 &&
+		       (unsigned char)text[2] <= 0x8f && !text[3];
+
+	must(row >= 0 && row < LINES && column >= 0 && count >= 0 && (column < COLS || !count));
+	for (; !is_cell && *text; text++)
+		must(*text >= ' ' && (unsigned char)*text < 127);
+}
+
+static int draw_text(int row, int column, const char *text, int count)
+{
+	check_drawn(row, column, text, count);
+	return mvaddnstr(row, column, text, count);
+}
+
+#undef mvaddnstr
+#undef mvaddstr
+#define mvaddnstr(row, column, text, count)	draw_text(row, column, text, count)
+#define mvaddstr(row, column, text)		draw_text(row, column, text, (int)strlen(text))
+#define WORDS SCREEN_WORDS
+#include "../../tools/top/screen.c"
 
 #define BASE	0x10000UL	/* of memory, where the file is mapped */
 #define FILE_NAME "map_files/10000-20000"
@@ -171,25 +205,10 @@ static void check_text(const char *text)
 		must((*text >= ' ' && (unsigned char)*text < 127) || *text == '\n');
 }
 
-/* Quotes are closed, and brackets outside of them. */
 static void check_json(const char *text)
 {
-	bool is_quoted = false;
-	int deep = 0;
-
 	check_text(text);
-	for (; *text; text++) {
-		if (is_quoted && *text == '\\')
-			must(*++text == '"' || *text == '\\');
-		else if (*text == '"')
-			is_quoted = !is_quoted;
-		else if (!is_quoted && (*text == '{' || *text == '['))
-			deep++;
-		else if (!is_quoted && (*text == '}' || *text == ']'))
-			must(deep-- > 0);
-		must(*text != '\n' || (!is_quoted && !deep && !text[1]));
-	}
-	must(!is_quoted && !deep);
+	must(is_json_line(text));
 }
 
 /* print's text, in the place of what goes to stdout. */
@@ -209,6 +228,28 @@ static void check_printed(void (*print)(const struct view *view), const struct v
 	free(text);
 }
 
+/* A terminal that nobody sees, of the size that the input says. */
+static void check_screen(struct view *view, const uint8_t *data, size_t size)
+{
+	static const char title[] = "urcu-top";
+	static struct screen screen;
+	static SCREEN *terminal;
+	char text[sizeof(title)] = "";
+
+	if (!terminal) {
+		must(setlocale(LC_CTYPE, "C.UTF-8"));
+		terminal = newterm("xterm", fopen("/dev/null", "w"), fopen("/dev/null", "r"));
+		must(terminal);
+		begin();
+	}
+	must(resize_term(1 + (size ? data[size - 1] : 23) % 64, 1 + (size > 1 ? data[size - 2] : 79) % 240) == OK);
+	screen = (struct screen) { .view = view, .delay = 1, .wide = size & 1 };
+	remember(&screen);
+	draw(&screen);
+	/* Nothing was written over the first line. */
+	must(COLS <= (int)sizeof(title) || LINES == 1 || (mvinnstr(0, 1, text, sizeof(title) - 1) != ERR && !strcmp(text, title)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, data + (size < 8192 ? size : 8192) };
@@ -226,16 +267,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&view, 0, sizeof(view));
 	view.process = &process;
 	for (int i = 0; i < 2; i++) {
-		view.has_before = i;
-		memcpy(view.before, view.now, sizeof(view.now));
-		status = top_find(&process, view.flavors, &view.count);
+		status = top_look(&view);
 		must((status == TOP_SHOWN) == (view.count > 0) && view.count <= TOP_FLAVORS);
 		check_text(process.wrong);
-		for (unsigned int j = 0; j < view.count; j++)
-			top_sample(&process, &view.flavors[j], &view.now[j]);
 		check_printed(top_print_text, &view, check_text);
 		check_printed(top_print_json, &view, check_json);
 	}
+	check_screen(&view, data, size);
 	close(process.directory);
 	return 0;
 }

@@ -59,16 +59,16 @@ if [ ! -e "$build/.libs/liburcu-cds.a" ]; then
 	exit
 fi
 can_top=yes
-echo '#include <gelf.h>' | $CC -E - > /dev/null 2>&1 || can_top=
+printf '#include <gelf.h>\n#include <curses.h>\n' | $CC -E - > /dev/null 2>&1 || can_top=
 case $(uname -m) in x86_64|aarch64) ;; *) can_top= ;; esac
 
 for name in $all; do
 	if [ "$name" = top ] && [ -z "$can_top" ]; then
-		skip "$name: its inputs" "no libelf, or not its machine"
+		skip "$name: its inputs" "no libelf or curses, or not its machine"
 		continue
 	fi
 	# The same as another, where no sanitizer looks on.
-	case $name in *-tagged|*-checked) continue ;; esac
+	case $name in *-tagged|*-checked|gdb) continue ;; esac
 	compile "$name" "$work/$name" && replay "$work/$name"
 	result $? "$name: its inputs"
 done
@@ -84,7 +84,11 @@ bad callbacks-mb src/callbacks/barrier.c 's/return takes + 1;/return takes;/' "a
 bad environment src/process/exit.c "s/ || \\*text < '0' || \\*text > '9'//" \
 	"a negative limit that is taken for a number"
 bad options src/check/report.c 's/return !\*end && \*number <= most;/return true;/' "an option out of its bounds"
-[ -z "$can_top" ] ||
+bad stall src/system/stall.c '/^static void clean/,/^}/s/\*text = .?.;/continue;/' "a thread's name that reaches the terminal"
+if [ -n "$can_top" ]; then
 	bad top tools/top/words.c '/^void top_clean/,/^}/s/\*text = .?.;/continue;/' \
-	"control characters that reach the terminal"
+		"control characters that reach the terminal"
+	bad top tools/top/print.c "s/\*text == '\"' || //" "a quote in a name, which ends a string of JSON"
+	bad top tools/top/screen.c 's/ || column >= COLS)/)/' "a bar beside the screen"
+fi
 plan

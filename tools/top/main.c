@@ -154,7 +154,7 @@ enum status top_look(struct view *view)
 		return top_fail(view->process, TOP_GONE, "process %d has ended", (int)view->process->pid);
 	memcpy(view->before, view->now, sizeof(view->now));
 	view->has_before = view->count != 0;
-	if (looks++ % SEARCH_EVERY == 0 || !is_whole(view))
+	if (looks++ % SEARCH_EVERY == 0 || !view->count || !is_whole(view))
 		status = search(view);
 	if (status != TOP_SHOWN)
 		return status;
