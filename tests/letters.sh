@@ -11,6 +11,8 @@ awk '
 	# A block is a run of comment lines; words are gathered over line ends.
 	/\/\*|^[\t ]*\*/ {
 		line = $0
+		if (match(line, /\/\*/))
+			line = substr(line, RSTART)	# not the code before it
 		gsub(/^[\t ]*(\/\*|\*\/|\*)/, "", line)
 		block = block " " line
 		if ($0 ~ /\*\//) { take(FILENAME, block); block = "" }
