@@ -132,6 +132,7 @@ static void tidy(struct workers *all, struct stash *stash)
 {
 	unsigned long waiting;
 
+	quiesce_worker_glance(&all->standard.own, WAITER_NONE);
 	if (stash->given % AT_A_TIME == 0 && quiesce_stash_waiting(stash) >= AT_A_TIME && may_wait(all->domain))
 		quiesce_gp_try(all->domain);
 	quiesce_stash_tidy(all, stash, AT_A_TIME);
@@ -291,6 +292,7 @@ static bool await_freed(struct workers *all, const struct stash *stash, uint64_t
 	while (!quiesce_stash_has_freed(stash, given)) {
 		if (!*left || quiesce_worker_urge(&all->standard.own) != 0)
 			return false;
+		quiesce_worker_glance(&all->standard.own, WAITER_BARRIER);
 		quiesce_spend(left, LOOK_PAUSE);
 	}
 	return true;

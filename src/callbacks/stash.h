@@ -121,7 +121,7 @@ bool quiesce_stash_empty(struct workers *all, struct stash *stash);
  * By the standard worker, while it is busy, after each grace period. False: it was cut short, as the worker is to
  * pause, or to leave; what is due is still there.
  */
-bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
+bool quiesce_stashes_sweep(struct workers *all, struct worker *worker);
 
 /* The worker may have lost its thread: then nobody serves what is to be swept, and the next who gives asks again. */
 void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker);

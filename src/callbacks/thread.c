@@ -73,6 +73,8 @@ static int make(struct worker *worker)
 
 	quiesce_delay();
 	if (!error) {
+		__atomic_store_n(&all->refused_due, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&all->refused, 0, __ATOMIC_RELAXED);
 		__atomic_fetch_and(&worker->state, ~WORKER_STARTING, __ATOMIC_SEQ_CST);
 		quiesce_wake(&worker->state, INT_MAX);
 	} else if (error != ECANCELED) {

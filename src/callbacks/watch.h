@@ -11,11 +11,17 @@
 struct worker;
 
 /* Who waits for it, for the report. */
-enum waiter { WAITER_BARRIER, WAITER_FORK };
+enum waiter { WAITER_BARRIER, WAITER_FORK, WAITER_STOP, WAITER_NONE };
 
 /* As quiesce_watched_wait. When the watch is due, see whether the worker has got on, and report it if not. */
 bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, uint64_t *left, struct watch *watch,
 		enum waiter waiter);
+
+/*
+ * By who comes by, and does not wait for a word of it to change: see whether it has got on since somebody last did,
+ * and report it if it has not for as long as a stall takes. He takes the time only of one that stands still.
+ */
+void quiesce_worker_glance(struct worker *worker, enum waiter waiter);
 
 /* By the worker, where it is WATCHED: it gets on. And the same if it is, with what it is asked. */
 void quiesce_worker_breathe(struct worker *worker);
