@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stalls: what waits for longer than a limit, who holds it up, and what that thread does. Each is one report
- * (quiesce/report.h), by the thread that waits; it comes when the limit has passed and again each time that the wait
+ * (quiesce/report.h), by a thread that waits; it comes when the limit has passed and again each time that the wait
  * has become twice as long. No thread, no timer and no signal is made for it, and readers do nothing. doc/stalls.md
  * has an example of each.
  *
  *	a grace period		each reader that it waits for: its thread, how deep in sections; how much waits behind it
- *	a callback		that rcu_barrier, urcu_drain, exit or the fork hooks wait for: the function and the thread
+ *	its leader		if that does not go on, for those who wait for him: his thread
+ *	a callback		that rcu_barrier, urcu_drain, call_rcu_data_free, exit or the fork hooks wait for: the function
+ *				and the thread
+ *	one nobody waits for	the same, by a thread that calls call_rcu or urcu_free_rcu: it looks each time that twice as many
+ *				wait as the last time, or that it has given some dozens to be freed. Not for workers that are
+ *				URCU_CALL_RCU_RT, whose producers make no system call
+ *	another's fork		the thread between the hooks, or that forgot the second, for who waits for its locks, and for
+ *				workers that it has paused. Of those who wait one reports it
+ *	a release function	of urcu_free_rcu_with: the function, and the thread that it runs in
  *	a worker's thread	that cannot be made: why, and how much waits; at once, and when the limit has passed
  *
- * Not reported is what waits for a lock of the program or of the library, as those do that come to another thread's
- * fork hooks.
+ * Not reported is what waits for a lock of the program, and who waits in rcu_defer_barrier for another thread's.
  *
  * The limit is 10 s, or what URCU_STALL_TIMEOUT says, in seconds ("0.5"); 0: no such reports. It is read once, and
  * ignored in programs that run with more rights than who started them.

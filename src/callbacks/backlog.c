@@ -44,10 +44,10 @@ void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *
 	unsigned long callbacks;
 
 	if (!listed)
-		pthread_mutex_lock(&all->lock);
+		quiesce_forker_lock(all, &all->lock, "get_backlog");
 	callbacks = callbacks_of_all(all);
 	if (!listed)
-		pthread_mutex_unlock(&all->lock);
+		quiesce_unlock(&all->lock);
 	fill(all, backlog, callbacks);
 }
 
@@ -61,10 +61,10 @@ bool quiesce_backlog_look(struct workers *all, struct urcu_backlog *backlog)
 		fill(all, backlog, quiesce_queue_backlog(&all->standard));
 		return true;
 	}
-	if (pthread_mutex_trylock(&all->lock) != 0)
+	if (!quiesce_lock_try(&all->lock))
 		return false;
 	fill(all, backlog, callbacks_of_all(all));
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	return true;
 }
 
@@ -238,11 +238,11 @@ static bool hurry_all(struct workers *all)
 
 	if (!__atomic_load_n(&all->last_id, __ATOMIC_RELAXED))
 		return served;
-	if (pthread_mutex_trylock(&all->lock) != 0)
+	if (!quiesce_lock_try(&all->lock))
 		return true;
 	quiesce_for_each_made(queue, all)
 		served |= hurry_for_fork(queue);
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	return served;
 }
 

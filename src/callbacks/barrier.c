@@ -171,11 +171,11 @@ bool quiesce_drain_until(struct workers *all, uint64_t *left)
 	unsigned long takes, takes_again;
 	uint64_t none = 0;
 
-	while (!(drained = are_quiet(all, &takes) && quiesce_free_until(all, &none) &&
+	while (!(drained = are_quiet(all, &takes) && quiesce_free_until(all, &none, "urcu_drain") &&
 			   are_quiet(all, &takes_again) && takes == takes_again) && *left) {
 		*left -= *left < TURN_MIN ? *left : TURN_MIN;
 		if (quiesce_barrier_until(all, left, "urcu_drain") && quiesce_queue_await(&all->deferred, left, "urcu_drain"))
-			quiesce_free_until(all, left);
+			quiesce_free_until(all, left, "urcu_drain");
 	}
 	quiesce_domain_resume(all->domain, suspended);
 	return drained;

@@ -5,6 +5,7 @@
  * What is done after grace periods: callbacks and deferred calls, the queues they are in and the
  * threads that run them, given a domain. Here nothing is known of flavors or exported names.
  *
+ *	forker.c	who waits for a thread that forks
  *	queue.c		queues, and who walks them
  *	watch.c		what holds a worker up, for who waits for it
  *	state.c		the word by which others know a worker; what stops it for a while
@@ -57,6 +58,7 @@
 #include <urcu/stats.h>
 
 #include "callbacks/backlog.h"
+#include "callbacks/forker.h"
 #include "callbacks/stash.h"
 #include "callbacks/watch.h"
 #include "grace/grace.h"
@@ -88,6 +90,16 @@ enum worker_bits {
 	WORKER_WATCHED	= 1 << 15,	/* say so, by breaths, between two callbacks, and take this away */
 };
 
+/*
+ * Of who does not wait for a worker, but looks at it as he comes by. Written atomically by any, one after the other,
+ * or not quite: then a look is lost. And when the next report is due, from whom ever: ms of quiesce_now.
+ */
+struct glances {
+	unsigned long seen;		/* breaths, as it was WATCHED */
+	unsigned long since;		/* ms of quiesce_now, the lowest bit set; 0: only seen once */
+	unsigned long told, quiet_until;	/* breaths as it was reported; no other report of the same before */
+};
+
 struct worker {
 	/* The bits above; the futex of all who wait for one of them to change. */
 	int32_t state;
@@ -98,6 +110,7 @@ struct worker {
 	bool gathers;			/* it waited for its last callbacks to be more */
 	unsigned long wakeups;		/* from its sleeps between rounds; atomically */
 	unsigned long breaths;		/* raised where it was WATCHED, and went on; atomically */
+	struct glances glances;		/* of who came by and saw it stand still */
 	struct call_rcu_data *serving;	/* whose callback it is in; atomically */
 	struct call_rcu_data *fostered;	/* stopped queues whose callbacks this worker runs */
 };
@@ -227,12 +240,13 @@ struct workers {
 	/* Since when no thread can be made, in ms, and when that is reported again, from then on; 0: never. Atomically. */
 	unsigned long refused, refused_due;
 	bool limited;			/* backlog has a limit; set atomically */
-	pthread_mutex_t lock __attribute__((aligned(QUIESCE_APART)));
+	int32_t lock __attribute__((aligned(QUIESCE_APART)));	/* quiesce_forker_lock */
 	struct cds_list_head list;	/* all but the two below, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */
 	unsigned long last_id;		/* read by anybody */
 	struct queue_counts gone;	/* of the made queues that are no more */
+	struct forker forker;
 	const void *pausing;		/* fork: quiesce_self() of who has new workers begin paused; set atomically */
 	/* What get_default_call_rcu_data returns. */
 	struct call_rcu_data standard __attribute__((aligned(QUIESCE_APART)));
@@ -255,7 +269,6 @@ struct workers {
 
 /* What all workers begin with; all is their lvalue. */
 #define WORKERS_STATE_INIT(all)						\
-	.lock = PTHREAD_MUTEX_INITIALIZER,				\
 	.list = CDS_LIST_HEAD_INIT((all).list),				\
 	.standard = QUEUE_INIT(all, (all).standard),			\
 	.deferred = QUEUE_INIT(all, (all).deferred),			\
@@ -417,7 +430,7 @@ void quiesce_worker_become_free(struct worker *worker);
  */
 void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits);
 bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left, const char *function);
-bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left);
+bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left, const char *function);
 
 /*
  * Fork: ask for a pause; wait until no callback runs; resume. While *readers is not 0, a callback

@@ -79,14 +79,31 @@ static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t st
 	errno = saved_errno;
 }
 
-/* An atomic addition costs as much as the push, so it is for those who have a use for it. */
-static void count(struct call_rcu_data *queue)
+/*
+ * An atomic addition costs as much as the push, so it is for those who have a use for it. Returns about how many
+ * were pushed since the worker came to take them.
+ */
+static unsigned long count(struct call_rcu_data *queue)
 {
-	if (caa_unlikely(__atomic_load_n(&queue->workers->limited, __ATOMIC_RELAXED)))
-		__atomic_fetch_add(&queue->pushed, 1, __ATOMIC_RELAXED);
-	else
-		__atomic_store_n(&queue->pushed, __atomic_load_n(&queue->pushed, __ATOMIC_RELAXED) + 1,
-				 __ATOMIC_RELAXED);
+	unsigned long pushed;
+
+	if (caa_unlikely(__atomic_load_n(&queue->workers->limited, __ATOMIC_RELAXED))) {
+		pushed = __atomic_add_fetch(&queue->pushed, 1, __ATOMIC_RELAXED);
+	} else {
+		pushed = __atomic_load_n(&queue->pushed, __ATOMIC_RELAXED) + 1;
+		__atomic_store_n(&queue->pushed, pushed, __ATOMIC_RELAXED);
+	}
+	return pushed - __atomic_load_n(&queue->seen, __ATOMIC_RELAXED);
+}
+
+/*
+ * When they are twice as many, somebody sees whether the worker gets on: the first few at once, and in a flood one
+ * of many.
+ */
+static void look_after(struct call_rcu_data *queue, unsigned long pushed)
+{
+	if (caa_unlikely(!(pushed & (pushed - 1))))
+		quiesce_worker_glance(quiesce_queue_server(queue), NULL);
 }
 
 /*
@@ -106,9 +123,12 @@ void quiesce_queue_call(struct call_rcu_data *queue, unsigned long more)
 
 void quiesce_enqueue(struct call_rcu_data *queue, struct rcu_head *head)
 {
+	unsigned long pushed;
+
 	quiesce_tell_release(head);
 	quiesce_queue_push(queue, head);
-	count(queue);
+	pushed = count(queue);
 	quiesce_delay();
 	quiesce_queue_call(queue, 0);
+	look_after(queue, pushed);
 }

@@ -142,6 +142,7 @@ static void tidy(struct workers *all, struct stash *stash)
 {
 	unsigned long waiting;
 
+	quiesce_worker_glance(&all->standard.own, NULL);
 	if (stash->given % AT_A_TIME == 0 && quiesce_stash_waiting(stash) >= AT_A_TIME && may_wait(all->domain))
 		try_grace_period(all->domain);
 	quiesce_stash_tidy(all, stash, AT_A_TIME);
@@ -294,24 +295,25 @@ void quiesce_free_barrier(struct workers *all)
 /* Between two looks: whoever frees the last pointer, a giver or a worker, tells nobody when he comes to its end. */
 #define LOOK_PAUSE	(100 * QUIESCE_NS_PER_US)
 
-static bool await_freed(struct workers *all, const struct stash *stash, uint64_t *left)
+static bool await_freed(struct workers *all, const struct stash *stash, uint64_t *left, const char *function)
 {
 	unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
 
 	while (!quiesce_stash_has_freed(stash, given)) {
 		if (!*left || quiesce_worker_urge(&all->standard.own) != 0)
 			return false;
+		quiesce_worker_glance(&all->standard.own, function);
 		quiesce_spend(left, LOOK_PAUSE);
 	}
 	return true;
 }
 
-bool quiesce_free_until(struct workers *all, uint64_t *left)
+bool quiesce_free_until(struct workers *all, uint64_t *left, const char *function)
 {
 	struct stash *stash = NULL;
 	bool freed = true;
 
 	while (freed && (stash = quiesce_stash_next(all, stash)))
-		freed = await_freed(all, stash, left);
+		freed = await_freed(all, stash, left, function);
 	return freed;
 }

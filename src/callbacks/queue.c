@@ -166,7 +166,7 @@ struct call_rcu_data *quiesce_queue_next(struct workers *all, struct call_rcu_da
 
 	if (!before)
 		return &all->standard;
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "barrier");
 	queue = quiesce_queue_behind(all, before == &all->standard ? &all->list : &before->node);
 	if (queue) {
 		queue->pins++;
@@ -174,7 +174,7 @@ struct call_rcu_data *quiesce_queue_next(struct workers *all, struct call_rcu_da
 			all->domain->calls->attend();
 		note_pin(all, NULL, queue);
 	}
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	quiesce_delay();
 	quiesce_queue_unpin(before);
 	return queue;
@@ -187,12 +187,12 @@ void quiesce_queue_unpin(struct call_rcu_data *queue)
 
 	if (queue == &all->standard)
 		return;
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "barrier");
 	note_pin(all, queue, NULL);
 	/* exit may have interrupted this very thread in malloc: then it stays, as all does. */
 	if (--queue->pins == 0 && queue->drained &&
 	    !__atomic_load_n(&all->closing, __ATOMIC_RELAXED))
 		retired = quiesce_queue_retire(queue);
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	free(retired);
 }

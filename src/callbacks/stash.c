@@ -20,6 +20,7 @@
 #include <urcu/compiler.h>
 
 #include "callbacks/callbacks.h"
+#include "system/probe.h"
 #include "system/sanitize.h"
 #include "system/system.h"
 
@@ -156,25 +157,51 @@ bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr)
 
 static bool try_turn(struct stash *stash)
 {
-	int32_t nobody = 0;
-
-	/* Acquire: what the last one wrote. */
-	if (!__atomic_compare_exchange_n(&stash->turn, &nobody, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!quiesce_lock_try(&stash->turn))
 		return false;
 	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
-	quiesce_tell_acquire(&stash->turn);
 	return true;
 }
 
-/* False: it is the calling thread's, in a release function. */
-static bool take_turn(struct stash *stash)
+/* By who waits: for whom, if the same release function has been running all the time. */
+static void watch_turn(struct workers *all, const struct stash *stash, struct watch *watch)
 {
+	const void *consumer = __atomic_load_n(&stash->consumer, __ATOMIC_RELAXED);
+	unsigned long freed = __atomic_load_n(&stash->freed, __ATOMIC_RELAXED);
+	bool still = consumer && watch->target == consumer && watch->seen == freed;
+	struct thread_text thread_room;
+	struct place_text place_room;
+	struct time_text time_room;
+	int id;
+
+	if (!still) {
+		watch->target = consumer;
+		watch->seen = freed;
+		watch->since = watch->waited;
+		watch->due = watch->waited + quiesce_stall_time();
+		return;
+	}
+	id = quiesce_thread_id((pthread_t)consumer);
+	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
+	quiesce_probe(stall, all->domain->name, watch->waited - watch->since, id);
+	quiesce_report("urcu_%s_free_rcu: a release function has not returned for %s: %s, in %s; a barrier of free_rcu waits "
+		       "for it", all->domain->name, quiesce_time_text(&time_room, watch->waited - watch->since),
+		       quiesce_place_text(&place_room, (const void *)(uintptr_t)release_of(all)),
+		       quiesce_thread_text(&thread_room, (pthread_t)consumer, id));
+}
+
+/* False: it is the calling thread's, in a release function. */
+static bool take_turn(struct workers *all, struct stash *stash)
+{
+	struct watch watch = quiesce_watch();
+
 	if (__atomic_load_n(&stash->consumer, __ATOMIC_RELAXED) == quiesce_self())
 		return false;
-	while (__atomic_exchange_n(&stash->turn, 2, __ATOMIC_ACQUIRE) != 0)
-		quiesce_wait(&stash->turn, 2, NULL);
+	if (!quiesce_lock_try(&stash->turn))
+		while (!quiesce_lock_step(&stash->turn, NULL, &watch))
+			if (quiesce_watch_is_due(&watch))
+				watch_turn(all, stash, &watch);
 	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
-	quiesce_tell_acquire(&stash->turn);
 	return true;
 }
 
@@ -183,10 +210,7 @@ static void give_turn(void *arg)
 	struct stash *stash = arg;
 
 	__atomic_store_n(&stash->consumer, NULL, __ATOMIC_RELAXED);
-	quiesce_tell_release(&stash->turn);
-	quiesce_delay();
-	if (__atomic_exchange_n(&stash->turn, 0, __ATOMIC_RELEASE) == 2)
-		quiesce_wake(&stash->turn, 1);
+	quiesce_unlock(&stash->turn);
 }
 
 /*
@@ -210,10 +234,10 @@ static void retire(struct workers *all, struct stash *stash, struct stash_array 
 		continue;
 }
 
-/* What pauses a worker, or stops it, between two arrays. */
-static bool is_asked(const struct worker *worker)
+/* What pauses a worker, or stops it, between two arrays; and that it gets on. */
+static bool is_asked(struct worker *worker)
 {
-	int32_t state = worker ? __atomic_load_n(&worker->state, __ATOMIC_RELAXED) : 0;
+	int32_t state = worker ? quiesce_worker_asked(worker) : 0;
 
 	return worker && ((state & WORKER_PAUSE) || quiesce_worker_must_leave(worker, state));
 }
@@ -234,7 +258,7 @@ static void release_run(struct stash *stash, unsigned long limit, void (*release
 }
 
 static void release_until(struct workers *all, struct stash *stash, unsigned long limit,
-		const struct worker *worker)
+		struct worker *worker)
 {
 	while (stash->freed != limit) {
 		struct stash_array *array = stash->first;
@@ -270,7 +294,7 @@ static void mark(struct workers *all, struct stash *stash)
  * point; no cancel is to end the thread. Returns whether nothing was left: later somebody else may be about to
  * free what he has taken.
  */
-static bool consume(struct workers *all, struct stash *stash, unsigned long most, const struct worker *worker)
+static bool consume(struct workers *all, struct stash *stash, unsigned long most, struct worker *worker)
 {
 	bool empty;
 	int cancel;
@@ -299,7 +323,7 @@ bool quiesce_stash_empty(struct workers *all, struct stash *stash)
 {
 	if (quiesce_stash_has_freed(stash, __atomic_load_n(&stash->given, __ATOMIC_RELAXED)))
 		return true;
-	return take_turn(stash) && consume(all, stash, ULONG_MAX, NULL);
+	return take_turn(all, stash) && consume(all, stash, ULONG_MAX, NULL);
 }
 
 /* ---- All of them ---- */
@@ -361,7 +385,7 @@ static void come_to_rest(struct workers *all)
 }
 
 /* It waits for nobody: the consumer may be in a release function that waits for a fork, which waits for us. */
-bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker)
+bool quiesce_stashes_sweep(struct workers *all, struct worker *worker)
 {
 	struct stash *stash = NULL;
 	bool empty = true;

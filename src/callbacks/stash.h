@@ -121,7 +121,7 @@ bool quiesce_stash_empty(struct workers *all, struct stash *stash);
  * By the standard worker, while it is busy, after each grace period. False: it was cut short, as the worker is to
  * pause, or to leave; what is due is still there.
  */
-bool quiesce_stashes_sweep(struct workers *all, const struct worker *worker);
+bool quiesce_stashes_sweep(struct workers *all, struct worker *worker);
 
 /* The worker may have lost its thread: then nobody serves what is to be swept, and the next who gives asks again. */
 void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker);
@@ -154,7 +154,7 @@ void quiesce_free_at(struct workers *all, struct rcu_head *head, size_t offset);
 void quiesce_free_barrier(struct workers *all);
 
 /* The same for as long as is left, where there is a thread for it. Returns whether all of that is freed. */
-bool quiesce_free_until(struct workers *all, uint64_t *left);
+bool quiesce_free_until(struct workers *all, uint64_t *left, const char *function);
 
 /* The calling thread ends: what it has given is freed by others. */
 void quiesce_free_end(struct workers *all);

@@ -107,6 +107,7 @@ void quiesce_worker_become_free(struct worker *worker)
  */
 bool quiesce_worker_become_busy(struct worker *worker)
 {
+	struct watch watch = { 0 };
 	int32_t urgent = 0;
 
 	for (;;) {
@@ -116,7 +117,8 @@ bool quiesce_worker_become_busy(struct worker *worker)
 		if (quiesce_worker_must_leave(worker, state))
 			return false;
 		if (state & WORKER_PAUSE) {
-			quiesce_wait(&worker->state, state, NULL);
+			quiesce_forker_wait(quiesce_workers_of(worker), &worker->state, state, &watch,
+					    "call_rcu: a worker");
 			urgent = WORKER_URGENT;
 		} else if (__atomic_compare_exchange_n(&worker->state, &state, state | WORKER_BUSY | urgent,
 						       false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
@@ -140,13 +142,14 @@ void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits)
 }
 
 /* Wait until none of bits is set any more. */
-bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left)
+bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left, const char *function)
 {
+	struct watch watch = quiesce_watch();
 	int32_t state;
 
 	while ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) & bits) {
 		quiesce_delay();
-		if (!quiesce_wait(&worker->state, state, left))
+		if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, function))
 			return false;
 	}
 	return true;
@@ -211,7 +214,8 @@ void quiesce_worker_await_pause(struct worker *worker, const unsigned int *reade
 		quiesce_delay();
 		if ((state & WORKER_WAITING) && __atomic_load_n(readers, __ATOMIC_SEQ_CST))
 			quiesce_worker_set_aside(worker);
-		else if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, NULL))
+		else if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch,
+					       "call_rcu_before_fork"))
 			return;
 	}
 }
@@ -254,11 +258,13 @@ struct worker *quiesce_worker_step_out(void)
 void quiesce_worker_end_wait(struct worker *current)
 {
 	int32_t state = current ? quiesce_worker_state(current) : 0;
+	struct watch watch = { 0 };
 
 	while (state & WORKER_WAITING) {
 		quiesce_delay();
 		if ((state & WORKER_ASIDE) && (state & WORKER_PAUSE))
-			quiesce_wait(&current->state, state, NULL);
+			quiesce_forker_wait(quiesce_workers_of(current), &current->state, state, &watch,
+					    "call_rcu: a callback");
 		else if (__atomic_compare_exchange_n(&current->state, &state,
 				(state & ~(WORKER_WAITING | WORKER_ASIDE)) | WORKER_BUSY, false,
 				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
@@ -295,10 +301,12 @@ bool quiesce_worker_step_back(void)
 void quiesce_worker_await_resume(void)
 {
 	struct worker *current = current_of_any();
+	struct watch watch = { 0 };
 	int32_t state;
 
 	while (current && ((state = quiesce_worker_state(current)) & WORKER_PAUSE))
-		quiesce_wait(&current->state, state, NULL);
+		quiesce_forker_wait(quiesce_workers_of(current), &current->state, state, &watch,
+				    "call_rcu_before_fork");
 }
 
 /* ---- Who must not wait ---- */

@@ -48,13 +48,13 @@ void quiesce_workers_count(struct workers *all, bool listed, struct urcu_stats *
 	struct call_rcu_data *queue;
 
 	if (!listed)
-		pthread_mutex_lock(&all->lock);
+		quiesce_forker_lock(all, &all->lock, "get_stats");
 	add_gone(stats, &all->gone);
 	add_queue(stats, &all->standard);
 	quiesce_for_each_made(queue, all)
 		add_queue(stats, queue);
 	if (!listed)
-		pthread_mutex_unlock(&all->lock);
+		quiesce_unlock(&all->lock);
 	stats->queued = stats->run + stats->backlog;
 	add_worker(stats, &all->deferred.own);
 	add_stashes(stats, all);

@@ -58,6 +58,8 @@ static int make(struct worker *worker)
 
 	quiesce_delay();
 	if (!error) {
+		__atomic_store_n(&all->refused_due, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&all->refused, 0, __ATOMIC_RELAXED);
 		__atomic_fetch_and(&worker->state, ~WORKER_STARTING, __ATOMIC_SEQ_CST);
 		quiesce_wake(&worker->state, INT_MAX);
 	} else if (error != ECANCELED) {
@@ -269,7 +271,8 @@ static bool join(pthread_t thread, uint64_t *left)
 
 bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left)
 {
-	if (!quiesce_worker_await_none(worker, WORKER_THREAD | WORKER_STARTING, left))
+	if (!quiesce_worker_await_none(worker, WORKER_THREAD | WORKER_STARTING, left,
+				       left ? "exit" : "call_rcu_data_free"))
 		return false;
 	if (!(__atomic_fetch_and(&worker->state, ~WORKER_LEFT, __ATOMIC_SEQ_CST) & WORKER_LEFT) ||
 	    join(worker->thread, left))
@@ -305,7 +308,7 @@ void quiesce_worker_rest(struct worker *worker)
 	if (ask_to_rest(worker))
 		while ((queue = quiesce_queue_next(quiesce_workers_of(worker), queue)))
 			quiesce_queue_wake_barriers(queue);
-	quiesce_worker_await_none(worker, WORKER_REST | WORKER_STARTING, NULL);
+	quiesce_worker_await_none(worker, WORKER_REST | WORKER_STARTING, NULL, "urcu_stop_default_worker");
 	quiesce_delay();
 	state = quiesce_worker_state(worker);
 	do {

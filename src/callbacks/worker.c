@@ -64,14 +64,14 @@ static void adopt_orphans(struct worker *worker)
 
 	if (!is_foster(worker) || !__atomic_load_n(&all->orphans, __ATOMIC_RELAXED))
 		return;
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "call_rcu: a worker");
 	while ((queue = all->orphans)) {
 		__atomic_store_n(&all->orphans, queue->next_fostered, __ATOMIC_RELAXED);
 		quiesce_delay();
 		queue->next_fostered = worker->fostered;
 		worker->fostered = queue;
 	}
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 }
 
 static void bury_orphans(struct worker *worker)
@@ -85,10 +85,10 @@ static void bury_orphans(struct worker *worker)
 			continue;
 		}
 		quiesce_delay();
-		pthread_mutex_lock(&all->lock);
+		quiesce_forker_lock(all, &all->lock, "call_rcu: a worker");
 		*link = queue->next_fostered;
 		queue = quiesce_queue_retire(queue);
-		pthread_mutex_unlock(&all->lock);
+		quiesce_unlock(&all->lock);
 		free(queue);
 	}
 }

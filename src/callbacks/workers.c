@@ -64,7 +64,7 @@ static void enqueue_on_cpu(struct workers *all, struct rcu_head *head)
 }
 
 /* There is a limit. A CPU's worker may be taken away and freed while we look at it, but not while we wait. */
-static void keep_to_limit(struct workers *all)
+static __attribute__((noinline)) void keep_to_limit(struct workers *all)
 {
 	struct call_rcu_data *own = all->calls->own()->worker;
 	bool of_cpu = !own && cpu_table(all), passed, served;
@@ -116,20 +116,20 @@ static struct call_rcu_data *allocate(struct workers *all, unsigned long flags, 
 /* At the list's end, where the highest id belongs. A child of a fork without hooks reads it without the lock. */
 static void link_queue(struct workers *all, struct call_rcu_data *queue)
 {
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "create_call_rcu_data");
 	queue->id = all->last_id + 1;
 	__atomic_store_n(&all->last_id, queue->id, __ATOMIC_RELAXED);
 	if (all->pausing)
 		quiesce_worker_pause(&queue->own);
 	cds_list_add_tail_rcu(&queue->node, &all->list);
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 }
 
 static void unlink_queue(struct workers *all, struct call_rcu_data *queue)
 {
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "call_rcu_data_free");
 	queue = quiesce_queue_retire(queue);
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	free(queue);
 }
 
@@ -160,7 +160,7 @@ struct call_rcu_data *quiesce_workers_create(struct workers *all, unsigned long 
 /* From here on the standard worker serves what the queue still holds. */
 static void give_to_foster(struct workers *all, struct call_rcu_data *queue)
 {
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "call_rcu_data_free");
 	__atomic_store_n(&queue->server, &all->standard.own, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	queue->next_fostered = all->orphans;
@@ -168,7 +168,7 @@ static void give_to_foster(struct workers *all, struct call_rcu_data *queue)
 	quiesce_delay();
 	/* A barrier that waits for the old server has to press the new one. */
 	quiesce_queue_wake_barriers(queue);
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	quiesce_delay();
 	quiesce_worker_urge(&all->standard.own);
 }

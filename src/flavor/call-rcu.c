@@ -47,7 +47,7 @@ int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_m
 		return -EDEADLK;
 	waiting = quiesce_worker_step_out();
 	in_time = quiesce_barrier_until(&flavor->engine.workers, &left, "urcu_barrier_timeout") &&
-		  quiesce_free_until(&flavor->engine.workers, &left);
+		  quiesce_free_until(&flavor->engine.workers, &left, "urcu_barrier_timeout");
 	quiesce_worker_end_wait(waiting);
 	return in_time ? 0 : -ETIMEDOUT;
 }

@@ -11,6 +11,7 @@
  *	call-rcu.c	those of urcu/call-rcu.h that a caller may get wrong
  *	polling.c	urcu/urcu-poll.h
  *	counts.c	urcu/stats.h
+ *	sum.c		that of all flavors: quiesce/stats.h
  *	stalled.c	grace periods that take long: quiesce/stall.h
  *	observed.h	what tells others where to look: quiesce/observed.h
  *	registration.c	registration, and threads that forget to undo it
@@ -105,13 +106,13 @@ static const struct workers_calls workers_calls = {						\
 	.engine.domain.calls = &reader_calls,							\
 	.engine.domain.passes = GP_PASSES,							\
 	.engine.domain.stalled = quiesce_flavor_stalled,					\
+	.engine.domain.unled = quiesce_flavor_unled,						\
 	.engine.domain.registry = REGISTRY_INIT(quiesce_##F.engine.domain.registry),		\
 	.engine.workers = {									\
 		.domain = &quiesce_##F.engine.domain,						\
 		.calls = &workers_calls,							\
 		WORKERS_STATE_INIT(quiesce_##F.engine.workers),					\
 	},											\
-	.engine.fork.lock = PTHREAD_MUTEX_INITIALIZER,						\
 	.engine.at_exit = at_exit
 
 /* The constructor's part. Done once, however often it is called. */
@@ -143,8 +144,9 @@ int quiesce_flavor_barrier_timeout(struct flavor *flavor, unsigned int timeout_m
 int quiesce_flavor_stop_default(struct flavor *flavor);
 void quiesce_flavor_get_backlog(struct flavor *flavor, struct urcu_backlog *backlog);
 
-/* The domain's stalled: stalled.c. */
+/* The domain's stalled and unled: stalled.c. */
 void quiesce_flavor_stalled(struct domain *domain, uint64_t ns);
+void quiesce_flavor_unled(struct domain *domain, uint64_t ns);
 
 /* Of urcu/stats.h: counts.c. */
 void quiesce_flavor_get_stats(struct flavor *flavor, struct urcu_stats *stats);

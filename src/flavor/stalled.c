@@ -60,3 +60,22 @@ void quiesce_flavor_stalled(struct domain *domain, uint64_t ns)
 			       behind(all, &behind_room));
 	}
 }
+
+/* It may be gone: its id is as it was when it slept, and nothing of it is looked at but by the kernel. */
+void quiesce_flavor_unled(struct domain *domain, uint64_t ns)
+{
+	struct workers *all = &caa_container_of(domain, struct engine, domain)->workers;
+	const void *leader = __atomic_load_n(&domain->grace.leader, __ATOMIC_RELAXED);
+	int id = __atomic_load_n(&domain->grace.leader_id, __ATOMIC_RELAXED);
+	struct behind_text behind_room;
+	struct thread_text who_room;
+	struct time_text time_room;
+
+	__atomic_fetch_add(&domain->grace.stalls, 1, __ATOMIC_RELAXED);
+	quiesce_probe(stall, domain->name, ns, id);
+	quiesce_report("urcu_%s_synchronize_rcu: another thread's grace period has not gone on for %s: %s leads it, and has "
+		       "ended in the middle, is stopped, or gets no processor; %s", domain->name,
+		       quiesce_time_text(&time_room, ns),
+		       leader ? quiesce_thread_text(&who_room, (pthread_t)leader, id) : "a thread that has not slept yet",
+		       behind(all, &behind_room));
+}

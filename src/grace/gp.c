@@ -67,12 +67,26 @@ static void end_turn(struct gp_state *grace, unsigned long sequence)
 }
 
 /*
+ * By who waits for the leader: it has not ended this grace period since the last look, which was as long ago as a stall
+ * takes, and has not reported one.
+ */
+static void look_at_leader(struct domain *domain, unsigned long sequence, struct watch *watch)
+{
+	if (watch->seen != sequence)
+		watch->since = watch->waited;
+	else if (__atomic_load_n(&domain->grace.told, __ATOMIC_RELAXED) != sequence && domain->unled)
+		domain->unled(domain, watch->waited - watch->since);
+	watch->seen = sequence;
+}
+
+/*
  * Sleep until the ticket's grace period is over or has to be led. [W2] sleepers is raised before the
  * look at the sequence, and turn is read before it; pairs with [W1] in src/grace/gp.c: a leader who comes
  * to its end after our look changes turn, and the sleep does not begin.
  */
-static void await_turn(struct gp_state *grace, unsigned long ticket)
+static void await_turn(struct domain *domain, unsigned long ticket, struct watch *watch)
 {
+	struct gp_state *grace = &domain->grace;
 	int which = ticket >> 1 & 1;
 	unsigned long sequence;
 	int32_t seen;
@@ -82,9 +96,11 @@ static void await_turn(struct gp_state *grace, unsigned long ticket)
 	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	if ((sequence & 1) && !reached(sequence, ticket))
-		quiesce_wait(&grace->turn[which], seen, NULL);
+		quiesce_watched_wait(&grace->turn[which], seen, NULL, watch);
 	quiesce_delay();
 	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
+	if ((sequence & 1) && quiesce_watch_is_due(watch))
+		look_at_leader(domain, sequence, watch);
 }
 
 /* Whether the grace period after this even sequence is the caller's to lead. */
@@ -109,6 +125,7 @@ void quiesce_gp_wait(struct domain *domain, const char *function)
 {
 	struct gp_state *grace = &domain->grace;
 	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
+	struct watch watch = { 0 };
 	unsigned int looks = 0;
 	bool led = false;
 
@@ -116,7 +133,7 @@ void quiesce_gp_wait(struct domain *domain, const char *function)
 		if ((sequence & 1) && !domain->has_membarrier && looks++ < LOOKS)
 			caa_cpu_relax();
 		else if (sequence & 1)
-			await_turn(grace, ticket);
+			await_turn(domain, ticket, &watch);
 		else if (take_turn(grace, sequence)) {
 			quiesce_probe(grace_begin, domain->name, sequence, registered(domain));
 			grace->function = function;

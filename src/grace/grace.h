@@ -156,6 +156,8 @@ struct gp_state {
 	unsigned long since;
 	const void *leader;
 	const char *function;		/* the leader's: what the program called that it leads for */
+	int leader_id;			/* the kernel's; 0: the leader has not slept yet */
+	unsigned long told;		/* the sequence in which the leader last reported a stall; atomically */
 	/*
 	 * The youngest ticket, plus one, of those who want a grace period and do not wait; 0: none. Data
 	 * and no callback, so that a fork's child finds it whole.
@@ -213,6 +215,7 @@ struct domain {
 	bool announces;
 	void (*ask_for_wake)(struct reader *reader);
 	void (*stalled)(struct domain *domain, uint64_t ns);	/* a grace period has taken so long; may be NULL */
+	void (*unled)(struct domain *domain, uint64_t ns);	/* ...and its leader says nothing; may be NULL */
 	int passes;			/* of a grace period: 1, or 2 where the number is short */
 	/* What comes above is read by every call_rcu: what is written has cache lines of its own. */
 	struct registry registry __attribute__((aligned(QUIESCE_APART)));

@@ -155,6 +155,7 @@ static void report_stall(struct domain *domain, struct vigil *vigil)
 		vigil->due = quiesce_stall_time();
 	if (time < vigil->due || !vigil->older)
 		return;
+	__atomic_store_n(&domain->grace.told, domain->grace.sequence, __ATOMIC_RELAXED);
 	if (domain->stalled)
 		domain->stalled(domain, time);
 	vigil->due = 2 * time;
@@ -208,8 +209,16 @@ static void sleep_until_woken(struct domain *domain, struct vigil *vigil)
 /* For who looks from outside: that a wait has begun, or is over (0). */
 static void tell_wait(struct gp_state *grace, unsigned long since)
 {
+	__atomic_store_n(&grace->leader_id, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&grace->leader, since ? quiesce_self() : NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&grace->since, since, __ATOMIC_RELAXED);
+}
+
+/* For those who wait for the leader. */
+static void tell_sleep(struct gp_state *grace)
+{
+	if (!grace->leader_id)
+		__atomic_store_n(&grace->leader_id, quiesce_thread_id(pthread_self()), __ATOMIC_RELAXED);
 }
 
 /* Once it is over it stays over: patience is none then, and learn sees it. */
@@ -237,6 +246,7 @@ static void keep_vigil(struct domain *domain, struct vigil *vigil)
 	if (may_spin(domain, vigil)) {
 		spin(vigil);
 	} else if (domain->readers_wake && !vigil->in_vain) {
+		tell_sleep(&domain->grace);
 		sleep_until_woken(domain, vigil);
 		report_stall(domain, vigil);
 		return;
@@ -245,6 +255,7 @@ static void keep_vigil(struct domain *domain, struct vigil *vigil)
 
 		vigil->in_vain = false;
 		vigil->slept += length;
+		tell_sleep(&domain->grace);
 		quiesce_sleep(length);
 		report_stall(domain, vigil);
 	}

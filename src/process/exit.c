@@ -45,22 +45,32 @@ void quiesce_exit_await(struct workers *all)
  * exit may be called in a signal handler that interrupted this thread with the lock held: then nobody
  * ever gives it back, and we know by the limit. Whoever else holds it does so for a moment.
  */
-static bool can_lock(pthread_mutex_t *lock, uint64_t *left)
+static bool can_lock_registry(struct registry *registry, uint64_t *left)
 {
-	while (pthread_mutex_trylock(lock) != 0) {
+	while (pthread_mutex_trylock(&registry->lock) != 0) {
 		if (!*left)
 			return false;
 		quiesce_spend(left, TRY_PAUSE);
 	}
-	pthread_mutex_unlock(lock);
+	pthread_mutex_unlock(&registry->lock);
+	return true;
+}
+
+static bool can_lock(struct workers *all, int32_t *lock, uint64_t *left)
+{
+	if (!quiesce_forker_lock_until(all, lock, left, "exit"))
+		return false;
+	quiesce_unlock(lock);
 	return true;
 }
 
 /* Another thread between the fork hooks has the workers paused, and the lock of their list. */
 static bool can_walk(struct engine *engine, uint64_t *left)
 {
-	return can_lock(&engine->fork.lock, left) && can_lock(&engine->workers.lock, left) &&
-	       can_lock(&engine->domain.registry.lock, left);
+	struct workers *all = &engine->workers;
+
+	return can_lock(all, &engine->fork.lock, left) && can_lock(all, &all->lock, left) &&
+	       can_lock_registry(&engine->domain.registry, left);
 }
 
 /* The queue of deferred calls is not met on the walk through the queues of callbacks. */
@@ -104,7 +114,7 @@ static void free_queues(struct engine *engine, bool owned)
 	struct call_rcu_data *queue, *next, *freed = NULL;
 	struct call_rcu_data **table = owned ? all->per_cpu : NULL;
 
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "exit");
 	all->orphans = all->standard.own.fostered = NULL;
 	if (table)
 		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);
@@ -116,7 +126,7 @@ static void free_queues(struct engine *engine, bool owned)
 		queue->next_fostered = freed;
 		freed = queue;
 	}
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	while ((queue = freed)) {
 		freed = queue->next_fostered;
 		free(queue);
@@ -149,7 +159,7 @@ static void drain(struct engine *engine, uint64_t *left)
 	if (!quiesce_domain_in_section(&engine->domain) && !quiesce_worker_current(&engine->workers) &&
 	    quiesce_barrier_until(&engine->workers, left, "exit") &&
 	    quiesce_queue_await(&engine->workers.deferred, left, "exit") && !quiesce_process_ends())
-		quiesce_free_until(&engine->workers, left);
+		quiesce_free_until(&engine->workers, left, "exit");
 }
 
 static bool drain_and_close(struct engine *engine)

@@ -41,21 +41,22 @@ static void for_each_worker(struct engine *engine, void (*act)(struct worker *wo
 static void await_turn(struct engine *engine)
 {
 	struct fork_state *fork = &engine->fork;
+	struct workers *all = &engine->workers;
 	bool reading = quiesce_domain_in_section(&engine->domain);
 
 	quiesce_worker_step_aside();
 	if (reading) {
 		__atomic_fetch_add(&fork->readers, 1, __ATOMIC_SEQ_CST);
-		pthread_mutex_lock(&engine->workers.lock);
+		quiesce_forker_lock(all, &all->lock, "call_rcu_before_fork");
 		for_each_worker(engine, quiesce_worker_set_aside);
-		pthread_mutex_unlock(&engine->workers.lock);
+		quiesce_unlock(&all->lock);
 	}
 	quiesce_delay();
-	pthread_mutex_lock(&fork->lock);
+	quiesce_forker_lock(all, &fork->lock, "call_rcu_before_fork");
 	while (!quiesce_worker_step_back()) {
-		pthread_mutex_unlock(&fork->lock);
+		quiesce_unlock(&fork->lock);
 		quiesce_worker_await_resume();
-		pthread_mutex_lock(&fork->lock);
+		quiesce_forker_lock(all, &fork->lock, "call_rcu_before_fork");
 	}
 	if (reading)
 		__atomic_fetch_sub(&fork->readers, 1, __ATOMIC_SEQ_CST);
@@ -94,12 +95,13 @@ static void enter(struct engine *engine)
 	if (!quiesce_fork_is_between(engine)) {
 		bool suspended = quiesce_domain_suspend(&engine->domain);
 
-		if (pthread_mutex_trylock(&fork->lock) != 0)
+		if (!quiesce_lock_try(&fork->lock))
 			await_turn(engine);
 		quiesce_domain_resume(&engine->domain, suspended);
 		quiesce_delay();
 		__atomic_store_n(&fork->owner, quiesce_self(), __ATOMIC_RELAXED);
 		__atomic_store_n(&fork->forks, fork->forks + 1, __ATOMIC_RELAXED);
+		quiesce_forker_set(&engine->workers);
 		if (engine->watch)
 			engine->watch();
 	}
@@ -117,18 +119,18 @@ static bool is_stray(const struct engine *engine, const char *function)
 	return true;
 }
 
-/* In the child the lock is as the parent's thread left it: taken, by us, and perhaps waited for. */
-static void leave(struct fork_state *fork, bool child)
+/* In the child the lock is as the parent's thread left it: taken, by us, and perhaps waited for by nobody who is there. */
+static void leave(struct engine *engine)
 {
+	struct fork_state *fork = &engine->fork;
+
 	fork->restarts >>= 1;
 	if (--fork->depth)
 		return;
 	__atomic_store_n(&fork->owner, NULL, __ATOMIC_RELAXED);
+	quiesce_forker_unset(&engine->workers);
 	quiesce_delay();
-	if (child)
-		pthread_mutex_init(&fork->lock, NULL);
-	else
-		pthread_mutex_unlock(&fork->lock);
+	quiesce_unlock(&fork->lock);
 }
 
 /* ---- Workers ---- */
@@ -150,10 +152,10 @@ static void pause_workers(struct engine *engine)
 	quiesce_worker_pause(&all->deferred.own);
 	quiesce_delay();
 	quiesce_worker_await_pause(&all->deferred.own, readers);
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "call_rcu_before_fork");
 	__atomic_store_n(&all->pausing, quiesce_self(), __ATOMIC_RELAXED);
 	for_each_worker(engine, quiesce_worker_pause);
-	pthread_mutex_unlock(&all->lock);
+	quiesce_unlock(&all->lock);
 	quiesce_wake_producers(all);
 	quiesce_delay();
 	while ((queue = quiesce_queue_next(&engine->workers, queue)))
@@ -161,7 +163,7 @@ static void pause_workers(struct engine *engine)
 	quiesce_delay();
 	__atomic_fetch_sub(readers, reading, __ATOMIC_SEQ_CST);
 	quiesce_domain_resume(&engine->domain, suspended);
-	pthread_mutex_lock(&all->lock);
+	quiesce_forker_lock(all, &all->lock, "call_rcu_before_fork");
 }
 
 static void resume_workers(struct engine *engine)
@@ -169,7 +171,7 @@ static void resume_workers(struct engine *engine)
 	__atomic_store_n(&engine->workers.pausing, NULL, __ATOMIC_RELAXED);
 	quiesce_delay();
 	for_each_worker(engine, quiesce_worker_resume);
-	pthread_mutex_unlock(&engine->workers.lock);
+	quiesce_unlock(&engine->workers.lock);
 }
 
 /* ---- Workers in the child ---- */
@@ -218,7 +220,7 @@ static void reset_workers(struct engine *engine)
 	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue;
 
-	pthread_mutex_init(&all->lock, NULL);
+	all->lock = 0;
 	all->closing = false;
 	all->pausing = NULL;
 	all->orphans = NULL;
@@ -278,6 +280,8 @@ static void restart_registry(struct engine *engine)
 		return;
 	engine->fork.restarts = ~0UL;
 	engine->fork.readers = 0;
+	if (quiesce_fork_is_between(engine))
+		quiesce_forker_set(&engine->workers);
 	quiesce_registry_reset(&engine->domain.registry, engine->domain.calls->self());
 	quiesce_gp_child(&engine->domain);
 	quiesce_defer_child(&engine->workers);
@@ -296,7 +300,7 @@ void quiesce_fork_registry_before(struct engine *engine)
 void quiesce_fork_registry_parent(struct engine *engine)
 {
 	if (!is_stray(engine, "after_fork_parent"))
-		leave(&engine->fork, false);
+		leave(engine);
 }
 
 void quiesce_fork_registry_child(struct engine *engine)
@@ -306,7 +310,7 @@ void quiesce_fork_registry_child(struct engine *engine)
 	restart_registry(engine);
 	if (!engine->fork.pauses)
 		__atomic_store_n(&engine->generation, quiesce_generation(), __ATOMIC_RELEASE);
-	leave(&engine->fork, true);
+	leave(engine);
 }
 
 /* ---- The hash table's part ---- */
@@ -316,14 +320,14 @@ static bool lock_hooks(struct engine *engine)
 {
 	if (quiesce_fork_holds_workers(engine))
 		return false;
-	pthread_mutex_lock(&engine->workers.lock);
+	quiesce_forker_lock(&engine->workers, &engine->workers.lock, "register_rculfhash_atfork");
 	return true;
 }
 
 static void unlock_hooks(struct engine *engine, bool locked)
 {
 	if (locked)
-		pthread_mutex_unlock(&engine->workers.lock);
+		quiesce_unlock(&engine->workers.lock);
 }
 
 static struct urcu_atfork *table_hooks(struct engine *engine)
@@ -397,7 +401,7 @@ void quiesce_fork_parent(struct engine *engine)
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_parent(fork->called_hooks->priv);
 	}
-	leave(fork, false);
+	leave(engine);
 }
 
 /* The first of nested hooks does the work, so that the child may use RCU before the last. */
@@ -415,7 +419,7 @@ void quiesce_fork_child(struct engine *engine)
 		if (fork->called_hooks)
 			fork->called_hooks->after_fork_child(fork->called_hooks->priv);
 	}
-	leave(fork, true);
+	leave(engine);
 }
 
 /* ---- Hooks that are forgotten ---- */
@@ -462,7 +466,8 @@ static void take_over(struct engine *engine)
 	fork->restarts = 0;
 	fork->depth = 0;
 	fork->owner = NULL;
-	pthread_mutex_init(&fork->lock, NULL);
+	fork->lock = 0;
+	quiesce_forker_unset(&engine->workers);
 }
 
 /* The hooks see to it themselves. */

@@ -38,7 +38,7 @@ struct urcu_atfork;
 
 /* Fork hooks of an engine. Written by the thread that holds lock; owner is read by anybody. */
 struct fork_state {
-	pthread_mutex_t lock;
+	int32_t lock;			/* quiesce_forker_lock */
 	const void *owner;		/* quiesce_self() of the thread between the hooks, or NULL */
 	unsigned int depth;		/* how many hooks of either kind it is in */
 	unsigned int readers;		/* threads in a section that wait in before_fork; atomically */

@@ -9,5 +9,5 @@
 #include <sys/sdt.h>
 #define quiesce_probe(name, a, b, c)	STAP_PROBE3(quiesce, name, a, b, c)
 #else
-#define quiesce_probe(name, a, b, c)	((void)(a), (void)(b), (void)(c))
+#define quiesce_probe(name, a, b, c)	((void)(0 && ((void)(a), (void)(b), (void)(c), 1)))
 #endif

@@ -85,6 +85,16 @@ struct watch quiesce_watch(void)
 	return (struct watch) { .due = time < FIRST_LOOK || time == QUIESCE_FOREVER ? time : FIRST_LOOK };
 }
 
+bool quiesce_watch_is_due(struct watch *watch)
+{
+	if (!watch->due)
+		watch->due = quiesce_stall_time();
+	if (watch->waited < watch->due || watch->due == QUIESCE_FOREVER)
+		return false;
+	watch->due = 2 * watch->waited;
+	return true;
+}
+
 const char *quiesce_time_text(struct time_text *room, uint64_t ns)
 {
 	unsigned long long tenths = ns / (QUIESCE_NS_PER_S / 10);

@@ -6,6 +6,7 @@
  * nothing of readers or callbacks.
  *
  *	wait.c		sleeping on a futex, and time
+ *	lock.c		locks that are kept for long
  *	membarrier.c	a barrier on every thread
  *	cpu.c		the machine's CPUs
  *	signals.c	signals that have to wait
@@ -91,6 +92,22 @@ void quiesce_sleep(uint64_t ns);
 
 /* Sleep for ns, or for as long as is left, and take off that what it took: on a busy machine much more. */
 void quiesce_spend(uint64_t *left, uint64_t ns);
+
+/* ---- Locks that are kept for long ---- */
+
+/*
+ * A mutex in a word, 0 while it is free, for owners who keep it while the program does what it likes: who waits can
+ * say so, and for whom, and may have a limit. In a fork's child the owner's copy is unlocked by storing 0.
+ */
+struct watch;
+bool quiesce_lock_try(int32_t *lock);
+
+/*
+ * For who found it taken: true, it is the caller's now; false: he has slept until it was given back, until left (NULL:
+ * no limit) was used up, or until watch was due, and is to look at these and to call again.
+ */
+bool quiesce_lock_step(int32_t *lock, uint64_t *left, struct watch *watch);
+void quiesce_unlock(int32_t *lock);
 
 /* ---- Barriers on other threads ---- */
 
@@ -211,17 +228,23 @@ extern unsigned long quiesce_reports;
 /* How long a wait takes before it is a stall; QUIESCE_FOREVER: none is. Reads the environment once. */
 uint64_t quiesce_stall_time(void);
 
-/* A wait that may become one. */
+/* A wait that may become one; all zero as it begins. */
 struct watch {
-	uint64_t waited, due;		/* how long by now, and when to look: ns */
+	uint64_t waited, due;		/* how long by now, and when to look: ns; due 0: as a stall is */
 	/* For the one who looks: at what, how it was then, and when that was. */
 	const void *target;
 	unsigned long seen;
 	uint64_t since;
 };
 
-/* One that begins now: due a moment later, so that a short wait does nothing for it. */
+/* One that is due a moment later already, so that a short wait does nothing for it. */
 struct watch quiesce_watch(void);
+
+/*
+ * By who waits: whether it is a stall by now, given one that began as zero. If so it is due next when the wait is
+ * twice as long.
+ */
+bool quiesce_watch_is_due(struct watch *watch);
 
 /* As quiesce_wait, but returns as well when watch is due; what it took is added to watch.waited. */
 bool quiesce_watched_wait(int32_t *word, int32_t value, uint64_t *left, struct watch *watch);

@@ -149,10 +149,13 @@ static uint64_t slice_of(const uint64_t *left, const struct watch *watch)
 
 bool quiesce_watched_wait(int32_t *word, int32_t value, uint64_t *left, struct watch *watch)
 {
-	uint64_t given = slice_of(left, watch), time, began;
+	uint64_t given, time, began;
 
 	if (left && !*left)
 		return false;
+	if (!watch->due)
+		watch->due = quiesce_stall_time();
+	given = slice_of(left, watch);
 	if (given == QUIESCE_FOREVER)
 		return futex_wait(word, value, 0, FUTEX_PRIVATE_FLAG);
 	began = quiesce_now();

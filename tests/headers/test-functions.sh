@@ -61,6 +61,7 @@ addresses() { # flavor
 	#include <urcu/futex.h>
 	#include <quiesce/report.h>
 	#include <quiesce/stall.h>
+	#include <quiesce/stats.h>
 	#include <dlfcn.h>
 	#include <stdio.h>
 	#include <string.h>

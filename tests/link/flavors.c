@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <quiesce/stats.h>
 #include <urcu/urcu-bp.h>
 #include <urcu/urcu-mb.h>
 #include <urcu/urcu-memb.h>
@@ -171,6 +172,32 @@ static void sections_are_apart(void)
 	urcu_mb_unregister_thread();
 }
 
+/* Nothing runs. Of reports a static program has one count, and with shared libraries each has its own. */
+static void sum_is_of_all(void)
+{
+	void (*const get[COUNT])(struct urcu_stats *) = {
+		urcu_mb_get_stats, urcu_memb_get_stats, urcu_bp_get_stats, urcu_qsbr_get_stats,
+	};
+	struct urcu_stats sum, one;
+	unsigned long grace_periods = 0, run = 0, latency = 0, readers = 0, reports = 0;
+
+	/* A report of the last one's. */
+	urcu_qsbr_unregister_thread();
+	for (int i = 0; i < COUNT; i++) {
+		get[i](&one);
+		want(one.grace_periods > 0 && one.run > 0);
+		grace_periods += one.grace_periods;
+		run += one.run;
+		latency += one.latency[0];
+		readers += one.readers;
+		reports += one.reports;
+	}
+	want(quiesce_get_stats(&sum) == COUNT);
+	want(sum.grace_periods == grace_periods && sum.run == run && sum.latency[0] == latency);
+	want(sum.readers == readers && sum.backlog == 0 && sum.queued == run);
+	want(sum.reports == 1 && (reports == 1 || reports == COUNT));
+}
+
 int main(void)
 {
 	alarm(60 * patience());
@@ -182,5 +209,6 @@ int main(void)
 		reader_delays_only_its_own(i);
 		callback_delays_only_its_own(i);
 	}
+	sum_is_of_all();
 	return 0;
 }

@@ -98,12 +98,14 @@ for flavor in mb memb bp qsbr; do
 		-ex 'set var quiesce_memb.engine.domain.registry.room[1] = (void *)77' \
 		-ex 'set var quiesce_memb.engine.workers.list.next = (void *)8' \
 		-ex 'set var quiesce_memb.engine.workers.standard.newest = &queue_head.node' \
-		-ex 'set var queue_head.node.next = &queue_head.node' -ex 'info rcu' -ex 'rcu callbacks'
+		-ex 'set var queue_head.node.next = &queue_head.node' \
+		-ex 'set var quiesce_memb.engine.workers.forker.thread = (void *)77' -ex 'info rcu' -ex 'rcu callbacks'
 	shows 'the registry is broken: 1152921504606846976 readers' "overwritten: the registry"
 	shows 'a reader: 0x4d cannot be read' "overwritten: a reader"
 	shows 'the list of workers: 0x[0-9a-f]+ cannot be read' "overwritten: the list of workers"
 	shows 'newest: leads back to 0x[0-9a-f]+ after 1: a circle' "overwritten: a queue of callbacks"
 	shows 'limit: none' "overwritten: what comes after it is shown"
+	shows 'pthread 0x4d .no such thread. is between the fork hooks' "overwritten: who forks"
 	! grep -q Traceback "$work/log"
 	result $? "overwritten: all of it is foreseen"
 	stop
@@ -118,9 +120,19 @@ fi
 
 # It is loaded for a library whose name is known, wherever that is; without debug info it says so.
 mkdir -p "$work/stripped" "$work/auto-load$work" && cp -d "$libraries"/liburcu-*.so* "$work/stripped" &&
-	strip "$work"/stripped/liburcu-*.so.*.* && ln -s "$work/auto-load$libraries" "$work/auto-load$work/stripped"
+	mkdir "$work/debug" && ln -s "$work/auto-load$libraries" "$work/auto-load$work/stripped"
+for library in "$work"/stripped/liburcu-*.so.*.*; do
+	debug=$work/debug/${library##*/}.debug
+	objcopy --only-keep-debug "$library" "$debug" && strip "$library" && objcopy --add-gnu-debuglink="$debug" "$library"
+done
 LD_LIBRARY_PATH=$work/stripped start "$work/memb" && look -p "$target" -ex 'info rcu' -ex 'rcu callbacks'
 shows 'stripped/liburcu-memb.so.* has no debug info.*: info rcu needs it' "without debug info"
+# In a file of its own, as Debian's -dbgsym packages have it.
+mv "$work/debug" "$work/stripped/.debug"
+look -p "$target" -ex 'info rcu' -ex 'rcu callbacks' -ex 'rcu lfht table "struct item"'
+shows 'AWAITED$' "debug info in a file of its own: who holds up the grace period"
+[ "$(grep -c '^memb ' "$work/log")" = 2 ] && [ "$(grep -c 'AWAITED$' "$work/log")" = 1 ] && grep -q '^10 elements' "$work/log"
+result $? "debug info in a file of its own: each once, and a table"
 stop
 
 python="python import sys; sys.path.insert(0, '$source/tools/gdb'); import rcugdb"

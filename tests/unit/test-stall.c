@@ -3,86 +3,15 @@
  * Stalls that are made on purpose, of each kind and many times: each is reported, with the thread that holds the
  * others up and the reason; and nothing else is.
  */
-#include "held.h"
+#include "heard.h"
 
-#include <quiesce/report.h>
-#include <quiesce/stall.h>
 #include <sys/wait.h>
-
-#define LIMIT_MS	50
-#define STALLS		6
-#define NAME		"the-culprit"
 
 #ifdef TEST_QSBR
 #define REASON		"is online and has announced no quiescent state"
 #else
 #define REASON		"is in a section, 1 deep"
 #endif
-
-/* ---- What is heard since the last hear_from_now_on, or since reports was set to 0 ---- */
-
-#define HEARD_MAX 64
-
-static char heard[HEARD_MAX][512];
-static unsigned int reports;
-static sem_t told;
-
-static void hear(const char *message)
-{
-	/* One thread at a time reports here. */
-	unsigned int number = get(reports);
-
-	if (number < HEARD_MAX)
-		snprintf(heard[number], sizeof(heard[number]), "%s", message);
-	raise_by(reports, 1);
-	sem_post(&told);
-}
-
-static void hear_from_now_on(void)
-{
-	sem_init(&told, 0, 0);
-	put(reports, 0);
-	quiesce_set_report_handler(hear);
-}
-
-static void await_reports(unsigned int count)
-{
-	while (get(reports) < count)
-		await(&told);
-}
-
-static void listen_with(unsigned int limit_ms)
-{
-	hear_from_now_on();
-	quiesce_set_stall_timeout(limit_ms);
-}
-
-static void has(const char *text)
-{
-	for (unsigned int i = 0; i < get(reports) && i < HEARD_MAX; i++)
-		if (strstr(heard[i], text))
-			return;
-	ck_abort_msg("\"%s\" is not in: %s", text, heard[0]);
-}
-
-static void names_thread(pid_t id, pthread_t thread)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "thread %d (%#lx", (int)id, (unsigned long)thread);
-	text[thread ? strlen(text) : strcspn(text, "(")] = '\0';
-	has(text);
-	has("\"" NAME "\"");
-}
-
-/* The last thread that came to it. */
-static pid_t culprit;
-
-static void be_culprit(void)
-{
-	want(pthread_setname_np(pthread_self(), NAME) == 0);
-	put(culprit, (pid_t)syscall(SYS_gettid));
-}
 
 /* ---- Grace periods ---- */
 
@@ -181,7 +110,7 @@ START_TEST(reader_that_holds_up_a_grace_period_is_named)
 	struct tally tally = { 0, 0 };
 
 	listen_with(LIMIT_MS);
-	for (unsigned int i = 0; i < STALLS; i++) {
+	for (unsigned int i = 0; i < stalls(); i++) {
 		struct held reader;
 		pthread_t writer;
 
@@ -221,6 +150,42 @@ START_TEST(it_is_told_what_the_reader_does)
 		has("in futex, system call");
 	held_leave(&reader);
 	pthread_join(writer, NULL);
+}
+END_TEST
+
+static void *reader_that_spins(void *arg)
+{
+	struct held *held = arg;
+
+	be_culprit();
+	rcu_register_thread();
+	rcu_read_lock();
+	sem_post(&held->in);
+	while (sem_trywait(&held->leave) != 0)
+		continue;
+	rcu_read_unlock();
+	rcu_unregister_thread();
+	return NULL;
+}
+
+START_TEST(reader_that_spins_is_named)
+{
+	listen_with(LIMIT_MS);
+	for (unsigned int i = 0; i < stalls(); i++) {
+		struct held reader;
+		pthread_t writer;
+
+		held_init(&reader);
+		held_start(&reader, reader_that_spins);
+		put(reports, 0);
+		writer = start(sync_once, NULL);
+		await_reports(1);
+		names_thread(culprit, reader.thread);
+		has("\"" NAME "\", running");
+		has(REASON);
+		held_leave(&reader);
+		pthread_join(writer, NULL);
+	}
 }
 END_TEST
 
@@ -319,6 +284,12 @@ static void *fork_once(void *arg)
 	return arg;
 }
 
+static void *stop_once(void *arg)
+{
+	want(urcu_stop_default_worker() == 0);
+	return arg;
+}
+
 static void names_callback(const char *function, unsigned long worker)
 {
 	char text[96];
@@ -345,6 +316,7 @@ static void hold_up(void *(*waiter)(void *), const char *function, struct call_r
 	await_reports(1);
 	names_callback(function, worker != NULL);
 	has(waiter == barrier_once ? "; rcu_barrier waits for it" : waiter == drain_once ? "; urcu_drain waits for it" :
+	    waiter == stop_once ? "; urcu_stop_default_worker waits for it" :
 	    "; call_rcu_before_fork waits for it: does it wait for a lock");
 	names_thread(culprit, get_call_rcu_thread(get_call_rcu_data()));
 	sem_post(&release);
@@ -353,14 +325,14 @@ static void hold_up(void *(*waiter)(void *), const char *function, struct call_r
 
 START_TEST(callback_that_holds_others_up_is_named)
 {
-	static void *(*const waiters[])(void *) = { barrier_once, drain_once, fork_once };
+	static void *(*const waiters[])(void *) = { barrier_once, drain_once, fork_once, stop_once };
 	struct call_rcu_data *made = create_call_rcu_data(0, -1);
 
 	sem_init(&release, 0, 0);
 	listen_with(LIMIT_MS);
-	for (unsigned int i = 0; i < STALLS; i++)
+	for (unsigned int i = 0; i < stalls(); i++)
 		hold_up(waiters[_i], waiters[_i] == fork_once ? "call_rcu_before_fork" : "call_rcu",
-			i % 2 ? made : NULL);
+			i % 2 && waiters[_i] != stop_once ? made : NULL);
 	set_thread_call_rcu_data(NULL);
 	call_rcu_data_free(made);
 }
@@ -476,6 +448,31 @@ START_TEST(worker_that_cannot_be_made_is_reported)
 }
 END_TEST
 
+/* Who waits with a limit does not run the callbacks himself. He tries again when it is to be reported again. */
+START_TEST(wait_for_a_worker_that_cannot_be_made_is_reported)
+{
+	struct tally tally = { 0, 0 };
+
+	listen_with(LIMIT_MS);
+	for (unsigned int i = 0; i < stalls() / 2; i++) {
+		pthread_t waiting = start(drain_once, NULL);
+
+		pthread_join(waiting, NULL);
+		want(urcu_stop_default_worker() == 0);
+		allow_threads(false);
+		put(reports, 0);
+		queue_jobs(&tally, 1);
+		/* At once, and when the limit has passed. */
+		want(urcu_drain(4 * LIMIT_MS) != 0);
+		want(get(reports) >= 2);
+		has("cannot make a thread for worker 0");
+		allow_threads(true);
+		rcu_barrier();
+	}
+	all_ran_once(&tally);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stall");
@@ -485,15 +482,17 @@ int main(void)
 	tcase_add_loop_test(tcase, stall_goes_by_the_name_of_what_was_called, 0,
 			    (int)(sizeof(callers) / sizeof(callers[0])));
 	tcase_add_test(tcase, it_is_told_what_the_reader_does);
+	tcase_add_test(tcase, reader_that_spins_is_named);
 	tcase_add_loop_test(tcase, environment_sets_the_limit, 0, 3);
 	tcase_add_test(tcase, reports_come_at_doubling_intervals);
 	tcase_add_test(tcase, each_of_several_readers_is_named);
 
 	tcase = add_case(suite, "callbacks", 60);
-	tcase_add_loop_test(tcase, callback_that_holds_others_up_is_named, 0, 3);
+	tcase_add_loop_test(tcase, callback_that_holds_others_up_is_named, 0, 4);
 	tcase_add_test(tcase, many_callbacks_are_no_stall);
 	tcase_add_test(tcase, deferred_call_is_named);
 	tcase_add_test(tcase, exit_that_waits_is_reported);
 	tcase_add_test(tcase, worker_that_cannot_be_made_is_reported);
+	tcase_add_test(tcase, wait_for_a_worker_that_cannot_be_made_is_reported);
 	return run_suite(suite);
 }

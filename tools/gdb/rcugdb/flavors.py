@@ -26,6 +26,9 @@ def find():
     """The flavors in the program, and what is there of the library without telling of itself."""
     flavors, silent = [], []
     for objfile in gdb.objfiles():
+        # A file of debug info (Debian's -dbgsym) is looked up through the library that it is of.
+        if objfile.owner is not None:
+            continue
         found = False
         for name in NAMES:
             known = objfile.lookup_global_symbol("quiesce_" + name)

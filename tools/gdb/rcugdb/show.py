@@ -181,6 +181,9 @@ under way waits for. With "all" every reader is shown, else the first 32. "rcu c
         for problem in broken:
             line("broken", problem)
         show_backlog(flavor)
+        forker = integer(flavor.workers["forker"]["thread"])
+        if forker:
+            line("fork", "%s is between the fork hooks" % threads.describe(forker))
 
 
 # ---- rcu callbacks ----

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who waits for a thread that stands between the fork hooks, or has forgotten the second: for workers.lock, which it
+ * has, for the hooks, or as a worker that it has paused.
+ */
+#include <stdio.h>
+
+#include "callbacks/callbacks.h"
+#include "system/probe.h"
+#include "system/system.h"
+
+void quiesce_forker_set(struct workers *all)
+{
+	__atomic_store_n(&all->forker.id, quiesce_thread_id(pthread_self()), __ATOMIC_RELAXED);
+	__atomic_store_n(&all->forker.thread, quiesce_self(), __ATOMIC_RELAXED);
+	__atomic_store_n(&all->forker.quiet_until, 0, __ATOMIC_RELAXED);
+}
+
+void quiesce_forker_unset(struct workers *all)
+{
+	__atomic_store_n(&all->forker.thread, NULL, __ATOMIC_RELAXED);
+}
+
+/* Whether nobody else has just reported the same: all who wait do so at about the same time. */
+static bool is_first(struct forker *forker, uint64_t waited)
+{
+	unsigned long quiet = __atomic_load_n(&forker->quiet_until, __ATOMIC_RELAXED);
+	unsigned long now = (unsigned long)(quiesce_now() / QUIESCE_NS_PER_MS);
+
+	return (!quiet || (long)(now - quiet) >= 0) &&
+	       __atomic_compare_exchange_n(&forker->quiet_until, &quiet,
+					   (now + (unsigned long)(waited / QUIESCE_NS_PER_MS)) | 1, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+void quiesce_forker_report(struct workers *all, uint64_t waited, const char *waiting)
+{
+	const void *thread = __atomic_load_n(&all->forker.thread, __ATOMIC_RELAXED);
+	int id = __atomic_load_n(&all->forker.id, __ATOMIC_RELAXED);
+	bool paused = __atomic_load_n(&all->pausing, __ATOMIC_RELAXED);
+	struct thread_text thread_room;
+	struct time_text time_room;
+
+	if (!thread || !is_first(&all->forker, waited))
+		return;
+	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
+	quiesce_probe(stall, all->domain->name, waited, id);
+	quiesce_report("urcu_%s_%s has waited for %s for another thread's fork: %s, has called urcu_%s_%sbefore_fork and "
+		       "neither after_fork_parent nor after_fork_child since; %lu callbacks wait for the standard worker",
+		       all->domain->name, waiting, quiesce_time_text(&time_room, waited),
+		       quiesce_thread_text(&thread_room, (pthread_t)thread, id), all->domain->name,
+		       paused ? "call_rcu_" : "", quiesce_queue_backlog(&all->standard));
+}
+
+void quiesce_forker_watch(struct workers *all, struct watch *watch, const char *waiting)
+{
+	if (quiesce_watch_is_due(watch))
+		quiesce_forker_report(all, watch->waited, waiting);
+}
+
+void quiesce_forker_wait(struct workers *all, int32_t *word, int32_t value, struct watch *watch, const char *waiting)
+{
+	quiesce_watched_wait(word, value, NULL, watch);
+	quiesce_forker_watch(all, watch, waiting);
+}
+
+void quiesce_forker_lock(struct workers *all, int32_t *lock, const char *waiting)
+{
+	struct watch watch = { 0 };
+
+	if (quiesce_lock_try(lock))
+		return;
+	while (!quiesce_lock_step(lock, NULL, &watch))
+		quiesce_forker_watch(all, &watch, waiting);
+}
+
+bool quiesce_forker_lock_until(struct workers *all, int32_t *lock, uint64_t *left, const char *waiting)
+{
+	struct watch watch = { 0 };
+	bool locked = quiesce_lock_try(lock);
+
+	while (!locked && *left) {
+		locked = quiesce_lock_step(lock, left, &watch);
+		if (!locked)
+			quiesce_forker_watch(all, &watch, waiting);
+	}
+	return locked;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Who waits for a thread between the fork hooks: forker.c. A part of callbacks.h, which says what else there is. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "system/system.h"
+
+struct workers;
+
+/* That thread, for reports. Written by itself, atomically; not a thread's any more when it has forgotten a hook. */
+struct forker {
+	const void *thread;		/* its quiesce_self; NULL: nobody is */
+	int id;				/* the kernel's */
+	unsigned long quiet_until;	/* ms of quiesce_now: no other report before; 0: at any time. By who reports */
+};
+
+/* The calling thread has come to own the hooks; it gives them back. */
+void quiesce_forker_set(struct workers *all);
+void quiesce_forker_unset(struct workers *all);
+
+/* It has been waited for so long. Nothing, if another has reported that just now. */
+void quiesce_forker_report(struct workers *all, uint64_t waited, const char *waiting);
+
+/* It has been waited for, for as long as watch tells: report that if it is due. waiting: "FUNCTION" that waits. */
+void quiesce_forker_watch(struct workers *all, struct watch *watch, const char *waiting);
+
+/* As quiesce_watched_wait, without limit, and that. */
+void quiesce_forker_wait(struct workers *all, int32_t *word, int32_t value, struct watch *watch, const char *waiting);
+
+/* Take a lock that it may have: fork.lock or workers.lock. The second: false if nothing is left. */
+void quiesce_forker_lock(struct workers *all, int32_t *lock, const char *waiting);
+bool quiesce_forker_lock_until(struct workers *all, int32_t *lock, uint64_t *left, const char *waiting);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What the library reports, for tests of stalls: heard by a handler, and looked at. And the thread that is to be named. */
+#ifndef TESTS_UNIT_HEARD_H
+#define TESTS_UNIT_HEARD_H
+
+#include "held.h"
+
+#include <quiesce/report.h>
+#include <quiesce/stall.h>
+
+#define LIMIT_MS	50
+#define NAME		"the-culprit"
+
+/* So many stalls of each kind; EVERY=1: many. */
+static inline unsigned int stalls(void)
+{
+	return getenv("EVERY") ? 100 : 6;
+}
+
+/* ---- What is heard since the last hear_from_now_on, or since reports was set to 0 ---- */
+
+#define HEARD_MAX 64
+
+static char heard[HEARD_MAX][512];
+static unsigned int reports;
+static sem_t told;
+
+static inline void hear(const char *message)
+{
+	/* One thread at a time reports here. */
+	unsigned int number = get(reports);
+
+	if (number < HEARD_MAX)
+		snprintf(heard[number], sizeof(heard[number]), "%s", message);
+	raise_by(reports, 1);
+	sem_post(&told);
+}
+
+static inline void hear_from_now_on(void)
+{
+	sem_init(&told, 0, 0);
+	put(reports, 0);
+	quiesce_set_report_handler(hear);
+}
+
+static inline void await_reports(unsigned int count)
+{
+	while (get(reports) < count)
+		await(&told);
+}
+
+static inline void listen_with(unsigned int limit_ms)
+{
+	hear_from_now_on();
+	quiesce_set_stall_timeout(limit_ms);
+}
+
+static inline void has(const char *text)
+{
+	for (unsigned int i = 0; i < get(reports) && i < HEARD_MAX; i++)
+		if (strstr(heard[i], text))
+			return;
+	ck_abort_msg("\"%s\" is not in: %s", text, heard[0]);
+}
+
+static inline void names_thread(pid_t id, pthread_t thread)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "thread %d (%#lx", (int)id, (unsigned long)thread);
+	text[thread ? strlen(text) : strcspn(text, "(")] = '\0';
+	has(text);
+	has("\"" NAME "\"");
+}
+
+/* The last thread that came to it. */
+static pid_t culprit;
+
+static inline void be_culprit(void)
+{
+	want(pthread_setname_np(pthread_self(), NAME) == 0);
+	put(culprit, (pid_t)syscall(SYS_gettid));
+}
+
+#endif /* TESTS_UNIT_HEARD_H */
