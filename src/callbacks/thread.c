@@ -79,6 +79,14 @@ static void renounce(struct worker *worker)
 	quiesce_wake(&worker->state, INT_MAX);
 }
 
+static void report_end(const struct worker *worker)
+{
+	bool deferred = quiesce_worker_is_deferred(worker);
+
+	quiesce_report("urcu_%s_%s: a %s called pthread_exit", quiesce_workers_of(worker)->domain->name,
+		       deferred ? "defer_rcu" : "call_rcu", deferred ? "deferred call" : "callback");
+}
+
 /*
  * A callback has ended the thread (pthread_exit), though it must return. Nobody shall wait for that
  * thread: another one goes on with what is left.
@@ -87,10 +95,8 @@ static void give_up(void *arg)
 {
 	struct worker *worker = arg;
 	struct workers *all = quiesce_workers_of(worker);
-	bool deferred = quiesce_worker_is_deferred(worker);
 
-	quiesce_report("urcu_%s_%s: a %s called pthread_exit", all->domain->name,
-		       deferred ? "defer_rcu" : "call_rcu", deferred ? "deferred call" : "callback");
+	report_end(worker);
 	quiesce_worker_abandon(worker);
 	all->domain->calls->part();
 	all->calls->own()->current = NULL;
@@ -186,32 +192,68 @@ int quiesce_worker_urge(struct worker *worker)
 	return quiesce_worker_state(worker) & WORKER_THREAD ? 0 : quiesce_worker_start(worker);
 }
 
+/* Who stands in, and what he was before. */
+struct guest {
+	struct worker *worker;
+	struct own_calls before;
+	bool stranger;
+};
+
+static void enter(struct guest *guest)
+{
+	struct workers *all = quiesce_workers_of(guest->worker);
+	const struct reader_calls *reader = all->domain->calls;
+
+	guest->stranger = !reader->self();
+	if (guest->stranger) {
+		reader->join();
+		quiesce_domain_suspend(all->domain);
+	}
+	guest->before = *all->calls->own();
+	quiesce_worker_take_place(guest->worker);
+}
+
+static void retire(struct guest *guest)
+{
+	struct workers *all = quiesce_workers_of(guest->worker);
+	struct own_calls *own = all->calls->own();
+
+	own->current = guest->before.current;
+	own->nesting = guest->before.nesting;
+	own->worker = guest->before.worker;
+	if (guest->stranger)
+		all->domain->calls->part();
+}
+
+/* The same as give_up, of a thread that is not ours. */
+static void give_up_guest(void *arg)
+{
+	struct guest *guest = arg;
+
+	report_end(guest->worker);
+	quiesce_worker_abandon(guest->worker);
+	retire(guest);
+	__atomic_fetch_and(&guest->worker->state, ~WORKER_GUEST, __ATOMIC_SEQ_CST);
+	if (make(guest->worker) != 0)
+		renounce(guest->worker);
+}
+
 void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 {
 	struct workers *all = queue->workers;
-	const struct reader_calls *reader = all->domain->calls;
-	struct own_calls *own, before;
-	bool stranger = !reader->self();
+	struct guest guest = { .worker = worker };
 	int cancel;
 
 	if (!claim(worker, WORKER_GUEST))
 		return;
 	worker->thread = pthread_self();
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	if (stranger) {
-		reader->join();
-		quiesce_domain_suspend(all->domain);
-	}
-	own = all->calls->own();
-	before = *own;
-	quiesce_worker_take_place(worker);
+	enter(&guest);
+	pthread_cleanup_push(give_up_guest, &guest);
 	quiesce_worker_run_once(worker);
+	pthread_cleanup_pop(0);
 	quiesce_delay();
-	own->current = before.current;
-	own->nesting = before.nesting;
-	own->worker = before.worker;
-	if (stranger)
-		reader->part();
+	retire(&guest);
 	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP | WORKER_REST),
 			   __ATOMIC_SEQ_CST);
 	quiesce_wake(&worker->state, INT_MAX);

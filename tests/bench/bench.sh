@@ -129,7 +129,10 @@ make_plan > "$work/plan"
 : > "$out/times"
 for round in $(seq "$rounds"); do
 	echo "bench.sh: round $round of $rounds" >&2
+	began=$(date +%s)
 	one_round "$round" >> "$out/raw.tsv"
+	left=$((($(date +%s) - began) * (rounds - round)))
+	echo "bench.sh: some $(((left + 59) / 60)) minutes left" >&2
 done
 
 awk -f "$here/summary.awk" "$out/raw.tsv" > "$out/results.tsv"

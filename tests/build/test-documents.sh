@@ -80,6 +80,53 @@ cat "$source"/include/*.h "$source"/include/urcu/*.h "$source"/include/urcu/map/
 awk -F: 'NR == FNR { ours[$1] = 1; next } !($2 in ours) { print $2 ", in " $1 }' "$work/ours" "$work/names" > "$work/log"
 missing "names of the interface"
 
+# shellcheck disable=SC2086 # lists
+named '\./dev [a-z][a-z-]*' $documents tests/README.md man > "$work/names"
+sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p; s/^  \([a-z][a-z-]*\)$/\1/p' "$source/dev" > "$work/ours"
+awk 'NR == FNR { ours[$1] = 1; next } $2 != "help" && !($2 in ours) { print $0 }' "$work/ours" "$work/names" > "$work/log"
+missing "commands of ./dev"
+
+# shellcheck disable=SC2086 # lists
+named '\btest-[a-z0-9]+(-[a-z0-9]+)*\b' doc CONTRIBUTING.md | grep -v 'test-suite$' > "$work/names"
+while IFS=: read -r file name; do
+	(cd "$source" && ls tests/*/$name* > /dev/null 2>&1) || echo "$name, in $file"
+done < "$work/names" > "$work/log"
+missing tests
+
+# shellcheck disable=SC2086 # lists
+named '\b(URCU|QUIESCE)_[A-Z_]*[A-Z]\b' $documents man > "$work/names"
+cat "$source"/src/*/*.[ch] "$source"/include/*.h "$source"/include/*/*.h "$source"/tests/*.h "$source"/tests/*/*.sh |
+	grep -oE '\b(URCU|QUIESCE)_[A-Z_]*[A-Z]\b' | LC_ALL=C sort -u > "$work/ours"
+awk -F: 'NR == FNR { ours[$1] = 1; next } !($2 in ours) { print $2 ", in " $1 }' "$work/ours" "$work/names" > "$work/log"
+missing "macros and variables of ours"
+
+# Where links lead. Anchors are as GitHub makes them of titles.
+# shellcheck disable=SC2086 # lists
+named '\]\([^):]*\)' $documents > "$work/names"
+while IFS=: read -r file link; do
+	target=${link#*(}
+	target=${target%)}
+	anchor=${target#*#}
+	[ "$anchor" != "$target" ] || anchor=
+	target=${target%%#*}
+	target=${target:+$(dirname "$file")/$target}
+	target=$source/${target:-$file}
+	[ -e "$target" ] || echo "$link, in $file"
+	[ -z "$anchor" ] || sed -n 's/^##* //p' "$target" | tr '[:upper:] ' '[:lower:]-' | tr -d "\`'.,:;()?!\"/" |
+		grep -qxF "$anchor" || echo "$link, in $file"
+done < "$work/names" > "$work/log"
+missing "places that links lead to"
+
+# What the glossary has in the code, word by word, is in it; F stands for a flavor.
+awk -F '|' '/^\| / && NF == 5 { print $4 }' "$source/doc/glossary.md" | grep -oE '`[^`]*`' | tr -d '\`' |
+	grep -oE '[A-Za-z_][A-Za-z0-9_]+' | grep -vx 'urcu_F_[a-z_]*' | LC_ALL=C sort -u > "$work/names"
+{
+	cat "$source"/src/*/*.[ch] "$source"/include/*/*.h "$source"/include/urcu/*/*.h
+	(cd "$source" && find src include tests -name '[a-z]*')
+} | grep -oE '[A-Za-z_][A-Za-z0-9_]+' | LC_ALL=C sort -u > "$work/ours"
+LC_ALL=C comm -23 "$work/names" "$work/ours" > "$work/log"
+missing "words of the code in the glossary"
+
 # Code below "<!-- shown: FILE -->" is in that file, line by line; a line "..." stands for some that are left out.
 (cd "$source" && find doc -name '*.md' -exec awk '
 	FNR == 1 { shown = ""; inside = 0 }

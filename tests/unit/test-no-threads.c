@@ -94,6 +94,59 @@ START_TEST(without_threads_barrier_stands_in)
 }
 END_TEST
 
+struct leaver {
+	struct rcu_head head;
+	struct tally tally;
+	pthread_barrier_t limited;
+	bool registered;
+};
+
+static void end_thread(struct rcu_head *head)
+{
+	(void)head;
+	pthread_exit(NULL);
+}
+
+static void *barrier_once(void *arg)
+{
+	struct leaver *leaver = arg;
+
+	if (leaver->registered)
+		rcu_register_thread();
+	pthread_barrier_wait(&leaver->limited);
+	pthread_barrier_wait(&leaver->limited);
+	rcu_barrier();
+	ck_abort_msg("a callback did not end the thread that stood in");
+}
+
+/* It ends the caller of rcu_barrier. The next one runs the others. */
+START_TEST(a_callback_that_ends_who_stands_in_is_reported_and_the_others_run)
+{
+	static struct leaver leaver;
+	int output = capture_stderr();
+	pthread_t caller;
+
+	leaver.registered = _i;
+	pthread_barrier_init(&leaver.limited, NULL, 2);
+	caller = start(barrier_once, &leaver);
+	pthread_barrier_wait(&leaver.limited);
+	allow_threads(false);
+	queue_jobs(&leaver.tally, 5);
+	call_rcu(&leaver.head, end_thread);
+	queue_jobs(&leaver.tally, 5);
+	pthread_barrier_wait(&leaver.limited);
+	pthread_join(caller, NULL);
+	want(strstr(captured(output), "_call_rcu: a callback called pthread_exit"));
+	want(get(leaver.tally.ran) == 5);
+	rcu_barrier();
+	all_ran_once(&leaver.tally);
+	allow_threads(true);
+	queue_jobs(&leaver.tally, 1);
+	rcu_barrier();
+	all_ran_once(&leaver.tally);
+}
+END_TEST
+
 struct latecomer {
 	struct rcu_head head;
 	struct tally tally;
@@ -196,6 +249,7 @@ int main(void)
 	tcase_add_test(tc, without_threads_a_worker_cannot_be_made);
 	tcase_add_test(tc, without_threads_callbacks_stay_until_a_later_call);
 	tcase_add_loop_test(tc, without_threads_barrier_stands_in, 0, 4);
+	tcase_add_loop_test(tc, a_callback_that_ends_who_stands_in_is_reported_and_the_others_run, 0, 2);
 	tcase_add_test(tc, what_is_queued_while_barrier_stands_in_needs_no_other_call);
 	tcase_add_loop_test(tc, without_threads_a_worker_has_none, 0, CASES_WITHOUT);
 	tcase_add_exit_test(tc, after_exit_a_worker_has_none, 0);
