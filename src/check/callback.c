@@ -45,6 +45,23 @@ static void after_callback(struct thread *self, const struct thing *queued, cons
 	}
 }
 
+/* Before the library makes up for it, after which the process may be over. */
+static void ended(void *arg)
+{
+	const struct thing *queued = arg;
+	struct thread *self;
+	struct place here;
+
+	if (!check_enter(&self))
+		return;
+	check_place_short(&here, NULL);
+	here.frames[0] = queued->in_at.frames[0];
+	here.depth = 0;
+	check_report("thread-ends-in-callback", &here, "the callback was queued", &queued->in_at,
+		     "thread %d ends in a callback", self->tid);
+	check_leave(self);
+}
+
 /*
  * In the place of each callback. Its thing is there: who queues it twice, or frees it, is stopped. Who comes here and
  * was not seen before is a thread of the library's.
@@ -68,7 +85,9 @@ static void run(struct rcu_head *head)
 		before_callback(self, &queued, nest);
 		check_leave(self);
 	}
+	pthread_cleanup_push(ended, &queued);
 	((head_func)queued.func)(head);
+	pthread_cleanup_pop(0);
 	if (checked && check_enter(&self)) {
 		after_callback(self, &queued, nest);
 		check_leave(self);

@@ -141,11 +141,12 @@ static void print(int file, const char *kind, const char *message, const struct 
 
 	dprintf(file, "=================================================================\n"
 		"==%d==ERROR: urcu-check: %s: %s\n", getpid(), kind, message);
-	if (here->depth) {
-		check_place_name(here, name);
-		dprintf(file, "  in thread %d (%s):\n", here->tid, name);
+	check_place_name(here, name);
+	dprintf(file, "  in thread %d (%s):\n", here->tid, name);
+	if (here->depth)
 		check_place_print(file, here);
-	}
+	else
+		dprintf(file, "    at its end\n");
 	if (other && other->tid) {
 		check_place_name(other, name);
 		dprintf(file, "  %s, by thread %d (%s):\n", what, other->tid, name);

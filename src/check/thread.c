@@ -64,14 +64,6 @@ static void end_thread(void *arg)
 	if (++self->rounds < END_ROUND && pthread_setspecific(key, self) == 0)
 		return;
 	self->busy = true;
-	if (self->callback) {
-		struct place here = { .tid = 0 };
-
-		check_place_short(&here, NULL);
-		here.depth = 0;
-		check_report("thread-ends-in-callback", &here, "the callback was queued", &self->queued_at,
-			     "thread %d (%s) ends in a callback", self->tid, here.name);
-	}
 	check_end(self);
 	ended = true;
 	check_own = NULL;

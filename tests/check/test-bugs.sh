@@ -73,9 +73,48 @@ result $? "exit_status and log"
 under_check symbols=0:exit_status=512:stall=-1:frames=x "$work/13-register-twice" > "$work/log" 2>&1
 [ $? = 66 ] && [ "$(grep -c 'is a number from 0 to' "$work/log")" = 3 ]
 result $? "numbers that are none are left out"
+under_check symbols=0:abort=1 "$work/13-register-twice" > "$work/log" 2>&1
+[ $? = 134 ]
+result $? "abort=1 ends by SIGABRT"
 limited 20 "$work/32-list-del-twice" > "$work/log" 2>&1
 [ $? = 1 ] && [ ! -s "$work/log" ]
 result $? "a program compiled with URCU_CHECK runs without urcu-check"
+
+# What looks like a mistake and is none.
+cp "$here/right.c" "$work"
+build_bug "$work" right -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" > "$work/log" 2>&1 &&
+	under_check symbols=0 "$work/right" > "$work/log" 2>&1 && [ "$(wc -l < "$work/log")" = 10 ]
+result $? "nothing is found where all is right"
+
+# What cannot be checked is refused, or said: the program would run, and nothing be found in it.
+says() { # status, text, command...
+	wanted=$1 text=$2
+	shift 2
+	under_check symbols=0 "$@" > "$work/log" 2>&1
+	[ $? = "$wanted" ] && grep -q "$text" "$work/log"
+}
+printf 'int main(void) { return 0; }\n' > "$work/plain.c"
+if build_program -static -o "$work/static" "$work/plain.c" 2> /dev/null; then
+	says 2 "is linked statically" "$work/static"
+	result $? "a program that is linked statically is refused"
+else
+	skip "a program that is linked statically is refused" "no static C library"
+fi
+build_program -o "$work/plain" "$work/plain.c" && says 0 "nothing was checked in plain: it has loaded no" "$work/plain"
+result $? "a program without the libraries is told from one without mistakes"
+says 2 "there is no program" "$work/none"
+result $? "so is a program that is not there"
+cp "$work/plain" "$work/other"
+if chown 65534 "$work/other" 2> /dev/null && chmod 4755 "$work/other"; then
+	says 2 "runs as another user" "$work/other"
+	result $? "a program of another user's is refused"
+else
+	skip "a program of another user's is refused" "not root"
+fi
+printf 'int main(void) { return 0; } void *malloc(unsigned long); void free(void *p) { (void)p; }\n' > "$work/allocator.c"
+build_program -w -fPIC -shared -o "$work/allocator.so" "$work/allocator.c" &&
+	LD_PRELOAD=$work/allocator.so says 66 "free is not checked" "$work/13-register-twice"
+result $? "an allocator that tells no sizes does without checks of free"
 
 # The examples, as any program is compiled, and with URCU_CHECK.
 example() { # name, sources...
