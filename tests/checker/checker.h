@@ -56,7 +56,7 @@ enum what {
 	RUNNING, WAIT_FUTEX, WAIT_MUTEX, WAIT_CONDITION, WAIT_JOIN, ENDED
 };
 
-#define DEPENDENCIES	256
+#define DEPENDENCIES	512
 
 /* What was learned with the pointer to a block, for those who go on through that pointer. */
 struct dependency {

@@ -26,9 +26,17 @@ show_log() {
 	grep -v '^# ' "$work/log" | head -n 20 | sed 's/^/# /'
 }
 
+# The scenarios: in check not those of the last part.
+if [ -n "${EXPLORE:-}" ]; then
+	cp "$here/scenarios/list" "$work/list"
+else
+	sed '/^# By .* alone/,$d' "$here/scenarios/list" > "$work/list"
+fi
+names=$(sed -n 's/^\([a-z][^[:blank:]]*\).*/\1/p' "$work/list")
+
 # made DIRECTORY SOURCES
 made() {
-	limited 300 make -s -f "$here/checker.mk" OUT="$1" SOURCES="$2" > "$work/log" 2>&1
+	limited 300 make -s -f "$here/checker.mk" OUT="$1" SOURCES="$2" NAMES="$(echo $names)" > "$work/log" 2>&1
 }
 
 # checks CHECKER EXPECTED SCENARIO OPTION...
@@ -55,7 +63,7 @@ in_check() {
 		case $scenario in '' | \#*) continue ;; esac
 		checks "$work/made/checker" "$expected" "$scenario" -n $executions -s 1000 < /dev/null
 		result $? "$scenario: $expected"
-	done < "$here/scenarios/list"
+	done < "$work/list"
 	# Where calls fail.
 	for scenario in call-rcu-memb producers-mb rest-qsbr defer-bp free-rcu-memb lfht-grow; do
 		checks "$work/made/checker" none $scenario -m -n $executions -s 1000
@@ -77,7 +85,7 @@ bad() {
 
 # Each time for longer; what was explored is in the last line of each report.
 explore() {
-	count=$(grep -c '	none' "$here/scenarios/list")
+	count=$(grep -c '	none' "$work/list")
 	seconds=$((60 * EXPLORE / count + 1))
 	seed=$(date +%s)000000
 	{ echo "| scenario | explored, in $seconds s of processor time |"; echo "| --- | --- |"; } > "$builddir/explored.md"
@@ -89,7 +97,7 @@ explore() {
 		result $status "$scenario"
 		[ $status = 0 ] || echo "# to see it again: $work/made/checker -r $work/$scenario.record $scenario"
 		echo "| $scenario | $(tail -n 1 "$work/log" | sed 's/^# //') |" >> "$builddir/explored.md"
-	done < "$here/scenarios/list"
+	done < "$work/list"
 }
 
 if [ -n "${EXPLORE:-}" ]; then

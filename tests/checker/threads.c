@@ -11,7 +11,7 @@
 #define STACK_SIZE	(256 * 1024)
 /* At the same place in each run, for replay. */
 #define STACKS	((char *)0x200000000000)
-#define STEPS_MAX	6000
+#define STEPS_MAX	40000
 /* So many loads without a store between them are a loop that waits for somebody. */
 #define LOOKS_MAX	60
 #define TLS_MAX		32
