@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -22,6 +23,18 @@ static inline unsigned int patience(void)
 	const char *factor = getenv("CK_TIMEOUT_MULTIPLIER");
 
 	return factor && atoi(factor) > 1 ? (unsigned int)atoi(factor) : 1;
+}
+
+/*
+ * For what expects no reports: on a busy machine a wait may take the 10 s after which the library reports it, and goes
+ * on all the same. Before the process waits for the first time.
+ */
+static inline void put_off_stall_reports(void)
+{
+	char seconds[16];
+
+	snprintf(seconds, sizeof(seconds), "%u", WAIT_LIMIT * patience());
+	setenv("URCU_STALL_TIMEOUT", seconds, 1);
 }
 
 static inline uint64_t limit_clock(void)

@@ -424,12 +424,10 @@ bool quiesce_worker_become_busy(struct worker *worker);
 void quiesce_worker_become_free(struct worker *worker);
 
 /*
- * Ask worker's thread to leave. Wait until it runs no callback, nor will by itself while it is asked
- * to stop (halt), or until none of bits is set, for as long as is left (NULL: for ever). function: what the program
- * called, for reports.
+ * Ask worker's thread to leave. Wait until none of bits is set, for as long as is left (NULL: for ever): once it is
+ * asked to stop and is not BUSY it runs no callback, nor will by itself. function: what the program called, for reports.
  */
 void quiesce_worker_ask_to_stop(struct worker *worker, int32_t more_bits);
-bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left, const char *function);
 bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *left, const char *function);
 
 /*

@@ -155,19 +155,6 @@ bool quiesce_worker_await_none(struct worker *worker, int32_t bits, uint64_t *le
 	return true;
 }
 
-bool quiesce_worker_await_halt(struct worker *worker, uint64_t *left, const char *function)
-{
-	struct watch watch = quiesce_watch();
-	int32_t state;
-
-	while ((state = __atomic_load_n(&worker->state, __ATOMIC_SEQ_CST)) & WORKER_BUSY) {
-		quiesce_delay();
-		if (!quiesce_worker_watch(worker, &worker->state, state, left, &watch, function))
-			return false;
-	}
-	return true;
-}
-
 /* ---- The forking thread's side ---- */
 
 void quiesce_worker_pause(struct worker *worker)

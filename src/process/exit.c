@@ -98,7 +98,7 @@ static bool ask_to_stop(struct worker *worker, uint64_t *left)
 static bool await_halt(struct worker *worker, uint64_t *left)
 {
 	return worker == quiesce_worker_current(quiesce_workers_of(worker)) ||
-	       quiesce_worker_await_halt(worker, left, "exit");
+	       quiesce_worker_await_none(worker, WORKER_BUSY, left, "exit");
 }
 
 static bool is_empty(struct worker *worker, uint64_t *left)

@@ -536,8 +536,7 @@ static UNUSED_OK void set_up(void)
 	ck_assert(reports);
 	ck_assert_int_eq(dup2(fileno(reports), STDERR_FILENO), STDERR_FILENO);
 	setenv("URCU_REPORT", "2", 1);	/* whatever it is */
-	/* On a busy machine a thread may get no processor for long. */
-	quiesce_set_stall_timeout(10000 * patience());
+	put_off_stall_reports();
 }
 
 static UNUSED_OK void tear_down(void)

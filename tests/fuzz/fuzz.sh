@@ -3,13 +3,14 @@
 # ./dev fuzz: build each harness, or those named, with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, and
 # run it for so many minutes, from the corpus in the tree and what earlier runs have found new. FUZZER=afl: with AFL++
 # (and without sanitizers that slow it down). Inputs that end a harness are kept below OUT/finds. The last line is
-# "N passed, N failed".
-# Usage: fuzz.sh TREE OUT MINUTES [NAME...]
+# "N passed, N failed". gdb's inputs are made by fuzz-gdb.py, with the library in BUILD.
+# Usage: fuzz.sh TREE BUILD OUT MINUTES [NAME...]
 set -eu
 source=$1
-out=$2
-minutes=$3
-shift 3
+build=$2
+out=$3
+minutes=$4
+shift 4
 # shellcheck source=tests/fuzz/harnesses.inc
 . "$source/tests/fuzz/harnesses.inc"
 # shellcheck disable=SC2086 # a list of words
@@ -73,19 +74,32 @@ run() {
 	fi
 }
 
+# The same of gdb, which knows no fuzzer.
+run_gdb() {
+	mkdir -p "$work/corpus/gdb"
+	FUZZ_SECONDS=$(awk "BEGIN { print int($minutes * 60) }") FUZZ_CORPUS=$work/corpus/gdb FUZZ_FINDS=$out/finds \
+		"$source/tests/fuzz/gdb.sh" "$source" "$build" "$source/tools/gdb" "$corpus"/* $(find "$work/corpus/gdb" -type f) \
+		> "$work/gdb.log" 2>&1
+}
+
 inputs() {
 	sed -n 's/^stat::number_of_executed_units: *//p' "$work/$1.log"
+	sed -n 's/^\([0-9]*\) inputs, .*/\1/p' "$work/$1.log"
 	sed -n 's/^execs_done *: *//p' "$work/$1-run/default/fuzzer_stats" 2>/dev/null
 }
 
 passed=0 failed=0 built=
 for name; do
 	harness "$name" || { echo "fuzz: no harness is called $name" >&2; exit 2; }
-	compiler "$name"
-	case $built in *$kind*) ;; *) library; built="$built $kind" ;; esac
-	# shellcheck disable=SC2086 # lists of words
-	$compile -fsanitize=$with $flags $CPPFLAGS "$file" "$work/$kind/library.a" $libraries -o "$work/$name"
-	if run "$name"; then
+	runs=run_gdb
+	if [ "$name" != gdb ]; then
+		runs=run
+		compiler "$name"
+		case $built in *$kind*) ;; *) library; built="$built $kind" ;; esac
+		# shellcheck disable=SC2086 # lists of words
+		$compile -fsanitize=$with $flags $CPPFLAGS "$file" "$work/$kind/library.a" $libraries -o "$work/$name"
+	fi
+	if $runs "$name"; then
 		passed=$((passed + 1))
 		echo "ok $name: $(inputs "$name") inputs"
 	else

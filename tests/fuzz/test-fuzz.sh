@@ -73,6 +73,20 @@ for name in $all; do
 	result $? "$name: its inputs"
 done
 
+# gdb_runs TOOLS
+gdb_runs() {
+	harness gdb
+	"$source/tests/fuzz/gdb.sh" "$source" "$build" "$1" "$corpus"/* > "$work/log" 2>&1
+}
+
+gdb_runs "$source/tools/gdb"
+can_gdb=$?
+if [ $can_gdb = 77 ]; then
+	skip "gdb: its inputs" "$(tail -n 1 "$work/log")"
+else
+	result $can_gdb "gdb: its inputs"
+fi
+
 mkdir -p "$work/tree/tests"
 cp -R "$source/src" "$source/include" "$source/tools" "$work/tree"
 cp -R "$source/tests/fuzz" "$source"/tests/*.h "$work/tree/tests"
@@ -81,6 +95,11 @@ bad structures include/urcu/list.h \
 	"a list that does not lead back"
 bad lfht src/lfht/update.c '/^int cds_lfht_del/,/^}/s/if (word & WORD_REMOVED)/if (0)/' "a node that is deleted twice"
 bad callbacks-mb src/callbacks/barrier.c 's/return takes + 1;/return takes;/' "a barrier that returns too early"
+if [ $can_gdb != 77 ]; then
+	sed -i 's/clean(thread.name)/thread.name/' "$work/tree/tools/gdb/rcugdb/flavors.py"
+	! gdb_runs "$work/tree/tools/gdb" && grep -q 'it prints.* is not so$' "$work/log"
+	result $? "found: a thread's name that gdb prints as it is"
+fi
 bad environment src/process/exit.c "s/ || \\*text < '0' || \\*text > '9'//" \
 	"a negative limit that is taken for a number"
 bad options src/check/report.c 's/return !\*end && \*number <= most;/return true;/' "an option out of its bounds"

@@ -79,6 +79,30 @@ set -- -ex 'info rcu' -ex 'rcu callbacks' -ex 'rcu lfht table "struct item"' -ex
 	-ex 'rcu list broken_list struct item in_list' -ex 'rcu wfcqueue broken_head struct item' \
 	-ex 'rcu list nowhere' -ex 'rcu lfht &list' -ex 'set rcu-limit 3' -ex 'rcu list list' -ex 'set rcu-limit 100000'
 
+# Eight workers' queues in the list, each of whose chains has the same eight callbacks.
+cat > "$work/crowd.py" <<'TXT'
+import struct
+number, memory = 8, gdb.selected_inferior()
+workers = gdb.parse_and_eval("quiesce_memb.engine.workers")
+fields = {field.name: field.bitpos // 8 for field in workers["standard"].type.fields()}
+size = workers["standard"].type.sizeof
+queues = int(gdb.parse_and_eval("(long)calloc(%d, %d)" % (2 * number, size)))
+nodes = [queues + (number + i) * size for i in range(number)] + [0]
+
+def put(address, value):
+    memory.write_memory(address, struct.pack("Q", value))
+
+for i in range(number):
+    put(nodes[i], nodes[i + 1])
+    for field in ("newest", "taken", "turned", "waiting", "batch"):
+        put(queues + i * size + fields[field], nodes[0])
+    put(queues + i * size + fields["server"], queues + i * size + fields["own"])
+    put(queues + i * size + fields["node"], queues + (i + 1) * size + fields["node"])
+list_at = int(workers["list"].address)
+put(queues + (number - 1) * size + fields["node"], list_at)
+put(list_at, queues + fields["node"])
+TXT
+
 for flavor in mb memb bp qsbr; do
 	compile $flavor
 	result $? "a program with $flavor" || continue
@@ -108,6 +132,12 @@ for flavor in mb memb bp qsbr; do
 	shows 'pthread 0x4d .no such thread. is between the fork hooks' "overwritten: who forks"
 	! grep -q Traceback "$work/log"
 	result $? "overwritten: all of it is foreseen"
+	stop
+	start "$work/memb"
+	look -p "$target" -ex "python exec(open('$work/crowd.py').read())" -ex 'set rcu-limit 8' -ex 'info rcu' \
+		-ex 'rcu callbacks'
+	[ "$(grep -c 'more than 128 elements in all' "$work/log")" = 2 ] && ! grep -q Traceback "$work/log"
+	result $? "overwritten: many workers with many callbacks each come to an end"
 	stop
 done
 

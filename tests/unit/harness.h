@@ -536,6 +536,7 @@ static inline int capture_stderr(void)
 
 	want(file >= 0 && dup2(file, STDERR_FILENO) >= 0);
 	setenv("URCU_REPORT", "2", 1);	/* whatever it is */
+	put_off_stall_reports();
 	return file;
 }
 

@@ -4,7 +4,8 @@ import re
 
 import gdb
 
-from .memory import Broken, Limit, address_of, chain, count, each, integer, lookup, offset, pointer_size, word, words
+from .memory import (
+    Broken, Limit, address_of, chain, clean, count, each, integer, lookup, offset, pointer_size, word, words)
 
 NAMES = ("mb", "memb", "bp", "qsbr")
 OURS = re.compile(r"/liburcu-(mb|memb|bp|qsbr|cds|common)\.so")
@@ -17,7 +18,7 @@ class Flavor:
     """One flavor, with its struct flavor as a gdb value."""
 
     def __init__(self, name, value, file):
-        self.name, self.value, self.file = name, value, file
+        self.name, self.value, self.file = name, value, clean(file)
         self.domain = value["engine"]["domain"]
         self.workers = value["engine"]["workers"]
 
@@ -36,7 +37,7 @@ def find():
                 found = True
                 flavors.append(Flavor(name, known.value(), objfile.filename))
         if not found and re.search(r"/liburcu-(mb|memb|bp|qsbr)\.so[^/]*$", objfile.filename or ""):
-            silent.append(objfile.filename)
+            silent.append(clean(objfile.filename))
     return flavors, silent
 
 
@@ -98,7 +99,7 @@ class Threads:
 
 def describe(thread):
     lwp = thread.ptid[1] or thread.ptid[2]
-    return "thread %d (LWP %d%s)" % (thread.num, lwp, ' "%s"' % thread.name if thread.name else "")
+    return "thread %d (LWP %d%s)" % (thread.num, lwp, ' "%s"' % clean(thread.name) if thread.name else "")
 
 
 def frames(thread):

@@ -10,10 +10,27 @@ class Broken(Exception):
     """What is there cannot be right, or is not there: the message says so."""
 
 
+class Spent(Exception):
+    """One command has looked at enough: a program may have as many structures as elements in them."""
+
+
 class Limit(gdb.Parameter):
-    """Most elements that "info rcu" and "rcu" commands look at in one structure."""
+    """Most elements that "info rcu" and "rcu" commands look at in one structure. In all it is 16 times that."""
     set_doc = show_doc = __doc__
     value = 100000
+    STRUCTURES = 16
+    left = STRUCTURES * value   # elements that the command under way may look at
+
+    @staticmethod
+    def begin():
+        Limit.left = Limit.STRUCTURES * Limit.value
+
+    @staticmethod
+    def spend(number):
+        Limit.left -= number
+        if Limit.left < 0:
+            raise Spent("more than %d elements in all: the rest is not looked at (set rcu-limit)" %
+                        (Limit.STRUCTURES * Limit.value))
 
     def __init__(self):
         super().__init__("rcu-limit", gdb.COMMAND_DATA, gdb.PARAM_ZUINTEGER)
@@ -58,6 +75,7 @@ def each(first, following, end=0):
             raise Broken("leads back to 0x%x after %d: a circle" % (first, number))
         if number >= Limit.value:
             raise Broken("more than %d: not followed any further (set rcu-limit)" % Limit.value)
+        Limit.spend(1)
         seen.add(first)
         number += 1
         yield first
@@ -115,6 +133,11 @@ def symbol(address):
     except gdb.error:
         text = "No symbol"
     return "0x%x" % address if text.startswith("No symbol") else text.split(" in section ")[0].strip()
+
+
+def clean(name):
+    """A thread or a file may have any name: what a terminal would act upon becomes a question mark."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def plural(number, noun):

@@ -3,7 +3,8 @@
 import gdb
 
 from . import flavors as library
-from .memory import Broken, Limit, address_of, chain, integer, lookup, offset, plural, pointer_size, symbol, word, words
+from .memory import (
+    Broken, Limit, Spent, address_of, chain, integer, lookup, offset, plural, pointer_size, symbol, word, words)
 
 READERS_SHOWN = 32
 OFFSETS = 4096      # QUIESCE_OFFSETS: less than this is no function but where a head is
@@ -29,9 +30,10 @@ def every_flavor(command, show):
         return
     for flavor in found:
         print("%s  %s" % (flavor.name, flavor.file))
+        Limit.begin()
         try:
             show(flavor)
-        except (Broken, gdb.error) as broken:
+        except (Broken, Spent, gdb.error) as broken:
             line("broken", str(broken))
 
 
@@ -147,7 +149,8 @@ def show_backlog(flavor):
         number += 1
         pointers += (int(stash["given"]) - int(stash["freed"])) & (2 ** (8 * pointer_size()) - 1)
     if pointers:
-        line("free_rcu", "%s to be freed, in %s" % (plural(pointers, "pointer") + " wait", "%d stash%s" % (number, "" if number == 1 else "es")))
+        line("free_rcu", "%s wait to be freed, in %d stash%s" % (
+            plural(pointers, "pointer"), number, "" if number == 1 else "es"))
     deferred = sum(1 for queue in library.defer_queues(flavor) if int(queue["head"]) != int(queue["tail"]))
     if deferred:
         line("defer_rcu", "calls of %s wait" % plural(deferred, "thread"))
@@ -218,6 +221,7 @@ def tally_calls(queue, tally, names):
     if not 0 <= head - tail <= size:
         return ["deferred calls: head %d, tail %d" % (head, tail)]
     all_words = words(ring, size)
+    Limit.spend(head - tail)
     while tail < head:
         this = all_words[tail % size]
         tail += 1
@@ -264,10 +268,13 @@ ready to run; and which callback runs."""
     def show(flavor, threads):
         tally, names = {}, {}
         queues, wrong = library.queues(flavor)
-        for queue in queues:
-            wrong += tally_queue(queue, tally, names)
-        for queue in library.defer_queues(flavor):
-            wrong += tally_calls(queue, tally, names)
+        try:
+            for queue in queues:
+                wrong += tally_queue(queue, tally, names)
+            for queue in library.defer_queues(flavor):
+                wrong += tally_calls(queue, tally, names)
+        except Spent as spent:
+            wrong.append(str(spent))
         if tally:
             print("  %9s %9s %9s  function" % ("new", "waiting", "ready"))
         for name, row in sorted(tally.items(), key=lambda item: -sum(item[1].values())):

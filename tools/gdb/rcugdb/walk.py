@@ -63,6 +63,7 @@ class Walk(gdb.Command):
         arguments = gdb.string_to_argv(argument)
         if not arguments:
             raise gdb.GdbError("Usage: %s" % self.__doc__.split("Usage: ")[1].splitlines()[0])
+        Limit.begin()
         try:
             elements = Elements(arguments[1:], self.node_type)
             self.walk(gdb.parse_and_eval(arguments[0]), elements)
