@@ -218,7 +218,7 @@ pages() {
 	[ "$(wc -l < pages)" -gt 300 ] || return 1
 	xargs readlink -f < pages | sort -u | while read -r page; do
 		case $page in */man/man*) ;; *) echo "$page: no page"; continue ;; esac
-		man --warnings -E UTF-8 -l "$page" 2>&1 > page | sed "s|^|$page: |"
+		man --warnings -E UTF-8 -l "$page" 2>&1 > page | sed "/can't break line/d; s|^|$page: |"
 		[ "$(wc -l < page)" -gt 20 ] || echo "$page: empty"
 	done > complaints
 	cat complaints

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The ways to build: compilers without a warning, the debug build and what it starts with, a tarball
-# that builds, checks, installs and uninstalls, and programs linked through pkg-config and CMake. TAP.
+# The ways to build: compilers without a warning, the debug build and what it starts with, what is in the
+# tarball (with EVERY=1 that it builds, checks, installs and uninstalls), and programs linked through pkg-config and CMake. TAP.
 set -u
 top=$(cd "${srcdir:-.}" && pwd)
 work=$(mktemp -d)
@@ -36,9 +36,22 @@ build debug --enable-rcu-debug --disable-shared --disable-urcu-check > "$work/lo
 		>> "$work/log" 2>&1
 result $? "the debug build passes with numbers that wrap"
 
-# How it is optimized is the builds' matter above.
-make -s -C "$work/gcc" distcheck AM_MAKEFLAGS=TESTS= DISTCHECK_CONFIGURE_FLAGS=CFLAGS=-O0 > "$work/log" 2>&1
-result $? "make distcheck"
+# What git keeps, or is to keep, and what the autotools made. That it builds, too, is for ./dev ways, or EVERY=1.
+in_tarball() {
+	make -s -C "$work/gcc" distdir && (cd "$work/gcc"/quiesce-*/ && find . -type f | sed 's/^..//' | LC_ALL=C sort) |
+		grep -vE '^(build-aux|m4)/|^(configure|aclocal.m4|Makefile.in)$' > "$work/packed"
+	(cd "$top" && git ls-files -co --exclude-standard | grep -v '^\.' | LC_ALL=C sort) | diff - "$work/packed"
+}
+if [ -n "${EVERY:-}" ]; then
+	make -s -C "$work/gcc" distcheck AM_MAKEFLAGS=TESTS= DISTCHECK_CONFIGURE_FLAGS=CFLAGS=-O0 > "$work/log" 2>&1
+	result $? "make distcheck"
+fi
+if (cd "$top" && git ls-files --error-unmatch configure.ac) > /dev/null 2>&1; then
+	in_tarball > "$work/log" 2>&1
+	result $? "the tarball has what git keeps, and nothing that was built"
+else
+	skip "the tarball has what git keeps" "no git"
+fi
 
 cat > "$work/user.c" <<'TXT'
 #include <urcu.h>

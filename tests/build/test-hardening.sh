@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What configure and the compiler's flags ask for is in each library: relocations that are read-only once it is
-# loaded, all of them bound then, no executable stack, no text relocations; stack protector and checked calls where
-# the flags ask for them, and what CET needs where these do. TAP.
+# What configure and the compiler's flags ask for is in each library and in what the tools are: relocations that are
+# read-only once it is loaded, all of them bound then, no executable stack, no text relocations; stack protector and
+# checked calls where the flags ask for them, and what CET needs where these do. TAP.
 # Usage: test-hardening.sh [DIRECTORY], of the libraries, by default $LIBRARIES. FLAGS are those they were built
 # with, by default those in the Makefile of $builddir.
 set -u
@@ -33,11 +33,11 @@ landing_pads() { # file
 		objdump -d --no-show-raw-insn "$1" | sed -n 's/^ *\([0-9a-f]*\):[[:space:]]*endbr.*/\1/p'
 		echo functions
 		readelf -W --dyn-syms "$1" | awk '$7 != "UND" && $4 == "FUNC" { print $2, $8 }'
-	} | awk '
+	} | awk -v program="$(readelf -Wl "$1" | grep -c INTERP)" '
 		$1 == "functions" { functions = 1; next }
 		!functions { pads[$1] = 1; next }
 		{ address = $1; sub(/^0*/, "", address); count++; if (!(address in pads)) print $2 ": begins without endbr" }
-		END { if (!count) print "no function" }'
+		END { if (!count && !program) print "no function" }'
 }
 
 # One library may have no array on its stack, or no call that can be checked; not all of them.
@@ -52,16 +52,28 @@ report() { # what
 	result $? "$1"
 }
 
-for name in mb memb bp qsbr common cds; do
-	library=$libraries/liburcu-$name.so.8
+file() { # path, what
 	{
-		has "read-only relocations" '^ *GNU_RELRO' -l "$library"
-		has "bound when it is loaded" '\((FLAGS\) .*BIND_NOW|FLAGS_1\) .*NOW|BIND_NOW\))' -d "$library"
-		has "a stack that is not executable" '^ *GNU_STACK .* RW  *0x' -l "$library"
-		has_not "text relocation" 'TEXTREL' -d "$library"
-		! asked -fcf-protection || landing_pads "$library"
+		has "read-only relocations" '^ *GNU_RELRO' -l "$1"
+		has "bound when it is loaded" '\((FLAGS\) .*BIND_NOW|FLAGS_1\) .*NOW|BIND_NOW\))' -d "$1"
+		has "a stack that is not executable" '^ *GNU_STACK .* RW  *0x' -l "$1"
+		has_not "text relocation" 'TEXTREL' -d "$1"
+		! asked -fcf-protection || landing_pads "$1"
 	} > "$work/log" 2>&1
-	report "liburcu-$name"
+	report "$2"
+}
+
+for name in mb memb bp qsbr common cds; do
+	file "$libraries/liburcu-$name.so.8" "liburcu-$name"
+done
+# Where they were built, or installed.
+for tool in "$libraries/liburcu-check.so" "$libraries/quiesce-check/liburcu-check.so" "$libraries/../tools/urcu-top" \
+	"$libraries/../bin/urcu-top"; do
+	[ -e "$tool" ] || continue
+	file "$tool" "${tool##*/}"
+	asked -fstack-protector-strong || continue
+	has "stack protector" 'UND __stack_chk_(fail|guard)' --dyn-syms "$tool" > "$work/log"
+	report "${tool##*/}: stack protector"
 done
 if asked -fstack-protector-strong; then
 	somewhere "stack protector" 'UND __stack_chk_(fail|guard)' > "$work/log"
