@@ -45,6 +45,8 @@
  *	exit in a fork's child, with the hooks: as in any process; what was inherited runs. Without the hooks:
  *	the same if the child has had a worker's thread of its own (by call_rcu, rcu_barrier, ...), else
  *	nothing.
+ *	a fork in exit, when what was queued has run: the child of the thread that called exit is in exit as its
+ *	parent is; that of another thread is not, and its own exit is as any.
  *
  * Statically linked programs and plug-ins (dlopen) get the same. dlclose, when it unloads the library, does
  * what exit does.

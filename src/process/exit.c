@@ -194,6 +194,7 @@ void quiesce_exit(struct engine *engine)
 {
 	int saved_errno = errno;
 
+	__atomic_store_n(&engine->exit_awaited, false, __ATOMIC_RELAXED);
 	if (!is_closed(engine)) {
 		quiesce_note_end();
 		drain_and_close(engine);

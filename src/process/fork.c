@@ -215,13 +215,30 @@ static void foster(struct workers *all, struct call_rcu_data *queue)
 	all->orphans = queue;
 }
 
+static void make_fresh(struct worker *worker)
+{
+	worker->state |= WORKER_FRESH;
+}
+
+/*
+ * A thread in exit stays there: what it has yet to call must find no callback that runs by itself. The exit, or
+ * rcu_exit, of another thread is over: the next call_rcu registers for an exit of this process.
+ */
+static void reset_end(struct engine *engine)
+{
+	bool ends = quiesce_child_ends();
+
+	engine->workers.closing &= ends;
+	if (!ends && !engine->exit_awaited)
+		for_each_worker(engine, make_fresh);
+}
+
 static void reset_workers(struct engine *engine)
 {
 	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue;
 
 	all->lock = 0;
-	all->closing = false;
 	all->pausing = NULL;
 	all->orphans = NULL;
 	all->backlog.sleepers = 0;
@@ -229,6 +246,7 @@ static void reset_workers(struct engine *engine)
 	reset_queue(all, &all->deferred);
 	quiesce_for_each_made(queue, all)
 		reset_queue(all, queue);
+	reset_end(engine);
 	quiesce_defer_restart(&engine->workers);
 }
 

@@ -70,7 +70,7 @@ struct engine {
 	void (*watch)(void);
 	int32_t generation;		/* that readers and workers are of (system.h); set atomically */
 	struct heir heir;
-	bool exit_awaited;		/* at_exit is registered; set atomically */
+	bool exit_awaited;		/* at_exit is registered, and was not called; set atomically */
 };
 
 static inline struct engine *quiesce_engine_of(struct workers *all)

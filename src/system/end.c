@@ -4,12 +4,23 @@
 
 #include "system/system.h"
 
-/* Set atomically: what is registered stays so. */
-static bool watched, ending;
+/* Set atomically. In one process what is registered stays so. */
+static bool watched;
+static const void *ending;	/* quiesce_self() of the thread that is in exit, or NULL */
 
 void quiesce_note_end(void)
 {
-	__atomic_store_n(&ending, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&ending, quiesce_self(), __ATOMIC_RELAXED);
+}
+
+/* What another thread's exit was to call here it may have called there. */
+bool quiesce_child_ends(void)
+{
+	if (ending && ending != quiesce_self()) {
+		ending = NULL;
+		watched = false;
+	}
+	return ending;
 }
 
 void quiesce_end_watch(void)
@@ -21,7 +32,7 @@ void quiesce_end_watch(void)
 
 bool quiesce_process_ends(void)
 {
-	return __atomic_load_n(&ending, __ATOMIC_RELAXED);
+	return __atomic_load_n(&ending, __ATOMIC_RELAXED) != NULL;
 }
 
 bool quiesce_library_ends(void)

@@ -206,6 +206,12 @@ bool quiesce_process_ends(void);
 bool quiesce_library_ends(void);
 
 /*
+ * In a fork's child, by its only thread: whether the end goes on here, as it was this thread that called exit. Another's
+ * exit is not the child's.
+ */
+bool quiesce_child_ends(void);
+
+/*
  * Whether something looks for pointers in memory, and would miss those with a tag, or in a mapping; or
  * for threads that nobody joined. May be called in a constructor before ours.
  */

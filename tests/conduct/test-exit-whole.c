@@ -378,6 +378,98 @@ static int child_exits(int kind)
 	return 7;
 }
 
+/* ---- A child that is forked in exit ---- */
+
+static pid_t (*fork_at_end)(void);
+
+static void must_end_well(pid_t pid)
+{
+	int status;
+
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+/* After the drain. Both go on with the exit, the child with a use of RCU first. */
+static void fork_and_use(void)
+{
+	pid_t pid = fork_at_end();
+
+	if (pid == 0) {
+		use_and_wait();
+		use_and_leave();
+	} else {
+		must_end_well(pid);
+	}
+}
+
+static int end_forks(int kind)
+{
+	at_end = fork_and_use;
+	fork_at_end = hooked_fork;
+	return queued(kind);
+}
+
+static int end_forks_without_hooks(int kind)
+{
+	at_end = fork_and_use;
+	fork_at_end = fork;
+	return queued(kind);
+}
+
+static int main_is_in_exit;
+
+static void let_other_fork(void)
+{
+	put(&main_is_in_exit, 1);
+	await_that(get(&results->reached) != 0);
+}
+
+static void break_up_late(void)
+{
+	put(&whole, 0);
+}
+
+/* The child is in no exit, until it calls it. That glibc has a lock which another thread's exit keeps is no matter here. */
+static void *fork_beside_exit(void *arg)
+{
+	pid_t pid;
+
+	await_that(get(&main_is_in_exit));
+	pid = fork_at_end();
+	if (pid == 0) {
+		at_end = NULL;
+		in_destructor = break_up_late;
+		queue(10);
+		await_that(get(&results->ran) == CALLBACKS + 10);
+		queue(CALLBACKS);
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 41)
+		rcu_barrier();
+		_exit(7);
+#endif
+		exit(7);
+	}
+	must_end_well(pid);
+	put(&results->reached, 1);
+	return arg;
+}
+
+static int other_forks(int kind)
+{
+	fork_at_end = hooked_fork;
+	at_end = let_other_fork;
+	start_thread(fork_beside_exit, NULL);
+	return queued(kind);
+}
+
+static int other_forks_without_hooks(int kind)
+{
+	int status = other_forks(kind);
+
+	fork_at_end = fork;
+	return status;
+}
+
 /* ---- Ends that are none of ours ---- */
 
 static struct reader_thread stuck;
@@ -416,6 +508,10 @@ static const struct again_case cases[] = {
 	{ "others-queue-exit-in-section", others_queue_exit_in_section },
 #endif
 	{ "child-exits", child_exits },
+	{ "end-forks", end_forks },
+	{ "end-forks-without-hooks", end_forks_without_hooks },
+	{ "other-forks", other_forks },
+	{ "other-forks-without-hooks", other_forks_without_hooks },
 	{ "quick-exit", quick_exit_waits_for_nothing },
 	{ "end-at-once", end_at_once_waits_for_nothing },
 	{ NULL, NULL },
@@ -541,6 +637,29 @@ START_TEST(a_forked_child_runs_its_copies_while_it_is_whole)
 }
 END_TEST
 
+START_TEST(a_child_that_is_forked_in_exit_is_in_exit_too)
+{
+	static const char *const names[] = { "end-forks", "end-forks-without-hooks" };
+
+	for (int i = 0; i < 2; i++) {
+		run_again(names[i], _i, "20000");
+		ck_assert_int_eq(results->word[1], results->word[0]);
+		must_have_run(CALLBACKS + 50);
+	}
+}
+END_TEST
+
+START_TEST(a_child_of_a_thread_beside_the_exit_has_an_exit_of_its_own)
+{
+	static const char *const names[] = { "other-forks", "other-forks-without-hooks" };
+
+	for (int i = 0; i < 2; i++) {
+		run_again(names[i], _i, "20000");
+		must_have_run(2 * CALLBACKS + 10);
+	}
+}
+END_TEST
+
 START_TEST(quick_exit_and_end_at_once_wait_for_nothing)
 {
 	run_again("quick-exit", _i, "600000");
@@ -573,6 +692,8 @@ static Suite *suite(void)
 	tcase = add_again_case(suite, "others");
 	tcase_set_tags(tcase, "forks");		/* tests/sanitize/sanitize.sh */
 	tcase_add_loop_test(tcase, a_forked_child_runs_its_copies_while_it_is_whole, 0, KINDS);
+	tcase_add_loop_test(tcase, a_child_that_is_forked_in_exit_is_in_exit_too, 0, KINDS);
+	tcase_add_loop_test(tcase, a_child_of_a_thread_beside_the_exit_has_an_exit_of_its_own, 0, KINDS);
 	tcase_add_loop_test(tcase, quick_exit_and_end_at_once_wait_for_nothing, 0, KINDS);
 	return suite;
 }
