@@ -311,15 +311,48 @@ static bool join(pthread_t thread, uint64_t *left)
 	return joined;
 }
 
+/* Be the only one who may look at the worker's thread, or name another. */
+static bool hold_name(struct worker *worker, int32_t from)
+{
+	int32_t state = quiesce_worker_state(worker);
+
+	do {
+		if ((state & (WORKER_THREAD | WORKER_STARTING | WORKER_LEFT)) != from)
+			return false;
+	} while (!__atomic_compare_exchange_n(&worker->state, &state,
+					      (state & ~WORKER_LEFT) | WORKER_THREAD | WORKER_STARTING, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	return true;
+}
+
+/* Whoever came meanwhile took us for the thread. */
+static void let_name_go(struct worker *worker, int32_t bits)
+{
+	__atomic_fetch_xor(&worker->state, WORKER_THREAD | WORKER_STARTING | bits, __ATOMIC_SEQ_CST);
+	quiesce_wake(&worker->state, INT_MAX);
+	quiesce_queue_wake_barriers(quiesce_worker_home(worker));
+}
+
+/* A barrier may stand in while we join, and name itself. */
 bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left)
 {
+	pthread_t thread;
+
 	if (!quiesce_worker_await_none(worker, WORKER_THREAD | WORKER_STARTING, left,
 				       left ? "exit" : "call_rcu_data_free"))
 		return false;
-	if (!(__atomic_fetch_and(&worker->state, ~WORKER_LEFT, __ATOMIC_SEQ_CST) & WORKER_LEFT) ||
-	    join(worker->thread, left))
+	if (!hold_name(worker, WORKER_LEFT))
 		return true;
-	__atomic_fetch_or(&worker->state, WORKER_LEFT, __ATOMIC_SEQ_CST);
+	thread = worker->thread;
+	let_name_go(worker, 0);
+	if (join(thread, left))
+		return true;
+	if (!hold_name(worker, 0)) {
+		pthread_detach(thread);
+		return false;
+	}
+	worker->thread = thread;
+	let_name_go(worker, WORKER_LEFT);
 	return false;
 }
 

@@ -12,6 +12,7 @@
  *	races.c		plain accesses, blocks of memory, what was freed
  *	tsan.c		the sanitizer's calls
  *	pthread.c	threads, mutexes, conditions, keys
+ *	process.c	fork, exit, signals
  *	system.c	futex, membarrier, clocks, memory
  *	weaken.c	orders that are weaker than in the source
  *	trace.c		the steps of an execution, as people read them
@@ -53,7 +54,7 @@ struct message {
 };
 
 enum what {
-	RUNNING, WAIT_FUTEX, WAIT_MUTEX, WAIT_CONDITION, WAIT_JOIN, ENDED
+	RUNNING, WAIT_FUTEX, WAIT_MUTEX, WAIT_CONDITION, WAIT_JOIN, WAIT_MOMENT, ENDED
 };
 
 #define DEPENDENCIES	512
@@ -70,9 +71,12 @@ struct thread {
 	uintptr_t object;		/* what it waits for */
 	uint64_t deadline;		/* virtual ns; UINT64_MAX: none */
 	bool woken, yielded, detached, joined, by_program;
+	bool gone;			/* it was left behind by a fork */
+	bool interrupted;		/* from a wait, by a signal */
+	uint64_t mask, pending;		/* signals, a bit each */
 	unsigned int looks;		/* loads since its last store */
 	unsigned int priority;
-	struct view view, pending, fenced;	/* pending: for an acquire fence; fenced: by a release fence */
+	struct view view, learned, fenced;	/* learned: for an acquire fence; fenced: by a release fence */
 	struct dependency dependencies[DEPENDENCIES];
 	unsigned int dependency_count;
 	struct view carried;		/* all of these together */
@@ -86,6 +90,15 @@ struct thread {
 	char *stack;
 };
 
+/* Stacks are at the same place in each run, for replay. */
+#define STACK_SIZE	(256 * 1024)
+#define STACKS		UINT64_C(0x200000000000)
+
+static inline bool ck_is_stack(uintptr_t address)
+{
+	return address - STACKS < THREADS * STACK_SIZE;
+}
+
 extern struct thread ck_threads[THREADS];
 extern int ck_thread_count;
 extern struct thread *ck_self;		/* NULL: no execution is under way */
@@ -97,12 +110,18 @@ enum choice_kind {
 	CHOOSE_SWITCH,		/* whether another goes on, though it could; 0: no */
 	CHOOSE_STORE,		/* which store a load returns; 0: the newest */
 	CHOOSE_FAIL,		/* whether a call fails; 0: no */
+	CHOOSE_MOMENT,		/* whether a fork, an exit or a signal comes now; 0: not yet */
+	CHOOSE_SIDE,		/* of a fork: 0: the child's */
+	CHOICE_KINDS
 };
 
 int ck_choose(enum choice_kind kind, int count);
 
 /* The same among threads, whose numbers are given. */
 int ck_choose_thread(enum choice_kind kind, const int *options, int count);
+
+/* Whether what may come at any moment comes now. */
+bool ck_choose_moment(void);
 
 /* A fault of the code under test: the execution ends here. */
 __attribute__((noreturn, format(printf, 1, 2))) void ck_fail(const char *format, ...);
@@ -113,6 +132,7 @@ __attribute__((noreturn)) void ck_cut(void);	/* it is longer than is looked at *
 bool ck_is_shared(uintptr_t address);
 
 extern bool ck_tracing, ck_malloc_fails;
+extern void (**ck_scenario_fini)(void), (**ck_scenario_fini_end)(void);	/* its destructors */
 
 /* ---- threads.c ---- */
 
@@ -126,6 +146,15 @@ struct thread *ck_new_thread(void *(*start)(void *), void *arg);
 uint64_t ck_now(void);			/* virtual */
 void ck_pass(uint64_t ns);
 void *ck_tls(void *control);		/* the calling thread's variable */
+/*
+ * Until a step of another thread before which the caller's is to come: any of those that change something, or
+ * the end of all that the others can do.
+ */
+void ck_await_moment(void);
+/* Before a step that changes something, or for signals, any: what was to come at some moment comes, perhaps. */
+void ck_moment(bool changes);
+/* In a fork's child: the others are gone. */
+void ck_leave_behind(void);
 
 /* ---- memory.c ---- */
 
@@ -145,6 +174,14 @@ uint64_t ck_change(uintptr_t address, int size, uint64_t (*change)(uint64_t, uin
 /* Returns the old value; it was replaced if that is expected. */
 uint64_t ck_compare(uintptr_t address, int size, uint64_t expected, uint64_t value, int order, int otherwise,
 		uintptr_t code);
+
+/*
+ * A fork's child knows of all that is in its memory: that of each thread up to where it stood, for the kernel takes
+ * the right to write away from all, which waits for each store that has begun.
+ */
+void ck_memory_fork(void);
+/* What the kernel does with some memory in the child. */
+void ck_wipe(uintptr_t address, size_t length);
 
 /* A plain store is about to happen where there may be a history. */
 void ck_overwrite(uintptr_t address, int size, uintptr_t code);
@@ -185,6 +222,25 @@ int ck_met(uintptr_t code, enum part part, int order);
 bool ck_weaken(const char *text);
 void ck_list_sites(void);
 extern bool ck_listing;
+
+/* ---- pthread.c ---- */
+
+struct thread *ck_mutex_owner(uintptr_t mutex);
+/* A lock that a thread had which a fork left behind is a fault, unless the child has made it anew. */
+void ck_check_locks(void);
+
+/* ---- process.c ---- */
+
+void ck_process_reset(void);
+/* The first thread of the process has returned, or it ends without more ado. */
+__attribute__((noreturn)) void ck_process_end(void);
+bool ck_is_first(const struct thread *thread);
+/* Signals that the calling thread can get are there. */
+void ck_handle_signals(void);
+static inline bool ck_has_signal(const struct thread *thread)
+{
+	return thread->pending & ~thread->mask;
+}
 
 /* ---- trace.c ---- */
 

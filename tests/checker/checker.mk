@@ -25,7 +25,7 @@ $(OUT)/checker: $(OUT)/tested.o $(CHECKER) $(OUT)/table.o
 $(OUT)/tested.o: $(LIBRARY) $(SCENARIOS) $(HERE)/names
 	ld -r -o $@ $(LIBRARY) $(SCENARIOS)
 	objcopy --redefine-syms=$(HERE)/names --rename-section .data=ck_data \
-		--rename-section .bss=ck_bss,alloc $@
+		--rename-section .bss=ck_bss,alloc --rename-section .fini_array=ck_fini $@
 
 $(MACHINE): $(HERE)/machine.h
 	@mkdir -p $(@D)
@@ -39,7 +39,8 @@ $(OUT)/runtime/%.o: $(HERE)/%.c
 	@mkdir -p $(@D)
 	$(RUNTIME) -o $@ $<
 
-# In the list: name, source, what is expected, flags. Its main is its only name for others. Its own calls fail never.
+# In the list: name, source, what is expected, flags. Its main is its only name for others, and its destructors are
+# apart from those of the others. Its own calls fail never.
 $(OUT)/scenarios/%.o: $(HERE)/scenarios/list $(MACHINE)
 	@mkdir -p $(@D)
 	set -e; set -- `grep '^$*[[:blank:]]' $<`; source=$$2; shift 3; \
@@ -47,14 +48,18 @@ $(OUT)/scenarios/%.o: $(HERE)/scenarios/list $(MACHINE)
 	main=scenario_`echo $* | tr - _`; \
 	objcopy --redefine-sym main=$$main --redefine-sym pthread_create=sim_program_create \
 		--redefine-sym malloc=sim_program_malloc $@; \
-	objcopy --keep-global-symbol=$$main $@
+	objcopy --keep-global-symbol=$$main --rename-section .fini_array=fini_$$main $@
 
 $(OUT)/table.o: $(HERE)/scenarios/list
 	@mkdir -p $(@D)
-	@{ for name in $(NAMES); do echo "void scenario_`echo $$name | tr - _`(void);"; done; \
-	echo "const struct { const char *name; void (*main)(void); } ck_scenarios[] = {"; \
-	for name in $(NAMES); do echo "{ \"$$name\", scenario_`echo $$name | tr - _` },"; done; \
-	echo "{ 0, 0 } };"; } > $(OUT)/table.c
+	@{ echo "#define SCENARIO(main) { #main, main, __start_fini_##main, __stop_fini_##main },"; \
+	for name in $(NAMES); do name=scenario_`echo $$name | tr - _`; echo "void $$name(void);"; \
+	for end in start stop; do \
+	echo "extern void (*__$${end}_fini_$$name[])(void) __attribute__((weak));"; done; done; \
+	echo "const struct { const char *name; void (*main)(void), (**fini)(void), (**fini_end)(void); }"; \
+	echo "ck_scenarios[] = {"; \
+	for name in $(NAMES); do echo "SCENARIO(scenario_`echo $$name | tr - _`)"; done; \
+	echo "{ 0, 0, 0, 0 } };"; } > $(OUT)/table.c
 	$(CLANG) -fno-pie -c -o $@ $(OUT)/table.c
 
 -include $(LIBRARY:.o=.d) $(CHECKER:.o=.d) $(SCENARIOS:.o=.d)

@@ -16,7 +16,7 @@
 /* Made from the list of scenarios. */
 extern const struct {
 	const char *name;
-	void (*main)(void);
+	void (*main)(void), (**fini)(void), (**fini_end)(void);
 } ck_scenarios[];
 extern char __start_ck_data[], __stop_ck_data[], __start_ck_bss[], __stop_ck_bss[];
 /* The sections are there even if a scenario has nothing in them. */
@@ -32,7 +32,8 @@ static int choice_count, given;		/* given: so many are as they stand */
 static enum way way;
 static uint64_t number;			/* of the generator */
 static unsigned int priorities[THREADS], changes[3], change_count, picks, picks_before = 100;
-static int limit[4];			/* of each kind: how many choices may not be the first one */
+static unsigned int moments, moments_before = 100, next_moment;
+static int limit[CHOICE_KINDS];		/* of each kind: how many choices may not be the first one */
 static bool all_shared;
 static struct {
 	uintptr_t address;
@@ -45,6 +46,7 @@ static char fault[800];
 static unsigned long executions, cuts;
 static char *saved_data, *saved_bss;
 static void (*scenario)(void);
+void (**ck_scenario_fini)(void), (**ck_scenario_fini_end)(void);
 
 bool ck_tracing, ck_malloc_fails;
 
@@ -108,6 +110,18 @@ int ck_choose_thread(enum choice_kind kind, const int *options, int count)
 	return record(kind, count, best);
 }
 
+/* By seed each moment is as likely as any other; by search one after the other is tried, the last ones first. */
+bool ck_choose_moment(void)
+{
+	bool now = ++moments == next_moment;
+
+	if (choice_count < given || way == BY_SEARCH || way == BY_RECORD)
+		return ck_choose(CHOOSE_MOMENT, 2);
+	if (now)
+		next_moment = moments + 1 + chance(moments_before + 1);
+	return record(CHOOSE_MOMENT, 2, now);
+}
+
 static void seed(uint64_t from)
 {
 	number = from * UINT64_C(0x9e3779b97f4a7c15) | 1;
@@ -119,6 +133,7 @@ static void seed(uint64_t from)
 		priorities[i] = 10 + chance(1000);
 	for (unsigned int i = 0; i < change_count; i++)
 		changes[i] = 1 + chance(picks_before + 1);
+	next_moment = 1 + chance(moments_before + moments_before / 4 + 1);
 }
 
 /* ---- Shared locations ---- */
@@ -178,13 +193,15 @@ static void execute(void)
 	ck_memory_reset();
 	ck_races_reset();
 	ck_pthread_reset();
+	ck_process_reset();
 	ck_trace_reset();
 	choice_count = 0;
-	picks = 0;
+	picks = moments = 0;
 	fault[0] = '\0';
 	ck_run(scenario);
 	executions++;
 	picks_before = picks;
+	moments_before = moments;
 }
 
 static void save(void)
@@ -289,13 +306,13 @@ static int report(const char *how)
 /* The next of the search: the last choice that may be another one is. */
 static bool advance(void)
 {
-	int spent[4] = { 0 }, last = -1;
+	int spent[CHOICE_KINDS] = { 0 }, last = -1;
 
 	for (int i = 0; i < choice_count; i++) {
 		int kind = choices[i].kind;
 
 		if (choices[i].chosen + 1 < choices[i].count &&
-		    (kind == CHOOSE_THREAD || choices[i].chosen || spent[kind] < limit[kind]))
+		    (limit[kind] < 0 || choices[i].chosen || spent[kind] < limit[kind]))
 			last = i;
 		spent[kind] += choices[i].chosen != 0;
 	}
@@ -311,6 +328,7 @@ static int search(int switches, int stores)
 {
 	unsigned long began = executions;
 
+	limit[CHOOSE_THREAD] = limit[CHOOSE_MOMENT] = limit[CHOOSE_SIDE] = -1;
 	limit[CHOOSE_SWITCH] = switches;
 	limit[CHOOSE_STORE] = stores;
 	limit[CHOOSE_FAIL] = ck_malloc_fails ? 2 : 0;
@@ -397,6 +415,23 @@ __attribute__((noreturn)) static void usage(const char *name)
 	exit(2);
 }
 
+/* The table has scenario_grace_period_mb. */
+static void find_scenario(const char *name)
+{
+	char symbol[80];
+
+	snprintf(symbol, sizeof(symbol), "scenario_%s", name);
+	for (char *c = symbol; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	for (int i = 0; ck_scenarios[i].name; i++)
+		if (!strcmp(ck_scenarios[i].name, symbol)) {
+			scenario = ck_scenarios[i].main;
+			ck_scenario_fini = ck_scenarios[i].fini;
+			ck_scenario_fini_end = ck_scenarios[i].fini_end;
+		}
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t from = 1;
@@ -424,9 +459,7 @@ int main(int argc, char **argv)
 		}
 	if (optind != argc - 1)
 		usage(argv[0]);
-	for (int i = 0; ck_scenarios[i].name; i++)
-		if (!strcmp(ck_scenarios[i].name, argv[optind]))
-			scenario = ck_scenarios[i].main;
+	find_scenario(argv[optind]);
 	if (!scenario)
 		usage(argv[0]);
 	catch_crashes();

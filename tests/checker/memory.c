@@ -180,7 +180,7 @@ static bool releases(int order)
 void ck_fence(struct thread *thread, int order)
 {
 	if (acquires(order))
-		ck_join(&thread->view, &thread->pending);
+		ck_join(&thread->view, &thread->learned);
 	if (order == __ATOMIC_SEQ_CST) {
 		join(&thread->view.sees, &thread->carried.sees);
 		join(&fences.sees, &thread->view.sees);
@@ -192,15 +192,27 @@ void ck_fence(struct thread *thread, int order)
 	}
 }
 
-/* Each other thread has a full barrier where it stands; the caller one before and one after. */
+/*
+ * Each other thread has a full barrier where it stands; the caller one before and one after. What came before it
+ * anywhere happens before what the caller does next, and what the caller did before what comes after it anywhere.
+ */
 void ck_membarrier(void)
 {
+	struct view before;
+
 	ck_fence(ck_self, __ATOMIC_SEQ_CST);
-	for (int i = 0; i < ck_thread_count; i++)
-		if (&ck_threads[i] != ck_self && ck_threads[i].what != ENDED) {
-			ck_fence(&ck_threads[i], __ATOMIC_SEQ_CST);
-			ck_threads[i].view.sees.of[i] = ++ck_threads[i].view.happens.of[i];
-		}
+	before = ck_self->view;
+	for (int i = 0; i < ck_thread_count; i++) {
+		struct thread *thread = &ck_threads[i];
+
+		if (thread == ck_self || thread->what == ENDED)
+			continue;
+		join(&ck_self->view.happens, &thread->view.happens);
+		join(&ck_self->view.happens, &thread->carried.happens);
+		join(&thread->view.happens, &before.happens);
+		ck_fence(thread, __ATOMIC_SEQ_CST);
+		thread->view.sees.of[i] = ++thread->view.happens.of[i];
+	}
 	ck_fence(ck_self, __ATOMIC_SEQ_CST);
 	ck_tick();
 }
@@ -252,7 +264,7 @@ static void take(const struct location *location, struct message *message, int o
 		ck_join(&known, dependency);
 	if (!message->seen[self->number])
 		message->seen[self->number] = self->view.happens.of[self->number];
-	ck_join(&self->pending, &message->released);
+	ck_join(&self->learned, &message->released);
 	if (acquires(order))
 		ck_join(&self->view, &message->released);
 	if (location->size == sizeof(void *))
@@ -287,6 +299,7 @@ static void put(struct location *location, uint64_t value, int order, const stru
 
 static void begin(uintptr_t address, int size, bool write, uintptr_t code)
 {
+	ck_moment(write);
 	ck_step(ck_is_shared(address));
 	ck_tick();
 	ck_access(address, (size_t)size, write, true, code);
@@ -402,4 +415,22 @@ uint64_t ck_compare(uintptr_t address, int size, uint64_t expected, uint64_t val
 		ck_trace(code, "compare %s %s from %#lx to %#lx", ck_order(order), ck_name(address),
 			 (unsigned long)before.value, (unsigned long)value);
 	return before.value;
+}
+
+/* ---- Forks ---- */
+
+void ck_memory_fork(void)
+{
+	for (int i = 0; i < LOCATIONS; i++)
+		if (locations[i].execution == execution)
+			locate(locations[i].address, locations[i].size);
+	ck_join(&ck_self->view, &fences);
+}
+
+void ck_wipe(uintptr_t address, size_t length)
+{
+	memset((void *)address, 0, length);
+	for (int i = 0; i < LOCATIONS; i++)
+		if (locations[i].execution == execution && locations[i].address - address < length)
+			ck_overwrite(locations[i].address, locations[i].size, 0);
 }

@@ -2,7 +2,6 @@
 /* Threads, mutexes, conditions and keys, as the code under test calls them. */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "checker.h"
@@ -61,6 +60,7 @@ static int create(pthread_t *thread, void *(*start)(void *), void *arg, bool by_
 		ck_trace(code, "pthread_create fails");
 		return EAGAIN;
 	}
+	ck_moment(true);
 	ck_access((uintptr_t)thread, sizeof(*thread), true, false, code);
 	ck_tick();
 	made = ck_new_thread(start, arg);
@@ -101,15 +101,15 @@ static void run_destructors(struct thread *thread)
 /* The first thread's end is the execution's. */
 static void end_execution(void)
 {
-	for (int i = 1; i < ck_thread_count; i++)
-		if (ck_threads[i].by_program && !ck_threads[i].joined && !ck_threads[i].detached)
+	for (int i = 0; i < ck_thread_count; i++)
+		if (&ck_threads[i] != ck_self && ck_threads[i].by_program && !ck_threads[i].joined && !ck_threads[i].detached)
 			ck_fail("thread %d was neither joined nor detached", i);
-	ck_finish();
+	ck_process_end();
 }
 
 void ck_thread_over(struct thread *thread)
 {
-	if (!thread->number)
+	if (ck_is_first(thread))
 		end_execution();
 	run_destructors(thread);
 	ck_tls_end();
@@ -215,6 +215,7 @@ int sim_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 	if (!ck_self)
 		return 0;
+	ck_moment(true);
 	ck_step(ck_is_shared((uintptr_t)mutex));
 	ck_access((uintptr_t)mutex, 4, true, true, CODE);
 	if (get_thing(mutex)->owner == ck_self)
@@ -231,6 +232,7 @@ int sim_pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 	if (!ck_self)
 		return 0;
+	ck_moment(true);
 	thing = get_thing(mutex);
 	ck_access((uintptr_t)mutex, 4, true, true, CODE);
 	if (thing->owner != ck_self)
@@ -240,6 +242,19 @@ int sim_pthread_mutex_unlock(pthread_mutex_t *mutex)
 	ck_release_to(&thing->view);
 	ck_wake_all(WAIT_MUTEX, (uintptr_t)mutex, THREADS);
 	return 0;
+}
+
+struct thread *ck_mutex_owner(uintptr_t mutex)
+{
+	return get_thing((const void *)mutex)->owner;
+}
+
+void ck_check_locks(void)
+{
+	for (int i = 0; i < THINGS; i++)
+		if (things[i].execution == execution && things[i].owner && things[i].owner->gone)
+			ck_fail("mutex %s is left to thread %d, which the fork left behind",
+				ck_name(things[i].address), things[i].owner->number);
 }
 
 /* ---- Conditions ---- */
@@ -298,36 +313,13 @@ void *sim_pthread_getspecific(pthread_key_t key)
 	return ck_self ? ck_self->keys[key] : NULL;
 }
 
-/* ---- What is nothing here: no signals, no forks, no cancelling, no exit ---- */
-
-int sim_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
-{
-	(void)how;
-	(void)set;
-	if (old)
-		sigemptyset(old);
-	return 0;
-}
+/* ---- What is nothing here: no cancelling ---- */
 
 int sim_pthread_setcancelstate(int state, int *old)
 {
 	(void)state;
 	if (old)
 		*old = 0;
-	return 0;
-}
-
-int sim_pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)(void))
-{
-	(void)before;
-	(void)parent;
-	(void)child;
-	return 0;
-}
-
-int sim_atexit(void (*handler)(void))
-{
-	(void)handler;
 	return 0;
 }
 

@@ -71,6 +71,13 @@ void *sim_memcpy(void *to, const void *from, size_t size);
 void *sim_memmove(void *to, const void *from, size_t size);
 void *sim_memset(void *to, int byte, size_t size);
 
+pid_t sim_fork(void);
+pid_t sim_waitpid(pid_t pid, int *status, int options);
+int sim_sigaction(int signal, const struct sigaction *action, struct sigaction *old);
+int sim_pthread_kill(pthread_t thread, int signal);
+int sim_kill(pid_t pid, int signal);
+__attribute__((noreturn)) void sim_exit(int status);
+__attribute__((noreturn)) void sim__exit(int status);
 __attribute__((noreturn)) void sim_abort(void);
 __attribute__((noreturn))
 void sim___assert_fail(const char *what, const char *file, unsigned int line, const char *function);

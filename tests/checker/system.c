@@ -39,10 +39,10 @@ static long futex_wait(int32_t *word, int32_t value, const struct timespec *limi
 		deadline = ck_now() + (uint64_t)limit->tv_sec * NS_PER_S + (uint64_t)limit->tv_nsec;
 	ck_trace(code, "sleeps on %s%s", ck_tracing ? ck_name((uintptr_t)word) : "", limit ? ", with a limit" : "");
 	ck_block(WAIT_FUTEX, (uintptr_t)word, deadline);
-	ck_trace(code, self->woken ? "is woken" : "has slept to its limit");
+	ck_trace(code, self->woken ? "is woken" : self->interrupted ? "is interrupted" : "has slept to its limit");
 	if (self->woken)
 		return 0;
-	errno = ETIMEDOUT;
+	errno = self->interrupted ? EINTR : ETIMEDOUT;
 	return -1;
 }
 
@@ -284,14 +284,6 @@ int sim_munmap(void *address, size_t length)
 {
 	(void)length;
 	ck_free(address, CODE);
-	return 0;
-}
-
-int sim_madvise(void *address, size_t length, int advice)
-{
-	(void)address;
-	(void)length;
-	(void)advice;
 	return 0;
 }
 

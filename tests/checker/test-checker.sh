@@ -65,7 +65,8 @@ in_check() {
 		result $? "$scenario: $expected"
 	done < "$work/list"
 	# Where calls fail.
-	for scenario in call-rcu-memb producers-mb rest-qsbr defer-bp free-rcu-memb lfht-grow; do
+	for scenario in call-rcu-memb producers-mb rest-qsbr defer-bp free-rcu-memb lfht-grow fork-makes-memb \
+		fork-frees-memb fork-defers-memb exit-calls-memb signal-calls-bp; do
 		checks "$work/made/checker" none $scenario -m -n $executions -s 1000
 		result $? "$scenario, without memory and threads: none"
 	done
@@ -109,6 +110,18 @@ else
 		's/unsigned long ctr = __atomic_load_n(&reader->ctr, __ATOMIC_ACQUIRE)/unsigned long ctr = __atomic_load_n(\&reader->ctr, __ATOMIC_RELAXED)/'
 	bad "[A1] without the barrier" register-memb src/grace/registry.c 's/cmm_smp_mb();/;/'
 	bad "[S2] without the membarrier" hold-memb src/grace/lead.c 's/quiesce_membarrier()/true/'
+	bad "a lock that the child finds taken" fork-reads-bp src/grace/registry.c \
+		's/pthread_mutex_init(&registry->lock, NULL);/;/'
+	bad "queues that are lost in the child" fork-makes-memb src/process/fork.c \
+		's/^\t\t\tfoster(all, queue);/\t\t\t;/'
+	bad "callbacks that go on after exit" exit-calls-memb src/process/exit.c \
+		's/__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);/;/'
+	bad "a signal in the middle of bp's registration" signal-bp src/flavor/bp.c \
+		's/pthread_sigmask(SIG_SETMASK, &all, &before);/sigemptyset(\&before);/'
+	bad "workers that take the program's signals" signal-process-memb src/system/signals.c \
+		's/pthread_sigmask(SIG_BLOCK, &blocked, before);/pthread_sigmask(SIG_BLOCK, NULL, before);/'
+	bad "[F2] without the membarrier" old-reader-memb src/grace/lead.c \
+		'/^#if !defined(__x86_64__)/,/^#else/s/order_readers(domain);/;/'
 	bad "a wake-up that is forgotten" wake-mb src/callbacks/enqueue.c \
 		's/^\t\t\tquiesce_worker_ask(worker, much ? WORKER_URGENT : 0);/\t\t\t(void)worker;/'
 	rm -rf "$work/tree" "$work/bad"

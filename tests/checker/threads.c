@@ -8,9 +8,6 @@
 
 #include "checker.h"
 
-#define STACK_SIZE	(256 * 1024)
-/* At the same place in each run, for replay. */
-#define STACKS	((char *)0x200000000000)
 #define STEPS_MAX	40000
 /* So many loads without a store between them are a loop that waits for somebody. */
 #define LOOKS_MAX	60
@@ -22,6 +19,7 @@ struct thread *ck_self;
 static jmp_buf ended;
 static unsigned int steps;
 static uint64_t now;
+static int standing;		/* how many wait for their moment */
 static struct { void *control, *memory; } variables[THREADS][TLS_MAX];
 
 static void thread_main(void)
@@ -57,28 +55,42 @@ static void switch_to(struct thread *thread)
 		go_to(thread);
 }
 
+/* In a fork's child there is room in the place of one who is gone, if need be. */
+static int free_number(void)
+{
+	if (ck_thread_count < THREADS)
+		return ck_thread_count++;
+	for (int i = 0; i < THREADS; i++)
+		if (ck_threads[i].gone)
+			return i;
+	ck_fail("the scenario has more than %d threads", THREADS);
+}
+
 struct thread *ck_new_thread(void *(*start)(void *), void *arg)
 {
-	struct thread *thread = &ck_threads[ck_thread_count];
+	int number = free_number();
+	struct thread *thread = &ck_threads[number];
+	instant first = 1;
 
-	if (ck_thread_count == THREADS)
-		ck_fail("the scenario has more than %d threads", THREADS);
 	memset(thread, 0, offsetof(struct thread, dependencies));
 	memset(&thread->carried, 0, sizeof(*thread) - offsetof(struct thread, carried));
 	thread->dependency_count = 0;
-	thread->number = ck_thread_count++;
+	thread->number = number;
 	thread->start = start;
 	thread->arg = arg;
 	thread->deadline = UINT64_MAX;
-	thread->stack = STACKS + (size_t)thread->number * STACK_SIZE;
+	thread->stack = (char *)STACKS + (size_t)thread->number * STACK_SIZE;
 	getcontext(&thread->context);
 	thread->context.uc_stack.ss_sp = thread->stack;
 	thread->context.uc_stack.ss_size = STACK_SIZE;
 	thread->context.uc_link = NULL;
 	makecontext(&thread->context, thread_main, 0);
-	if (ck_self)
+	if (ck_self) {
 		thread->view = ck_self->view;
-	thread->view.happens.of[thread->number] = thread->view.sees.of[thread->number] = 1;
+		thread->mask = ck_self->mask;
+		first += thread->view.happens.of[number];
+	}
+	thread->view.happens.of[number] = thread->view.sees.of[number] = first;
 	memset(variables[thread->number], 0, sizeof(variables[0]));
 	return thread;
 }
@@ -95,14 +107,15 @@ void ck_run(void (*first)(void))
 	static bool mapped;
 
 	if (!mapped) {
-		mapped = mmap(STACKS, THREADS * STACK_SIZE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == STACKS;
+		mapped = mmap((void *)STACKS, THREADS * STACK_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == (void *)STACKS;
 		if (!mapped)
 			abort();
 	}
 	body = first;
 	ck_thread_count = 0;
 	steps = 0;
+	standing = 0;
 	now = 1000000000;
 	ck_self = NULL;
 	if (!_setjmp(ended)) {
@@ -119,6 +132,12 @@ void ck_finish(void)
 	_longjmp(ended, 1);
 }
 
+static void end_variables(int number)
+{
+	for (int i = 0; i < TLS_MAX && variables[number][i].control; i++)
+		ck_free(variables[number][i].memory, 0);
+}
+
 /* ---- Who goes on ---- */
 
 uint64_t ck_now(void)
@@ -132,8 +151,22 @@ void ck_pass(uint64_t ns)
 }
 
 static const char *const waits[] = {
-	"is about to go on", "sleeps on futex", "waits for mutex", "waits for condition", "joins", "has ended"
+	"is about to go on", "sleeps on futex", "waits for mutex", "waits for condition", "joins", "waits to fork",
+	"has ended"
 };
+
+/* Whom a mutex is waited for from, if he is gone. */
+static const char *of_the_gone(const struct thread *thread)
+{
+	static char text[80];
+	struct thread *owner = thread->what == WAIT_MUTEX ? ck_mutex_owner(thread->object) : NULL;
+
+	if (!owner || (owner->what != ENDED))
+		return "";
+	snprintf(text, sizeof(text), ", which thread %d had when %s", owner->number,
+		 owner->gone ? "the fork left it behind" : "it ended");
+	return text;
+}
 
 __attribute__((noreturn)) static void report_deadlock(void)
 {
@@ -144,10 +177,10 @@ __attribute__((noreturn)) static void report_deadlock(void)
 		size_t length = strlen(text);
 
 		if (thread->what != ENDED)
-			snprintf(text + length, sizeof(text) - length, "%s thread %d %s %s",
+			snprintf(text + length, sizeof(text) - length, "%s thread %d %s %s%s",
 				 length ? "," : "", i, waits[thread->what],
 				 thread->what == WAIT_JOIN || thread->what == RUNNING ? "" :
-				 ck_name(thread->object));
+				 ck_name(thread->object), of_the_gone(thread));
 	}
 	ck_fail("nobody can go on (deadlock, or a wake-up was lost):%s", text);
 }
@@ -184,13 +217,25 @@ static void pass_deadline(struct thread *thread)
 	thread->woken = false;
 }
 
+/* The moment of who waits for one has come. */
+static struct thread *come(void)
+{
+	for (int i = 0; i < ck_thread_count; i++)
+		if (ck_threads[i].what == WAIT_MOMENT) {
+			ck_wake(&ck_threads[i]);
+			standing--;
+			return &ck_threads[i];
+		}
+	return NULL;
+}
+
 /*
  * Who can go on: not who waits, and who lets others go first only if there are no others. Where there is
  * nobody but those, deadlines pass.
  */
 static int find_able(bool *can)
 {
-	for (int turn = 0; turn < 3; turn++) {
+	for (int turn = 0; turn < 4; turn++) {
 		struct thread *late;
 		int count = 0;
 
@@ -200,6 +245,8 @@ static int find_able(bool *can)
 		}
 		if (count)
 			return count;
+		if (standing && come())
+			continue;
 		late = earliest();
 		if (late)
 			pass_deadline(late);
@@ -259,8 +306,63 @@ void ck_block(enum what what, uintptr_t object, uint64_t deadline)
 	self->what = what;
 	self->object = object;
 	self->deadline = deadline;
-	self->woken = false;
-	go_on();
+	self->woken = self->interrupted = false;
+	if (what != WAIT_MOMENT && what != ENDED && ck_has_signal(self)) {
+		self->what = RUNNING;
+		self->deadline = UINT64_MAX;
+		self->interrupted = true;
+	} else {
+		go_on();
+	}
+	if (self->interrupted) {
+		ck_handle_signals();
+		self->interrupted = true;
+		self->woken = false;
+	}
+}
+
+void ck_await_moment(void)
+{
+	standing++;
+	ck_block(WAIT_MOMENT, 0, UINT64_MAX);
+}
+
+void ck_moment(bool changes)
+{
+	struct thread *self = ck_self, *other;
+
+	if (!self)
+		return;
+	if (ck_has_signal(self) && ck_choose_moment())
+		ck_handle_signals();
+	if (changes && standing && ck_choose_moment()) {
+		other = come();
+		if (other)
+			switch_to(other);
+	}
+}
+
+void ck_leave_behind(void)
+{
+	bool left[THREADS] = { false };
+
+	standing = 0;
+	for (int i = 0; i < ck_thread_count; i++) {
+		struct thread *thread = &ck_threads[i];
+
+		if (thread == ck_self || thread->gone)
+			continue;
+		left[i] = thread->what != ENDED;
+		ck_join(&ck_self->view, &thread->view);
+		thread->what = ENDED;
+		thread->gone = thread->joined = true;
+	}
+	ck_join(&ck_self->view, &ck_self->learned);
+	ck_tick();
+	/* Their stacks, with their thread-local variables, are free to be used again. */
+	for (int i = 0; i < ck_thread_count; i++)
+		if (left[i])
+			end_variables(i);
 }
 
 int ck_wake_all(enum what what, uintptr_t object, int count)
@@ -306,8 +408,7 @@ void *ck_tls(void *where)
 
 void ck_tls_end(void)
 {
-	for (int i = 0; i < TLS_MAX && variables[ck_self->number][i].control; i++)
-		ck_free(variables[ck_self->number][i].memory, 0);
+	end_variables(ck_self->number);
 }
 
 /* Of the thread whose variable lies at an address, or -1. */

@@ -20,6 +20,7 @@ static void read_plainly(uintptr_t address, size_t size, uintptr_t code)
 {
 	const struct view *dependency;
 
+	ck_moment(false);
 	ck_access(address, size, false, false, code);
 	if (ck_self && size == sizeof(void *) && (dependency = ck_dependency(ck_self, address)))
 		ck_depend(address, *(volatile uint64_t *)address, dependency);
@@ -32,6 +33,7 @@ void __tsan_read##name(void *address)						\
 }										\
 void __tsan_write##name(void *address)						\
 {										\
+	ck_moment(!ck_is_stack((uintptr_t)address));				\
 	ck_access((uintptr_t)address, size, true, false, CODE);			\
 }
 
@@ -48,6 +50,7 @@ void __tsan_unaligned_read##size(void *address)					\
 }										\
 void __tsan_unaligned_write##size(void *address)				\
 {										\
+	ck_moment(!ck_is_stack((uintptr_t)address));				\
 	ck_access((uintptr_t)address, size, true, false, CODE);			\
 }
 
