@@ -211,7 +211,6 @@ int ck_block_number(uintptr_t address, size_t *offset);
 
 /* ---- pthread.c ---- */
 
-struct thread *ck_mutex_owner(uintptr_t mutex);
 /* A lock that a thread had which a fork left behind is a fault, unless the child has made it anew. */
 void ck_check_locks(void);
 
