@@ -225,7 +225,6 @@ extern bool ck_listing;
 
 /* ---- pthread.c ---- */
 
-struct thread *ck_mutex_owner(uintptr_t mutex);
 /* A lock that a thread had which a fork left behind is a fault, unless the child has made it anew. */
 void ck_check_locks(void);
 

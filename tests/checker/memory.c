@@ -195,6 +195,7 @@ void ck_fence(struct thread *thread, int order)
 /*
  * Each other thread has a full barrier where it stands; the caller one before and one after. What came before it
  * anywhere happens before what the caller does next, and what the caller did before what comes after it anywhere.
+ * Where another thread stands is right behind its last atomic step: its plain accesses since may as well come later.
  */
 void ck_membarrier(void)
 {
@@ -204,13 +205,16 @@ void ck_membarrier(void)
 	before = ck_self->view;
 	for (int i = 0; i < ck_thread_count; i++) {
 		struct thread *thread = &ck_threads[i];
+		struct clock past = thread->view.happens;
 
 		if (thread == ck_self || thread->what == ENDED)
 			continue;
-		join(&ck_self->view.happens, &thread->view.happens);
+		past.of[i]--;
+		join(&ck_self->view.happens, &past);
 		join(&ck_self->view.happens, &thread->carried.happens);
 		join(&thread->view.happens, &before.happens);
 		ck_fence(thread, __ATOMIC_SEQ_CST);
+		thread->fenced.happens.of[i]--;
 		thread->view.sees.of[i] = ++thread->view.happens.of[i];
 	}
 	ck_fence(ck_self, __ATOMIC_SEQ_CST);

@@ -220,6 +220,9 @@ int sim_pthread_mutex_lock(pthread_mutex_t *mutex)
 	ck_access((uintptr_t)mutex, 4, true, true, CODE);
 	if (get_thing(mutex)->owner == ck_self)
 		ck_fail("thread %d locks %s, which it has", ck_self->number, ck_name((uintptr_t)mutex));
+	if (get_thing(mutex)->owner && get_thing(mutex)->owner->gone)
+		ck_fail("thread %d waits for mutex %s, which thread %d had when the fork left it behind",
+			ck_self->number, ck_name((uintptr_t)mutex), get_thing(mutex)->owner->number);
 	while (!try_lock(mutex))
 		ck_block(WAIT_MUTEX, (uintptr_t)mutex, UINT64_MAX);
 	ck_trace(CODE, "locks %s", ck_tracing ? ck_name((uintptr_t)mutex) : "");
@@ -242,11 +245,6 @@ int sim_pthread_mutex_unlock(pthread_mutex_t *mutex)
 	ck_release_to(&thing->view);
 	ck_wake_all(WAIT_MUTEX, (uintptr_t)mutex, THREADS);
 	return 0;
-}
-
-struct thread *ck_mutex_owner(uintptr_t mutex)
-{
-	return get_thing((const void *)mutex)->owner;
 }
 
 void ck_check_locks(void)

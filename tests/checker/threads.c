@@ -12,6 +12,8 @@
 /* So many loads without a store between them are a loop that waits for somebody. */
 #define LOOKS_MAX	60
 #define TLS_MAX		32
+#define BEGINNING	UINT64_C(1000000000)	/* of virtual time, ns */
+#define TOO_LONG	UINT64_C(3000000000)
 
 struct thread ck_threads[THREADS];
 int ck_thread_count;
@@ -116,7 +118,7 @@ void ck_run(void (*first)(void))
 	ck_thread_count = 0;
 	steps = 0;
 	standing = 0;
-	now = 1000000000;
+	now = BEGINNING;
 	ck_self = NULL;
 	if (!_setjmp(ended)) {
 		struct thread *thread = ck_new_thread(call_first, &body);
@@ -155,19 +157,6 @@ static const char *const waits[] = {
 	"has ended"
 };
 
-/* Whom a mutex is waited for from, if he is gone. */
-static const char *of_the_gone(const struct thread *thread)
-{
-	static char text[80];
-	struct thread *owner = thread->what == WAIT_MUTEX ? ck_mutex_owner(thread->object) : NULL;
-
-	if (!owner || (owner->what != ENDED))
-		return "";
-	snprintf(text, sizeof(text), ", which thread %d had when %s", owner->number,
-		 owner->gone ? "the fork left it behind" : "it ended");
-	return text;
-}
-
 __attribute__((noreturn)) static void report_deadlock(void)
 {
 	char text[600] = "";
@@ -177,10 +166,10 @@ __attribute__((noreturn)) static void report_deadlock(void)
 		size_t length = strlen(text);
 
 		if (thread->what != ENDED)
-			snprintf(text + length, sizeof(text) - length, "%s thread %d %s %s%s",
+			snprintf(text + length, sizeof(text) - length, "%s thread %d %s %s",
 				 length ? "," : "", i, waits[thread->what],
 				 thread->what == WAIT_JOIN || thread->what == RUNNING ? "" :
-				 ck_name(thread->object), of_the_gone(thread));
+				 ck_name(thread->object));
 	}
 	ck_fail("nobody can go on (deadlock, or a wake-up was lost):%s", text);
 }
@@ -278,10 +267,19 @@ static void go_on(void)
 	switch_to(&ck_threads[pick(can)]);
 }
 
+/* Whoever waits with limits, again and again, is at no deadlock, and at no end either. */
+__attribute__((noreturn)) static void give_up(void)
+{
+	if (now - BEGINNING > TOO_LONG)
+		ck_fail("no end is in sight after %lu s: thread %d goes on, and who waits does so with limits",
+			(unsigned long)((now - BEGINNING) / 1000000000), ck_self->number);
+	ck_cut();
+}
+
 void ck_step(bool point)
 {
 	if (++steps > STEPS_MAX)
-		ck_cut();
+		give_up();
 	if (++ck_self->looks > LOOKS_MAX) {
 		ck_self->looks = 0;
 		ck_self->yielded = true;
@@ -294,7 +292,7 @@ void ck_step(bool point)
 void ck_yield(void)
 {
 	if (++steps > STEPS_MAX)
-		ck_cut();
+		give_up();
 	ck_self->yielded = true;
 	go_on();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Several flavors in one process: a section of one in a section of the other, a callback of one that queues one of the
- * other and waits for its readers; and a fork with the hooks of both, at any step of all that (FORK), or an exit (EXIT).
+ * other and waits for its readers; and a fork with the hooks of both, at any step of all that (FORK), or an exit
+ * (EXIT).
  */
 #include <sys/wait.h>
 #include <unistd.h>
