@@ -8,7 +8,9 @@
 
 #include "checker.h"
 
-#define STEPS_MAX	40000
+/* An execution that takes longer is cut off: so long at least, four times as long as the first, and the first at so many. */
+#define STEPS_MIN	6000U
+#define STEPS_MAX	40000U
 /* So many loads without a store between them are a loop that waits for somebody. */
 #define LOOKS_MAX	60
 #define TLS_MAX		32
@@ -19,7 +21,7 @@ struct thread ck_threads[THREADS];
 int ck_thread_count;
 struct thread *ck_self;
 static jmp_buf ended;
-static unsigned int steps;
+static unsigned int steps, most_steps;
 static uint64_t now;
 static int standing;		/* how many wait for their moment */
 static struct { void *control, *memory; } variables[THREADS][TLS_MAX];
@@ -127,6 +129,8 @@ void ck_run(void (*first)(void))
 		go_to(thread);
 	}
 	ck_self = NULL;
+	if (!most_steps)
+		most_steps = 4 * steps > STEPS_MIN ? 4 * steps : STEPS_MIN;
 }
 
 void ck_finish(void)
@@ -278,7 +282,7 @@ __attribute__((noreturn)) static void give_up(void)
 
 void ck_step(bool point)
 {
-	if (++steps > STEPS_MAX)
+	if (++steps > (most_steps ? most_steps : STEPS_MAX))
 		give_up();
 	if (++ck_self->looks > LOOKS_MAX) {
 		ck_self->looks = 0;
@@ -291,7 +295,7 @@ void ck_step(bool point)
 
 void ck_yield(void)
 {
-	if (++steps > STEPS_MAX)
+	if (++steps > (most_steps ? most_steps : STEPS_MAX))
 		give_up();
 	ck_self->yielded = true;
 	go_on();
