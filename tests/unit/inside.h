@@ -28,10 +28,10 @@ static inline struct call_rcu_data *first_made(void)
 	struct cds_list_head *list = &workers->list;
 	struct call_rcu_data *queue = NULL;
 
-	pthread_mutex_lock(&workers->lock);
+	quiesce_forker_lock(workers, &workers->lock, "a test");
 	if (!cds_list_empty(list))
 		queue = cds_list_first_entry(list, struct call_rcu_data, node);
-	pthread_mutex_unlock(&workers->lock);
+	quiesce_unlock(&workers->lock);
 	return queue;
 }
 

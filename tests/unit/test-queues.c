@@ -172,12 +172,12 @@ START_TEST(what_is_given_up_after_the_adoption_runs_before_what_is_queued_then)
 	leave_taken(queue, &others);
 	free_with_work_left(first, &first_plug);
 	/* It comes to adopt, and gets the lock when it has been asked to pause. */
-	pthread_mutex_lock(&workers->lock);
+	quiesce_forker_lock(workers, &workers->lock, "a test");
 	quiesce_worker_resume(worker);
 	await_that((looks = get(worker->state) & WORKER_BUSY && sleeps(default_thread) ?
 			    looks + 1 : 0) == 8);
 	quiesce_worker_pause(worker);
-	pthread_mutex_unlock(&workers->lock);
+	quiesce_unlock(&workers->lock);
 	quiesce_worker_await_pause(worker, &engine->fork.readers);
 	free_with_work_left(second, &second_plug);
 	call_rcu(&after, come_after_what_was_left);
@@ -257,13 +257,13 @@ START_TEST(drain_comes_back_to_a_queue_that_it_has_passed)
 	call_rcu(&first.head, hand_on);
 	set_thread_call_rcu_data(NULL);
 	await(&first.in);
-	pthread_mutex_lock(&workers->lock);
+	quiesce_forker_lock(workers, &workers->lock, "a test");
 	thread = start(drain, &drained);
 	await_that((looks = get(drainer) && sleeps(drainer) ? looks + 1 : 0) == 8);
 	sem_post(&first.out);
 	await(&next.in);
 	await_that(get(queue->done) == get(queue->takes));
-	pthread_mutex_unlock(&workers->lock);
+	quiesce_unlock(&workers->lock);
 	for (uint64_t until = now_us() + 20000; now_us() < until; sched_yield())
 		want(!get(drained));
 	sem_post(&next.out);
@@ -372,7 +372,7 @@ static bool barrier_has_nothing_to_do(struct call_rcu_data *queue)
 	uint64_t left = 0;
 
 	(void)queue;
-	return quiesce_barrier_until(workers, &left);
+	return quiesce_barrier_until(workers, &left, "rcu_barrier");
 }
 
 /* The worker runs the last callback of a batch, and says that it is done after the fork. */
