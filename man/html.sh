@@ -40,8 +40,21 @@ refer() {
 }
 
 for page in "$made"/*.3 "$here"/*.[17]; do
-	mandoc -Thtml -O "style=style.css,man=%N.%S.html" "$page" | refer > "$out/${page##*/}.html"
+	mandoc -Thtml -O "style=style.css,man=%N.%S.html" "$page" | refer > "$out/page"
+	# Names without a title, macros as a rule, are found where the page first has them.
+	awk 'NR == FNR { if (match($0, / id="[^"]*"/)) id[substr($0, RSTART + 5, RLENGTH - 6)] = 1; next }
+		{
+			line = ""
+			while (match($0, /<code class="Nm">[^<]*</)) {
+				name = substr($0, RSTART + 17, RLENGTH - 18)
+				line = line substr($0, 1, RSTART + 15) (name in id ? "" : " id=\"" name "\"") ">" name "<"
+				$0 = substr($0, RSTART + RLENGTH)
+				id[name] = 1
+			}
+			print line $0
+		}' "$out/page" "$out/page" > "$out/${page##*/}.html"
 done
+rm "$out/page"
 
 about() { # page
 	sed -n 's/^\.Nd //p' "$1"

@@ -87,7 +87,10 @@ awk 'NR == FNR { ours[$1] = 1; next } $2 != "help" && !($2 in ours) { print $0 }
 missing "commands of ./dev"
 
 # shellcheck disable=SC2086 # lists
-named '\btest-[a-z0-9]+(-[a-z0-9]+)*\b' doc CONTRIBUTING.md | grep -v 'test-suite$' > "$work/names"
+{
+	named '\btest-[a-z0-9]+(-[a-z0-9]+)*\b' doc CONTRIBUTING.md examples src include | grep -v 'test-suite$'
+	named '\btest-[a-z0-9]+(-[a-z0-9]+)*\.(sh|c)\b' tests
+} > "$work/names"
 while IFS=: read -r file name; do
 	(cd "$source" && ls tests/*/$name* > /dev/null 2>&1) || echo "$name, in $file"
 done < "$work/names" > "$work/log"

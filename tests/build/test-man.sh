@@ -61,6 +61,18 @@ if command -v mandoc > /dev/null; then
 	grep -ohE 'href="[^"#]+' "$work"/html/*.html | sed 's/^href="//' | LC_ALL=C sort -u | while read -r target; do
 		[ -e "$work/html/$target" ] || echo "$target"
 	done > "$work/nowhere"
+	# Each of a page's links leads to something on the page.
+	awk '{
+			while (match($0, / (id|href)="[^"]*"/)) {
+				text = substr($0, RSTART + 1, RLENGTH - 2)
+				$0 = substr($0, RSTART + RLENGTH)
+				page = FILENAME
+				sub(/.*\//, "", page)
+				if (sub(/^id="/, "", text)) has[page "#" text] = 1
+				else if (sub(/^href="/, "", text) && text !~ /:/ && text ~ /#/) wants[text ~ /^#/ ? page text : text] = 1
+			}
+		}
+		END { for (place in wants) if (!(place in has)) print place }' "$work"/html/*.html >> "$work/nowhere"
 	[ "$(grep -c 'href=' "$work/html/index.html")" -gt 400 ] || echo "index.html" >> "$work/nowhere"
 	empty "$work/nowhere" "its links lead somewhere"
 else

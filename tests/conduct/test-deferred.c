@@ -342,46 +342,80 @@ START_TEST(what_would_wait_for_its_own_deferred_call_is_reported)
 END_TEST
 
 /* The calls of another queue, which one runs as well, are no reason to refuse. */
+struct deferrer {
+	void (*func)(void *arg);
+	sem_t deferred, leave;
+};
+
+static sem_t held, release;
+
+/* The library's thread is in here meanwhile: nobody else runs what waits behind. */
+static void hold_the_librarys_thread(void *arg)
+{
+	(void)arg;
+	sem_post(&held);
+	await(&release);
+}
+
 static void wait_for_own_queue(void *arg)
 {
 	unsigned int before = get(ran);
 
-	if (pthread_equal(pthread_self(), owner_of_all)) {
-		defer_rcu(count_one, NULL);
-		rcu_defer_barrier_thread();
-		want(get(ran) == before + 1);
-	}
-	sem_post(arg);
+	(void)arg;
+	want(pthread_equal(pthread_self(), owner_of_all));
+	defer_rcu(count_one, NULL);
+	rcu_defer_barrier_thread();
+	want(get(ran) == before + 1);
+	sem_post(&release);
 }
 
-static void *defer_for_another(void *arg)
+static void *defer_one(void *arg)
 {
+	struct deferrer *deferrer = arg;
+
 	rcu_register_thread();
 	want(rcu_defer_register_thread() == 0);
-	defer_rcu(wait_for_own_queue, arg);
-	await(&other);
+	defer_rcu(deferrer->func, NULL);
+	sem_post(&deferrer->deferred);
+	await(&deferrer->leave);
 	rcu_defer_unregister_thread();
 	rcu_unregister_thread();
 	return NULL;
 }
 
-START_TEST(a_deferred_call_of_another_may_wait_for_the_threads_own)
+static pthread_t start_deferrer(struct deferrer *deferrer, void (*func)(void *arg))
 {
-	int output = capture_stderr();
 	pthread_t thread;
 
-	sem_init(&done, 0, 0);
-	sem_init(&other, 0, 0);
+	deferrer->func = func;
+	sem_init(&deferrer->deferred, 0, 0);
+	sem_init(&deferrer->leave, 0, 0);
+	thread = start(defer_one, deferrer);
+	await(&deferrer->deferred);
+	return thread;
+}
+
+/* A barrier goes through the youngest queue first. */
+START_TEST(a_deferred_call_of_another_may_wait_for_the_threads_own)
+{
+	struct deferrer holder, other_deferrer;
+	int output = capture_stderr();
+	pthread_t threads[2];
+
+	sem_init(&held, 0, 0);
+	sem_init(&release, 0, 0);
 	owner_of_all = pthread_self();
-	rcu_register_thread();
 	want(rcu_defer_register_thread() == 0);
-	thread = start(defer_for_another, &done);
-	while (sem_trywait(&done) != 0)
-		rcu_defer_barrier();
-	sem_post(&other);
+	threads[0] = start_deferrer(&holder, hold_the_librarys_thread);
+	await(&held);
+	threads[1] = start_deferrer(&other_deferrer, wait_for_own_queue);
+	rcu_defer_barrier();
+	want(get(ran) == 1);
+	sem_post(&holder.leave);
+	sem_post(&other_deferrer.leave);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
 	rcu_defer_unregister_thread();
-	rcu_unregister_thread();
-	pthread_join(thread, NULL);
 	ck_assert_str_eq(captured(output), "");
 }
 END_TEST

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What goes wrong, as doc/first-steps.md lists it: "wrong NAME" does one such thing, so that the library says what
- * the document shows. test-first-steps.sh compares them. With -DUSE_QSBR for what only that flavor has.
+ * the document shows. test-examples.sh compares them. With -DUSE_QSBR for what only that flavor has.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -169,6 +169,21 @@ static void defer_unregistered(void)
 	defer_rcu((void (*)(void *))free, malloc(1));
 }
 
+static void barrier_deferred(void *arg)
+{
+	(void)arg;
+	rcu_defer_barrier();
+}
+
+static void defer_barrier_in_call(void)
+{
+	if (rcu_defer_register_thread())
+		abort();
+	defer_rcu(barrier_deferred, NULL);
+	rcu_defer_barrier();
+	rcu_defer_unregister_thread();
+}
+
 static void hook_alone(void)
 {
 	call_rcu_after_fork_child();
@@ -198,6 +213,7 @@ static const struct {
 	{ "call-twice", call_twice },
 	{ "exit-in-callback", exit_in_callback },
 	{ "defer-unregistered", defer_unregistered },
+	{ "defer-barrier-in-call", defer_barrier_in_call },
 	{ "hook-alone", hook_alone },
 	{ "node-unaligned", node_unaligned },
 	{ "stall", stall },

@@ -2,6 +2,7 @@
 /* Inside the hash table: its memory, as threads and the callback give and take it, and how much it is. */
 #include "lfht-steps.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -305,6 +306,34 @@ START_TEST(a_table_that_grew_by_itself_takes_little_for_a_node)
 }
 END_TEST
 
+#if defined(__GLIBC__) && defined(__LP64__)
+#define TABLES 100
+
+/* As doc/design/hash-table.md has it, malloc's own 8 bytes for each piece included. A sanitizer's malloc counts nothing. */
+START_TEST(an_empty_table_takes_what_the_documents_say)
+{
+	static const struct {
+		int flags;
+		size_t bytes;
+	} kinds[] = { { 0, 560 }, { CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, 608 } };
+	struct cds_lfht *tables[TABLES];
+	size_t before;
+
+	/* What malloc keeps at hand is not counted. */
+	get_default_call_rcu_data();
+	for (int kind = 0; kind < 2; kind++) {
+		before = mallinfo2().uordblks;
+		for (int i = 0; i < TABLES; i++)
+			tables[i] = cds_lfht_new(1, 1, 0, kinds[kind].flags, NULL);
+		want((mallinfo2().uordblks - before) / TABLES <= kinds[kind].bytes);
+		for (int i = 0; i < TABLES; i++)
+			want(cds_lfht_destroy(tables[i], NULL) == 0);
+		rcu_barrier();
+	}
+}
+END_TEST
+#endif
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("lfht-memory");
@@ -323,6 +352,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, a_table_costs_what_its_buckets_do_whatever_its_maximum_is, 0,
 		SCHEMES);
 	tcase_add_test(tcase, a_table_that_grew_by_itself_takes_little_for_a_node);
+#if defined(__GLIBC__) && defined(__LP64__)
+	tcase_add_test(tcase, an_empty_table_takes_what_the_documents_say);
+#endif
 	return suite;
 }
 
