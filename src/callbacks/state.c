@@ -254,7 +254,7 @@ struct worker *quiesce_worker_step_out(void)
 	return change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
 }
 
-static void come_back(struct worker *current)
+static __attribute__((noinline)) void come_back(struct worker *current)
 {
 	int32_t state = quiesce_worker_state(current);
 	struct watch watch = { 0 };
