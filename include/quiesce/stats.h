@@ -15,8 +15,8 @@
 _URCU_EXTERN_C_BEGIN
 
 /*
- * The sums over the flavors that the program and its libraries are linked with, which are returned: how many they are.
- * What was loaded later, by dlopen, is not among them and has its own urcu_get_stats. backlog_most is the sum of what
+ * Puts into *stats the sums over the flavors that the program and its libraries are linked with. Returns how many these
+ * are. What was loaded later, by dlopen, is not among them and has its own urcu_get_stats. backlog_most is the sum of what
  * waited at most in each, which need not have been at the same moment. Flavors are looked at one after the
  * other. Of reports each copy's are counted once.
  *

@@ -58,7 +58,7 @@ static bool wants_call(const struct call_rcu_data *queue, int32_t state, bool mu
 }
 
 /* The worker is not simply at work: see whether it needs anything to run what was pushed. */
-static void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state, unsigned long more)
+static __attribute__((noinline)) void nudge(struct call_rcu_data *queue, struct worker *worker, int32_t state, unsigned long more)
 {
 	bool much = quiesce_queue_count(queue) + more >= QUIESCE_BACKLOG;
 	int saved_errno = errno;

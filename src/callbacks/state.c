@@ -242,9 +242,9 @@ struct worker *quiesce_worker_step_out(void)
 	return change_bits(WORKER_WAITING | WORKER_ASIDE | WORKER_BUSY);
 }
 
-void quiesce_worker_end_wait(struct worker *current)
+static __attribute__((noinline)) void come_back(struct worker *current)
 {
-	int32_t state = current ? quiesce_worker_state(current) : 0;
+	int32_t state = quiesce_worker_state(current);
 	struct watch watch = { 0 };
 
 	while (state & WORKER_WAITING) {
@@ -261,6 +261,12 @@ void quiesce_worker_end_wait(struct worker *current)
 		}
 		state = quiesce_worker_state(current);
 	}
+}
+
+void quiesce_worker_end_wait(struct worker *current)
+{
+	if (current)
+		come_back(current);
 }
 
 /* ---- In a fork hook, while another thread forks ---- */

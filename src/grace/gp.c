@@ -103,6 +103,16 @@ static void await_turn(struct domain *domain, unsigned long ticket, struct watch
 		look_at_leader(domain, sequence, watch);
 }
 
+/* ...for as long as one is under way. Whoever leads need not have room for it. */
+static __attribute__((noinline)) void await_turns(struct domain *domain, unsigned long ticket)
+{
+	struct watch watch = { 0 };
+	unsigned long sequence;
+
+	while (((sequence = __atomic_load_n(&domain->grace.sequence, __ATOMIC_ACQUIRE)) & 1) && !reached(sequence, ticket))
+		await_turn(domain, ticket, &watch);
+}
+
 /* Whether the grace period after this even sequence is the caller's to lead. */
 static bool take_turn(struct gp_state *grace, unsigned long sequence)
 {
@@ -125,7 +135,6 @@ void quiesce_gp_wait(struct domain *domain, const char *function)
 {
 	struct gp_state *grace = &domain->grace;
 	unsigned long ticket = quiesce_gp_ticket(grace), sequence;
-	struct watch watch = { 0 };
 	unsigned int looks = 0;
 	bool led = false;
 
@@ -133,7 +142,7 @@ void quiesce_gp_wait(struct domain *domain, const char *function)
 		if ((sequence & 1) && !domain->has_membarrier && looks++ < LOOKS)
 			caa_cpu_relax();
 		else if (sequence & 1)
-			await_turn(domain, ticket, &watch);
+			await_turns(domain, ticket);
 		else if (take_turn(grace, sequence)) {
 			quiesce_probe(grace_begin, domain->name, sequence, registered(domain));
 			grace->function = function;

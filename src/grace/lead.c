@@ -155,7 +155,7 @@ static void report_stall(struct domain *domain, struct vigil *vigil)
 		vigil->due = quiesce_stall_time();
 	if (time < vigil->due || !vigil->older)
 		return;
-	__atomic_store_n(&domain->grace.told, domain->grace.sequence, __ATOMIC_RELAXED);
+	__atomic_store_n(&domain->grace.told, __atomic_load_n(&domain->grace.sequence, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 	if (domain->stalled)
 		domain->stalled(domain, time);
 	vigil->due = 2 * time;

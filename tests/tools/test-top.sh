@@ -43,6 +43,16 @@ says()
 	result $? "$what"
 }
 
+# What is in $work/log is JSON, line by line, for others.
+json()
+{
+	! command -v python3 > /dev/null || python3 -c '
+import json, sys
+for line in open(sys.argv[1]):
+    json.loads(line)
+' "$work/log" >> "$work/log" 2>&1
+}
+
 # ---- A process in a known state ----
 
 known_state() # what
@@ -80,7 +90,7 @@ assert sum(seen["latency"]) == seen["grace_periods"] and "incomplete" not in see
 else
 	skip "JSON that others read" "no python3"
 fi
-top 0 --json -n 3 -d 0.05 "$target" && [ "$(grep -c '"grace_periods_per_second":0.0' "$work/log")" = 2 ]
+top 0 --json -n 3 -d 0.05 "$target" && json && [ "$(grep -c '"grace_periods_per_second":0.0' "$work/log")" = 2 ]
 result $? "a stream of JSON"
 ! grep -q '^State:.[tT]' "/proc/$target/status" && grep -q '^TracerPid:.0$' "/proc/$target/status"
 result $? "the process was not stopped"
@@ -116,6 +126,9 @@ TXT
 	screen 'every 0.4 s' "in a terminal: another delay"
 	tmux -S "$work/tmux" resize-window -x 30 -y 6
 	screen '^ q ends' "in a terminal: a small one"
+	tmux -S "$work/tmux" resize-window -x 2 -y 1
+	tmux -S "$work/tmux" resize-window -x 120 -y 40
+	screen '^memb +0 .* 5 +1 +2' "in a terminal: hardly any, and a large one"
 	tmux -S "$work/tmux" send-keys q
 	screen '^status 0' "in a terminal: the end"
 	tmux -S "$work/tmux" kill-server
@@ -172,6 +185,56 @@ if [ "$(id -u)" = 0 ] && unshare --pid --fork --mount-proc true 2> /dev/null; th
 else
 	skip "in a namespace, and with a library that was deleted" "not root, or no namespaces"
 fi
+
+# A container: a root, users and processes of its own.
+mkdir -p "$work/jail/proc"
+if unshare --user --map-root-user --pid --mount --fork mount -t proc proc "$work/jail/proc" 2> /dev/null; then
+	for file in $(LD_LIBRARY_PATH=$libraries ldd "$work/memb" | grep -o '/[^ ]*'); do
+		mkdir -p "$work/jail${file%/*}" && cp -L "$file" "$work/jail${file%/*}"
+	done
+	cp "$work/memb" "$work/jail/program"
+	: > "$work/out"
+	unshare --user --map-root-user --pid --mount --fork --kill-child \
+		sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" /program' "$work/jail" > "$work/out" 2>&1 &
+	outer=$!
+	until grep -q ready "$work/out" || ! kill -0 $outer 2> /dev/null; do sleep 0.1; done
+	target=$(cat /proc/$outer/task/$outer/children)
+	target=${target% }
+	known_state "in a container"
+	kill -9 "$target" $outer
+	wait $outer 2> /dev/null
+	target=
+else
+	skip "in a container" "no user namespaces"
+fi
+
+# Several flavors, and one of them twice: in a namespace of the dynamic linker's.
+cat > "$work/several.c" <<'TXT'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <urcu/urcu-memb.h>
+#include <urcu/urcu-qsbr.h>
+int main(int argc, char **argv)
+{
+	urcu_memb_synchronize_rcu();
+	urcu_qsbr_register_thread();
+	puts(argc > 1 && dlmopen(LM_ID_NEWLM, argv[1], RTLD_NOW) ? "ready" : "not so");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+TXT
+$CC -std=gnu11 -D_GNU_SOURCE -I"$source/include" "$work/several.c" -o "$work/several" -L"$libraries" \
+	-Wl,-rpath,"$libraries" -lurcu-memb -lurcu-qsbr -lurcu-common > "$work/log" 2>&1
+result $? "a program of several flavors"
+printf '#!/bin/sh\nexec "%s" "%s"\n' "$work/several" "$libraries/liburcu-memb.so.8" > "$work/twice" && chmod +x "$work/twice"
+start "$work/twice" && top 0 -1 "$target" && [ "$(grep -c '^memb  /' "$work/log")" = 2 ] &&
+	[ "$(grep -c '^qsbr  /' "$work/log")" = 1 ] && grep -q '^  readers  *1 registered, 1 online' "$work/log"
+result $? "each of several flavors, and one twice"
+top 0 -1 --json "$target" && json && [ "$(grep -o '"flavor":' "$work/log" | wc -l)" = 3 ]
+result $? "...as JSON"
+stop
 
 # ---- Libraries that are not what they seem ----
 
@@ -238,14 +301,14 @@ for lie in "magic 7 no.block" "version 7 version.99" "size 7 damaged" "offset 7 
 	# shellcheck disable=SC2086 # three words
 	set -- $lie
 	lies "$1" "$2" "$3" "a lie: $1"
-	top "$2" -1 --json "$target"
+	top "$2" -1 --json "$target" && { [ "$2" != 0 ] || json; }
 	result $? "a lie: $1, as JSON"
 	stop
 done
 lies name 0 '^a\?\[31m"b\\' "a name with control characters"
 ! LC_ALL=C grep -q '[^ -~]' "$work/log"
 result $? "...does not reach the terminal"
-top 0 -1 -j "$target" && grep -qF '"command":"a?[31m\"b\\?"' "$work/log"
+top 0 -1 -j "$target" && json && grep -qF '"command":"a?[31m\"b\\?"' "$work/log"
 result $? "...nor break JSON"
 stop
 plan
