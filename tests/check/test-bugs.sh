@@ -96,6 +96,17 @@ limited 20 "$work/32-list-del-twice" > "$work/log" 2>&1
 [ $? = 1 ] && [ ! -s "$work/log" ]
 result $? "a program compiled with URCU_CHECK runs without urcu-check"
 
+# Of a plug-in that brings the library, and goes.
+cp "$here/plug-in.c" "$work"
+build_bug "$work" plug-in -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" -DPLUG_IN -fPIC -shared > "$work/log" 2>&1 &&
+	mv "$work/plug-in" "$work/plug-in.so" &&
+	build_program -o "$work/plug-in" "$work/plug-in.c" -ldl >> "$work/log" 2>&1 &&
+	under_check symbols=0 "$work/plug-in" "$work/plug-in.so" > "$work/log" 2>&1 && [ ! -s "$work/log" ]
+result $? "nothing is found in a plug-in that brings the library"
+under_check symbols=0 "$work/plug-in" "$work/plug-in.so" mistake > "$work/log" 2>&1
+[ $? = 66 ] && grep -q "SUMMARY: urcu-check: freed-while-in-table" "$work/log"
+result $? "a plug-in's mistake is"
+
 # What cannot be checked is refused, or said: the program would run, and nothing be found in it.
 says() { # status, text, command...
 	wanted=$1 text=$2

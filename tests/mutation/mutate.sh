@@ -60,7 +60,7 @@ replace() {
 configure() {
 	mkdir -p "$work/$1"
 	[ -f "$work/$1/Makefile" ] ||
-		(cd "$work/$1" && "$tree/configure" -q ${3:---disable-urcu-check} CFLAGS="$2" > configure.log 2>&1) || { cat "$work/$1/configure.log" >&2; exit 1; }
+		(cd "$work/$1" && "$tree/configure" -q "${3:---disable-urcu-check}" CFLAGS="$2" > configure.log 2>&1) || { cat "$work/$1/configure.log" >&2; exit 1; }
 }
 
 copy() {
