@@ -283,6 +283,17 @@ static bool is_unknown(const struct thread *self, const void *ptr, size_t size)
 	return true;
 }
 
+/* Under the lock. What was given to urcu_free_rcu is free now. */
+static void take_given(void *ptr, struct place *given_at)
+{
+	struct thing *given = check_thing_find(ptr, THING_GIVEN);
+
+	if (!given)
+		return;
+	*given_at = given->in_at;
+	check_thing_drop(given);
+}
+
 /* True: the caller gives the memory back. What the library frees was given to it. */
 static bool may_free(struct thread *self, void *ptr, void *pc)
 {
@@ -290,18 +301,14 @@ static bool may_free(struct thread *self, void *ptr, void *pc)
 	bool library = check_from_library(pc), held = false, kept;
 	struct look look = { .any = false };
 	struct place here, holder;
-	struct thing *given;
 
 	if (size == 0 || is_unknown(self, ptr, size))
 		return true;
 	check_lock();
 	check_locks_gone(ptr, size);
-	given = library ? check_thing_find(ptr, THING_GIVEN) : NULL;
 	here.depth = 0;
-	if (given) {
-		here = given->in_at;
-		check_thing_drop(given);
-	}
+	if (library)
+		take_given(ptr, &here);
 	check_things(ptr, size, look_at, &look);
 	held = !library && find_holder(self, ptr, size, &look, &holder);
 	kept = look.any && size <= (size_t)check_options.quarantine;
@@ -314,7 +321,8 @@ static bool may_free(struct thread *self, void *ptr, void *pc)
 		check_place(&here, pc);
 	if (!library && !judge(&look, held, &holder, ptr, &here))
 		return false;
-	if (library && look.suspect && (look.freed || look.thing.kind == THING_HEAD) && !judge(&look, false, NULL, ptr, &here))
+	if (library && look.suspect && (look.freed || look.thing.kind == THING_HEAD) &&
+	    !judge(&look, false, NULL, ptr, &here))
 		return false;
 	if (kept) {
 		keep(ptr, size, &here);
@@ -328,14 +336,21 @@ static bool may_free(struct thread *self, void *ptr, void *pc)
 
 static void free_at(void *ptr, void *pc)
 {
+	bool library = check_from_library(pc), freed;
 	int saved_errno = errno;
 	struct thread *self;
-	bool freed;
+	struct place given;
 
-	/* Nor has a thread of the library's been seen that only frees. */
-	if (!check_own && check_from_library(pc))
+	/* One that only frees has not been seen before. */
+	if (!check_own && library)
 		check_is_of_library();
 	if (!check_enter(&self)) {
+		/* At a thread's end too. */
+		if (library && check_may_have_things(ptr, 1)) {
+			check_lock();
+			take_given(ptr, &given);
+			check_unlock();
+		}
 		give_back(ptr);
 		return;
 	}

@@ -175,8 +175,8 @@ static void say_if_in_vain(void)
 		return;
 	add_libraries();
 	if (!check_has_library())
-		dprintf(STDERR_FILENO, "urcu-check: nothing was checked in %s: it has loaded no liburcu library, and one "
-			"that is linked into it cannot be checked\n", program_invocation_short_name);
+		dprintf(STDERR_FILENO, "urcu-check: nothing was checked in %s: it has loaded no liburcu library, and "
+			"one that is linked into it cannot be checked\n", program_invocation_short_name);
 }
 
 #define CHUNK (1UL << 20)

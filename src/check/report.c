@@ -57,8 +57,8 @@ static void set_option(const char *name, const char *value)
 		if (strcmp(name, options[i].name) != 0)
 			continue;
 		if (!read_number(value, options[i].most, &number))
-			dprintf(STDERR_FILENO, "urcu-check: %s is a number from 0 to %ld, and not %s\n", name, options[i].most,
-				value);
+			dprintf(STDERR_FILENO, "urcu-check: %s is a number from 0 to %ld, and not %s\n", name,
+				options[i].most, value);
 		else if (options[i].flag)
 			*options[i].flag = number;
 		else

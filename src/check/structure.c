@@ -381,7 +381,7 @@ EXPORT void cds_lfht_resize(struct cds_lfht *ht, unsigned long new_size)
 
 #define LONGEST 100000
 
-/* What an element leads to may be gone: then the kernel does not find it, and it is taken for one that leads nowhere. */
+/* What an element leads to may be gone: the kernel does not find it then, and it counts as one that leads nowhere. */
 static bool read_links(const void *from, struct cds_list_head *links)
 {
 	struct iovec here = { links, sizeof(*links) }, there = { (void *)from, sizeof(*links) };

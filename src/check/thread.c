@@ -119,8 +119,11 @@ struct thread *check_self(void)
 	return self;
 }
 
+/* The program's first thread never is, though the library may do something in it before all else. */
 void check_is_of_library(void)
 {
+	if (gettid() == getpid())
+		return;
 	library = true;
 	if (check_own)
 		check_own->library = true;

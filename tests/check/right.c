@@ -5,9 +5,9 @@
  */
 #include "bugs.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <threads.h>
 
 static pthread_mutex_t outer = PTHREAD_MUTEX_INITIALIZER, inner;
@@ -89,7 +89,6 @@ static void kept_apart(void)
 	pthread_mutex_unlock(&outer);
 }
 
-/* The same memory, another lock. */
 static void take_it_in_section(void)
 {
 	rcu_read_lock();
@@ -98,6 +97,17 @@ static void take_it_in_section(void)
 	rcu_read_unlock();
 }
 
+/* A thread that goes both ways round, and no other. */
+static void both_ways_alone(void)
+{
+	pthread_mutex_init(&inner, NULL);
+	take_it_in_section();
+	pthread_mutex_lock(&inner);
+	synchronize_rcu();
+	pthread_mutex_unlock(&inner);
+}
+
+/* The same memory, another lock. */
 static void made_anew(void)
 {
 	pthread_mutex_init(&inner, NULL);
@@ -227,10 +237,15 @@ static void memory_anew(void)
 	cds_lfht_destroy(table, NULL);
 }
 
-/* A section in a handler, wherever it comes. */
+/* A section in a handler, wherever it comes: a signal after each jiffy of processor time. */
+#define SIGNALS 20
+
+static int signals;
+
 static void on_signal(int number)
 {
 	(void)number;
+	__atomic_fetch_add(&signals, 1, __ATOMIC_RELAXED);
 	rcu_read_lock();
 	look(rcu_dereference(shared));
 	rcu_read_unlock();
@@ -238,9 +253,13 @@ static void on_signal(int number)
 
 static void *interrupted(void *arg)
 {
+	sigset_t prof;
+
+	sigemptyset(&prof);
+	sigaddset(&prof, SIGPROF);
+	pthread_sigmask(SIG_UNBLOCK, &prof, NULL);
 	rcu_register_thread();
-	reach(1);
-	while (__atomic_load_n(&step, __ATOMIC_ACQUIRE) < 2) {
+	while (__atomic_load_n(&signals, __ATOMIC_RELAXED) < SIGNALS) {
 		rcu_read_lock();
 		look(rcu_dereference(shared));
 		free(malloc(100));
@@ -252,21 +271,18 @@ static void *interrupted(void *arg)
 
 static void handlers_read(void)
 {
+	const struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = on_signal };
-	pthread_t thread;
-	int i;
+	sigset_t prof;
 
-	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&prof);
+	sigaddset(&prof, SIGPROF);
+	sigaction(SIGPROF, &action, NULL);
+	pthread_sigmask(SIG_BLOCK, &prof, NULL);
 	rcu_assign_pointer(shared, new_object());
-	thread = start(interrupted);
-	await(1);
-	for (i = 0; i < 500; i++) {
-		pthread_kill(thread, SIGUSR1);
-		sched_yield();
-	}
-	pthread_kill(thread, SIGUSR1);
-	reach(2);
-	pthread_join(thread, NULL);
+	setitimer(ITIMER_PROF, &often, NULL);
+	run(interrupted);
+	setitimer(ITIMER_PROF, &never, NULL);
 	free(shared);
 	shared = NULL;
 }
@@ -276,7 +292,8 @@ static const struct {
 	void (*function)(void);
 } parts[] = {
 	{ "two-readers-of-a-lock", two_readers_of_a_lock }, { "taken-twice", taken_twice },
-	{ "kept-apart", kept_apart }, { "made-anew", made_anew }, { "updates-under-locks", updates_under_locks },
+	{ "kept-apart", kept_apart }, { "both-ways-alone", both_ways_alone },
+	{ "made-anew", made_anew }, { "updates-under-locks", updates_under_locks },
 	{ "fork-after-waits", fork_after_waits }, { "forks-between-hooks", forks_between_hooks },
 	{ "memory-anew", memory_anew }, { "handlers-read", handlers_read },
 	{ "forks-by-the-library", forks_by_the_library },

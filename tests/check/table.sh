@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# usage: table.sh SOURCE WORK BUILD
-# Runs each program of bugs/ under urcu-check, by itself, with ThreadSanitizer and with AddressSanitizer (and its
+# usage: table.sh SOURCE WORK BUILD [NAME...]
+# Runs each program of bugs/, or those named, under urcu-check, by itself, with ThreadSanitizer and with AddressSanitizer (and its
 # look for leaks), the libraries compiled with them as well, and prints a table: who says what. A program that
 # does not end within 10 s hangs.
 set -eu
 srcdir=$1 source=$1 work=$2 build=$3
+shift 3
 here=$source/tests/check
 mkdir -p "$work"
 # shellcheck source=tests/check/bugs.inc
@@ -19,14 +20,18 @@ compiled() { # directory, flags
 	cd "$source"
 }
 
+cd "$here/bugs"
+[ $# -gt 0 ] || set -- [0-9]*.c
+bugs=$(printf '%s\n' "$@" | sed 's/\.c$//')
+
 # build_all DIRECTORY FLAGS LIBRARIES
 build_all() {
 	rm -rf "$work/$1/bugs"
 	mkdir -p "$work/$1/bugs"
 	BUG_FLAGS=$2
 	prepare_bugs "$here" "$work/$1/bugs"
-	for bug in "$here"/bugs/[0-9]*.c; do
-		build_bug "$work/$1/bugs" "$(basename "$bug" .c)" -L"$3" -Wl,-rpath,"$3"
+	for name in $bugs; do
+		build_bug "$work/$1/bugs" "$name" -L"$3" -Wl,-rpath,"$3"
 	done
 }
 
@@ -57,8 +62,8 @@ build_all address "-O1 -fsanitize=address" "$work/address/.libs"
 echo "| mistake | urcu-check | the library itself | ThreadSanitizer | AddressSanitizer |"
 echo "| --- | --- | --- | --- | --- |"
 found=0 all=0 thread=0 address=0 library=0
-for bug in "$here"/bugs/[0-9]*.c; do
-	name=$(basename "$bug" .c)
+for name in $bugs; do
+	bug=$here/bugs/$name.c
 	kind=$(bug_says FOUND "$bug")
 	kind=${kind%%,*}
 	options=$(bug_says OPTIONS "$bug")

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # urcu-check finds the mistake in each program of bugs/, by its name, with the place of the call and, where there
 # is one, of what came before; it ends with status 66, or goes on where that is asked for; and it finds nothing
-# in the examples. TAP. With a directory as argument the programs' reports are left there.
+# in the examples. TAP. With a directory as argument the programs' reports are left there. BUGS names programs that
+# alone are to be run.
 set -u
 : "${srcdir:?}" "${builddir:?}" "${LIBRARIES:?}"
 here=$srcdir/tests/check
@@ -41,9 +42,18 @@ is_report_of() {
 	esac
 }
 
+# What looks like a mistake and is none.
+right() {
+	cp "$here/right.c" "$work"
+	build_bug "$work" right -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" > "$work/log" 2>&1 &&
+		under_check symbols=0 "$work/right" > "$work/log" 2>&1 && [ "$(wc -l < "$work/log")" = 11 ]
+	result $? "nothing is found where all is right"
+}
+
 prepare_bugs "$here" "$work"
-for bug in "$here"/bugs/[0-9]*.c; do
-	name=$(basename "$bug" .c)
+for name in ${BUGS:-$(cd "$here/bugs" && printf '%s\n' [0-9]*.c | sed 's/\.c$//')}; do
+	[ "$name" != right ] || continue
+	bug=$here/bugs/$name.c
 	build_bug "$work" "$name" -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" > "$work/log" 2>&1 || {
 		result 1 "$name builds"
 		continue
@@ -54,6 +64,12 @@ for bug in "$here"/bugs/[0-9]*.c; do
 	[ $status = 66 ] && is_report_of "$logs/$name.log" "$name" "$(bug_says FOUND "$bug")"
 	result $? "$name: $(bug_says FOUND "$bug")"
 done
+
+case "${BUGS:-right}" in *right*) right ;; esac
+if [ -n "${BUGS:-}" ]; then
+	plan
+	exit
+fi
 
 if command -v addr2line > /dev/null; then
 	under_check "" "$work/04-call-rcu-twice" > "$work/log" 2>&1
@@ -80,11 +96,16 @@ limited 20 "$work/32-list-del-twice" > "$work/log" 2>&1
 [ $? = 1 ] && [ ! -s "$work/log" ]
 result $? "a program compiled with URCU_CHECK runs without urcu-check"
 
-# What looks like a mistake and is none.
-cp "$here/right.c" "$work"
-build_bug "$work" right -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" > "$work/log" 2>&1 &&
-	under_check symbols=0 "$work/right" > "$work/log" 2>&1 && [ "$(wc -l < "$work/log")" = 10 ]
-result $? "nothing is found where all is right"
+# Of a plug-in that brings the library, and goes.
+cp "$here/plug-in.c" "$work"
+build_bug "$work" plug-in -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" -DPLUG_IN -fPIC -shared > "$work/log" 2>&1 &&
+	mv "$work/plug-in" "$work/plug-in.so" &&
+	build_program -o "$work/plug-in" "$work/plug-in.c" -ldl >> "$work/log" 2>&1 &&
+	under_check symbols=0 "$work/plug-in" "$work/plug-in.so" > "$work/log" 2>&1 && [ ! -s "$work/log" ]
+result $? "nothing is found in a plug-in that brings the library"
+under_check symbols=0 "$work/plug-in" "$work/plug-in.so" mistake > "$work/log" 2>&1
+[ $? = 66 ] && grep -q "SUMMARY: urcu-check: freed-while-in-table" "$work/log"
+result $? "a plug-in's mistake is"
 
 # What cannot be checked is refused, or said: the program would run, and nothing be found in it.
 says() { # status, text, command...

@@ -60,7 +60,7 @@ replace() {
 configure() {
 	mkdir -p "$work/$1"
 	[ -f "$work/$1/Makefile" ] ||
-		(cd "$work/$1" && "$tree/configure" -q --disable-urcu-check CFLAGS="$2" > configure.log 2>&1) || { cat "$work/$1/configure.log" >&2; exit 1; }
+		(cd "$work/$1" && "$tree/configure" -q "${3:---disable-urcu-check}" CFLAGS="$2" > configure.log 2>&1) || { cat "$work/$1/configure.log" >&2; exit 1; }
 }
 
 copy() {
@@ -81,11 +81,14 @@ copy() {
 
 # The directory and the program of a test.
 directory_of() {
-	case $1 in sanitized:*) echo sanitized ;; *) echo build ;; esac
+	case $1 in sanitized:*) echo sanitized ;; check:*) echo checked ;; *) echo build ;; esac
 }
 
 program_of() {
-	echo "tests/bin/${1#sanitized:}.t"
+	case $1 in
+	check:*) echo "env BUGS=${1#check:} sh $tree/tests/check/test-bugs.sh" ;;
+	*) echo "tests/bin/${1#sanitized:}.t" ;;
+	esac
 }
 
 # parts-FLAVOR is tests/sanitize/parts.c.
@@ -102,6 +105,7 @@ make_test() {
 	case $1 in
 	sanitized:parts-*) make_parts "${1#sanitized:parts-}"; return ;;
 	script:*) make -s -j"$jobs" V=0 -C "$work/build" > "$work/make.log" 2>&1; return ;;
+	check:*) make -s -j"$jobs" V=0 -C "$work/checked" > "$work/make.log" 2>&1; return ;;
 	esac
 	make -s -j"$jobs" V=0 -C "$work/$(directory_of "$1")" "$(program_of "$1")" > "$work/make.log" 2>&1
 }
@@ -133,8 +137,8 @@ passes() {
 	[ "$directory" = build ] && prefix= || prefix=$fixed
 	status=0
 	# shellcheck disable=SC2016,SC2086 # the inner shell's; a list of words
-	(cd "$work/$directory" && exec setsid sh -c 'echo $$ > "$0/session"; timeout -k 5 "$@"' \
-		"$work" $LIMIT $prefix "$program" < /dev/null > "$work/log" 2>&1) || status=$?
+	(cd "$work/$directory" && export builddir="$PWD" LIBRARIES="$PWD/.libs" && exec setsid sh -c 'echo $$ > "$0/session"; timeout -k 5 "$@"' \
+		"$work" $LIMIT $prefix $program < /dev/null > "$work/log" 2>&1) || status=$?
 	end_session "$(cat "$work/session")"
 	[ "$status" != 0 ] || return 0
 	noticed=$(sed -n '/^not ok/{s/^not ok [0-9]* - [^:]*:[^:]*:\([^:]*\):.*/\1/p;q;}' "$work/log")
@@ -215,6 +219,7 @@ begin() {
 	tests=$(for name in $names; do record "$name" && field tests; done | tr ' ' '\n' |
 		grep -v -e '^model:' -e '^$' | sort -u)
 	! echo "$tests" | grep -q "^sanitized:" || configure sanitized "-O1 -g -fsanitize=thread"
+	! echo "$tests" | grep -q "^check:" || configure checked "-O2 -g" --enable-urcu-check
 	for test in $tests; do
 		make_test "$test" || { cat "$work/make.log"; echo "mutate: $test does not build" >&2; exit 1; }
 		passes "$test" || passes "$test" || {
