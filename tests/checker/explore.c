@@ -47,6 +47,7 @@ static char *saved_data, *saved_bss;
 static void (*scenario)(void);
 
 bool ck_tracing, ck_malloc_fails;
+static bool brief;
 
 /* ---- Choices ---- */
 
@@ -277,6 +278,8 @@ static int report(const char *how)
 	fflush(stdout);
 	if (record_path)
 		write_record(record_path);
+	if (brief)
+		return 1;
 	given = choice_count;
 	way = BY_RECORD;
 	ck_tracing = true;
@@ -393,7 +396,7 @@ static void catch_crashes(void)
 __attribute__((noreturn)) static void usage(const char *name)
 {
 	fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] "
-		"[-w RECORD] [-r RECORD] [-l] [-W ADDRESS:PART:ORDER] SCENARIO\n", name);
+		"[-w RECORD] [-r RECORD] [-b] [-l] [-W ADDRESS:PART:ORDER] SCENARIO\n", name);
 	exit(2);
 }
 
@@ -405,7 +408,7 @@ int main(int argc, char **argv)
 
 	most = 1000;
 	seconds = 10;
-	while ((option = getopt(argc, argv, "n:s:f:1:w:r:mlW:")) >= 0)
+	while ((option = getopt(argc, argv, "n:s:f:1:w:r:mbW:l")) >= 0)
 		switch (option) {
 		case 'n': most = strtoul(optarg, NULL, 10); break;
 		case 's': seconds = strtod(optarg, NULL); break;
@@ -414,6 +417,7 @@ int main(int argc, char **argv)
 		case 'w': record_path = optarg; break;
 		case 'm': ck_malloc_fails = true; break;
 		case 'r': record = optarg; break;
+		case 'b': brief = true; break;
 		case 'l': ck_listing = true; break;
 		case 'W':
 			if (!ck_weaken(optarg))
