@@ -139,11 +139,18 @@ bool quiesce_resize_begin(struct cds_lfht *ht)
 	return true;
 }
 
-/* In a section: have the callback look at the table. Without memory the next one tries. */
+/*
+ * In a section: have the callback look at the table. Without memory the next one tries.
+ * [RQ1] What the caller has changed comes before the look at the word, where nothing is stored if a look is wanted
+ * already: pairs with [RQ2] in src/lfht/resize.c. Either that is seen not to be so any more, or the callback sees
+ * the change.
+ */
 static void request(struct cds_lfht *ht)
 {
-	uintptr_t word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
+	uintptr_t word;
 
+	cmm_smp_mb();
+	word = __atomic_load_n(&ht->request, __ATOMIC_ACQUIRE);
 	for (;;) {
 		quiesce_delay();
 		if (!(word & REQUEST_QUEUED) || give_up(request_of(word))) {
@@ -406,6 +413,8 @@ static void request_run(struct rcu_head *head)
 	if (!claim(request))
 		return;
 	word = __atomic_fetch_and(&ht->request, ~(uintptr_t)REQUEST_WANTED, __ATOMIC_SEQ_CST);
+	/* [RQ2] First no look is wanted any more, then the table is looked at: pairs with [RQ1] in src/lfht/resize.c. */
+	cmm_smp_mb();
 	quiesce_delay();
 	if (!(word & REQUEST_HELD)) {
 		bool more;

@@ -49,6 +49,7 @@ static void (*scenario)(void);
 void (**ck_scenario_fini)(void), (**ck_scenario_fini_end)(void);
 
 bool ck_tracing, ck_malloc_fails;
+static bool brief;
 
 /* ---- Choices ---- */
 
@@ -294,6 +295,8 @@ static int report(const char *how)
 	fflush(stdout);
 	if (record_path)
 		write_record(record_path);
+	if (brief)
+		return 1;
 	given = choice_count;
 	way = BY_RECORD;
 	ck_tracing = true;
@@ -411,7 +414,7 @@ static void catch_crashes(void)
 __attribute__((noreturn)) static void usage(const char *name)
 {
 	fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] "
-		"[-w RECORD] [-r RECORD] [-l] [-W ADDRESS:PART:ORDER] SCENARIO\n", name);
+		"[-w RECORD] [-r RECORD] [-b] [-l] [-W ADDRESS:PART:ORDER] SCENARIO\n", name);
 	exit(2);
 }
 
@@ -440,7 +443,7 @@ int main(int argc, char **argv)
 
 	most = 1000;
 	seconds = 10;
-	while ((option = getopt(argc, argv, "n:s:f:1:w:r:mlW:")) >= 0)
+	while ((option = getopt(argc, argv, "n:s:f:1:w:r:mbW:l")) >= 0)
 		switch (option) {
 		case 'n': most = strtoul(optarg, NULL, 10); break;
 		case 's': seconds = strtod(optarg, NULL); break;
@@ -449,6 +452,7 @@ int main(int argc, char **argv)
 		case 'w': record_path = optarg; break;
 		case 'm': ck_malloc_fails = true; break;
 		case 'r': record = optarg; break;
+		case 'b': brief = true; break;
 		case 'l': ck_listing = true; break;
 		case 'W':
 			if (!ck_weaken(optarg))

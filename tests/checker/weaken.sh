@@ -3,7 +3,8 @@
 # ./dev weaken [FILE...]: each atomic operation and fence that a scenario comes to is made weaker by a step, one at a
 # time, and the scenarios that come to it are explored, those first that do little else. The orders are changed where
 # the checker gets them (weaken.c), so nothing is compiled anew. What is found, and what is not and why it stays (the
-# list in weaken-kept), is a table: doc/weakened.md, or $WORK/rows if files are named.
+# list in weaken-kept), goes into the table of doc/weakened.md. What no scenario comes to is in $WORK/unreached. FILE is
+# the beginning of a path; without one all of src/ and include/ are gone through.
 # WEAKEN_SECONDS: of processor time for each that is not found.
 set -eu
 : "${srcdir:?}" "${WORK:?}"
@@ -88,21 +89,19 @@ name_of() {
 	esac
 }
 
-# explored PART ORDER: which scenario of $WORK/candidates finds it, and what it says. First a little of each.
+# explored PART ORDER: which scenario of $WORK/candidates finds it, and what it says. A little of each, and then more.
 explored() {
 	spent=0
-	for executions in 300 3000 100000; do
-		share=2
-		[ $executions = 100000 ] && share=$((seconds / 2 + 1))
+	for executions in 200 2000 20000 200000; do
 		while read -r _ scenario addresses; do
-			options=$(echo "$addresses" | tr , '\n' | sed "s/.*/-W &:$1:$2/")
+			options=$(echo "$addresses" | sed "s/,/:$1:$2 -W /g; s/.*/-W &:$1:$2/")
 			status=0
 			# shellcheck disable=SC2086 # words
-			nice -n 19 timeout 300 "$checker" -n $executions -s $share $options "$scenario" \
+			nice -n 19 timeout 300 "$checker" -b -n $executions -s $((seconds / 2 + 1)) $options "$scenario" \
 				> "$WORK/report" 2>&1 < /dev/null || status=$?
 			if [ $status -ne 0 ]; then
-				said=$(sed -n 's/ (deadlock, .*//; s/ and nothing orders.*//; s/^# FAULT by [^:]*: //p' \
-					"$WORK/report" | head -n 1)
+				said=$(sed -n 's/ (deadlock, .*//; s/ and nothing orders.*//; s/; [0-9]* callbacks and.*//
+					s/^# FAULT by [^:]*: //p' "$WORK/report" | head -n 1)
 				echo "$scenario: ${said:-ended with status $status}"
 				return
 			fi
@@ -110,6 +109,10 @@ explored() {
 			spent=$((spent + ${used:-0}))
 			[ $spent -lt $((10 * seconds)) ] || return 0
 		done < "$WORK/candidates"
+		[ -s "$WORK/candidates" ] || return 0
+		# Those that are tried longest are those that do little else.
+		head -n 12 "$WORK/candidates" > "$WORK/few"
+		cp "$WORK/few" "$WORK/candidates"
 	done
 }
 
@@ -130,10 +133,10 @@ while IFS=$tab read -r place scenarios; do
 		case $file in "$named"*) wanted=yes ;; esac
 	done
 	[ "$wanted" ] || continue
-	echo "$scenarios" | tr "$tab" '\n' | sort -rn > "$WORK/candidates"
 	text=$(sed -n "${line}p" "$srcdir/$file" | sed 's/^[[:space:]]*//; s/|/\\|/g')
 	for new in $(weaker "$part,$order"); do
 		name=$(name_of "$new" "$part")
+		echo "$scenarios" | tr "$tab" '\n' | sort -rn | head -n 25 > "$WORK/candidates"
 		[ "$part" = 3 ] && name="$name where it fails"
 		found=$(explored "$part" "$new" | sed 's/|/\\|/g')
 		if [ -z "$found" ]; then
@@ -150,11 +153,19 @@ done < "$WORK/sites"
 cut -d ' ' -f 1,2 "$WORK/sites" | sort -u > "$WORK/reached"
 sort -u "$WORK/all" | comm -23 - "$WORK/reached" > "$WORK/unreached"
 
-if [ $# -eq 0 ]; then
-	table=$srcdir/doc/weakened.md
-	{ sed '/^| where | operation/,$d' "$table"
+# The rows of files that were gone through take the place of those that the table has.
+table=$srcdir/doc/weakened.md
+cut -d ' ' -f 2 "$WORK/rows" | cut -d : -f 1 | sort -u > "$WORK/files"
+{
+	sed '/^| where | operation/,$d' "$table"
 	echo '| where | operation | made | found by |'
 	echo '| --- | --- | --- | --- |'
-	cat "$WORK/rows"; } > "$WORK/table"
-	cp "$WORK/table" "$table"
-fi
+	{
+		sed '1,/^| where | operation/d' "$table" | sed 1d | awk '
+			NR == FNR { gone[$1] = 1; next }
+			{ split($2, place, ":") }
+			!(place[1] in gone)' "$WORK/files" -
+		cat "$WORK/rows"
+	} | sort -s -t : -k 1,1 -k 2,2n
+} > "$WORK/table"
+cp "$WORK/table" "$table"

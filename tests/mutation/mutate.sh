@@ -151,6 +151,13 @@ passes() {
 	return 1
 }
 
+# Whether the checker finds a fault of the code as it is now in a scenario.
+checker_finds() {
+	make -s -f "$tree/tests/checker/checker.mk" OUT="$work/checker-$1" NAMES="$1" > "$work/make.log" 2>&1 &&
+		! timeout $LIMIT "$work/checker-$1/checker" -b -n 100000 -s 60 "$1" > "$work/log" 2>&1 &&
+		grep -q '^# FAULT' "$work/log"
+}
+
 # Whether the models find a mutant of that name, and there is one. Asked once.
 model_finds() {
 	log=$work/model-$1
@@ -165,6 +172,11 @@ noticed_by() {
 		model:*)
 			if model_finds "${test#model:}"; then
 				verdict="the model's ${test#model:}"
+				return 0
+			fi ;;
+		checker:*)
+			if checker_finds "${test#checker:}"; then
+				verdict="the checker's ${test#checker:}"
 				return 0
 			fi ;;
 		*)
@@ -217,7 +229,7 @@ begin() {
 	copy
 	configure build "-O2 -g"
 	tests=$(for name in $names; do record "$name" && field tests; done | tr ' ' '\n' |
-		grep -v -e '^model:' -e '^$' | sort -u)
+		grep -v -e '^model:' -e '^checker:' -e '^$' | sort -u)
 	! echo "$tests" | grep -q "^sanitized:" || configure sanitized "-O1 -g -fsanitize=thread"
 	! echo "$tests" | grep -q "^check:" || configure checked "-O2 -g" --enable-urcu-check
 	for test in $tests; do
