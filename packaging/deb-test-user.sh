@@ -239,7 +239,7 @@ running() { # command ...: on the program that sleeps at its end
 }
 gcc -O1 -g user.c $(pkg-config --cflags --libs liburcu-memb liburcu-cds) -o pkg-user > "$work/log" 2>&1
 top_once() {
-	urcu-top -1 "$1" | tee top && grep -q '1000 have run' top && urcu-top -1 --json "$1" | grep -q '"grace_periods"'
+	urcu-top -1 "$1" | tee top && grep -qE '1[0-9]{3} have run' top && urcu-top -1 --json "$1" | grep -q '"grace_periods"'
 }
 try "urcu-top shows it" running top_once
 

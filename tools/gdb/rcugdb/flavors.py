@@ -26,6 +26,8 @@ def find():
     """The flavors in the program, and what is there of the library without telling of itself."""
     flavors, silent = [], []
     for objfile in gdb.objfiles():
+        if objfile.owner is not None:  # debug info of another, which is there, too, and answers for both
+            continue
         found = False
         for name in NAMES:
             known = objfile.lookup_global_symbol("quiesce_" + name)
