@@ -239,7 +239,7 @@ running() { # command ...: on the program that sleeps at its end
 }
 gcc -O1 -g user.c $(pkg-config --cflags --libs liburcu-memb liburcu-cds) -o pkg-user > "$work/log" 2>&1
 top_once() {
-	urcu-top -1 "$1" | tee top && grep -q '1000 have run' top && urcu-top -1 --json "$1" | grep -q '"grace_periods"'
+	urcu-top -1 "$1" | tee top && grep -qE '1[0-9]{3} have run' top && urcu-top -1 --json "$1" | grep -q '"grace_periods"'
 }
 try "urcu-top shows it" running top_once
 
@@ -281,7 +281,7 @@ checked() {
 try "urcu-check finds nothing in it, and a head that is queued twice in another" checked
 try "apt remove takes all of them away" install remove libquiesce8 libquiesce-dev quiesce-tools quiesce-doc
 nothing_left() {
-	! find / -xdev \( -path /proc -o -path /debs -o -path "$work" \) -prune -o \
+	! find / -xdev \( -path /proc -o -path /debs -o -path /var/cache/man -o -path "$work" \) -prune -o \
 		\( -name '*urcu*' -o -name '*quiesce*' \) ! -path '/var/lib/dpkg/*' -print | grep .
 }
 try "and leaves nothing" nothing_left

@@ -165,6 +165,19 @@ shows 'AWAITED$' "debug info in a file of its own: who holds up the grace period
 result $? "debug info in a file of its own: each once, and a table"
 stop
 
+# As Debian's dbgsym packages have it: gdb lists the file with the debug info beside the library.
+mkdir -p "$work/separate" && cp -d "$libraries"/liburcu-*.so* "$work/separate" &&
+	ln -s "$work/auto-load$libraries" "$work/auto-load$work/separate" &&
+	for library in "$work"/separate/liburcu-*.so.*.*; do
+		objcopy --only-keep-debug "$library" "$library.debug" && strip "$library" &&
+			objcopy --add-gnu-debuglink="$library.debug" "$library"
+	done
+LD_LIBRARY_PATH=$work/separate start "$work/memb" && look -p "$target" -ex 'info rcu'
+shows '^memb  .*separate/liburcu-memb\.so' "debug info in a file of its own" &&
+	[ "$(grep -c '^memb  ' "$work/log")" = 1 ]
+result $? "...and the flavor shows once"
+stop
+
 python="python import sys; sys.path.insert(0, '$source/tools/gdb'); import rcugdb"
 look /bin/true -ex "$python" -ex 'info rcu'
 shows 'No flavor of Quiesce is in this program' "a program without it"
