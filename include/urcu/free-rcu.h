@@ -25,6 +25,7 @@
  * when it first has anything to do, or rcu_barrier. A child that executes, or ends by _exit, does not touch them.
  * Without the fork hooks the same holds; of a pointer that the parent was freeing at that moment the child makes no
  * use, and one whose urcu_free_rcu had not returned may stay allocated there.
+ * A child of clone or of _Fork finds out at the 16th pointer that it gives, at the latest.
  */
 #ifndef URCU_FREE_RCU_H
 #define URCU_FREE_RCU_H

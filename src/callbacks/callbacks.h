@@ -494,10 +494,11 @@ void quiesce_worker_abandon(struct worker *worker);
 /* ---- Its thread: thread.c ---- */
 
 /*
- * See to it that a worker has a thread. Returns 0, or the error of pthread_create; ECANCELED at
- * exit. Keeps errno.
+ * See to it that a worker has a thread. Returns 0, or the error of pthread_create, which start reports, once;
+ * ECANCELED at exit. Keeps errno.
  */
 int quiesce_worker_start(struct worker *worker);
+int quiesce_worker_try_start(struct worker *worker);
 
 /* ...and that it does not linger. */
 int quiesce_worker_urge(struct worker *worker);

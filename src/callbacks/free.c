@@ -223,6 +223,8 @@ static __attribute__((noinline)) void free_the_long_way(struct workers *all, str
 {
 	int saved_errno = errno;
 
+	/* In a child of clone or of _Fork the sweep is served by nobody. */
+	all->calls->claim(all);
 	if (give(all, stash, ptr))
 		see_to_sweep(all);
 	else

@@ -50,8 +50,8 @@ static void report_refusal(struct worker *worker, int error)
 			       quiesce_queue_backlog(quiesce_worker_home(worker)));
 }
 
-/* By whoever set WORKER_STARTING, which goes if there is a thread. */
-static int make(struct worker *worker)
+/* By whoever set WORKER_STARTING, which goes if there is a thread. told: the caller tells of an error himself. */
+static int make(struct worker *worker, bool told)
 {
 	struct workers *all = quiesce_workers_of(worker);
 	int error = __atomic_load_n(&all->closing, __ATOMIC_RELAXED) ? ECANCELED : make_thread(worker);
@@ -62,7 +62,7 @@ static int make(struct worker *worker)
 		__atomic_store_n(&all->refused, 0, __ATOMIC_RELAXED);
 		__atomic_fetch_and(&worker->state, ~WORKER_STARTING, __ATOMIC_SEQ_CST);
 		quiesce_wake(&worker->state, INT_MAX);
-	} else if (error != ECANCELED) {
+	} else if (error != ECANCELED && !told) {
 		report_refusal(worker, error);
 	}
 	return error;
@@ -101,7 +101,7 @@ static void give_up(void *arg)
 	all->domain->calls->part();
 	all->calls->own()->current = NULL;
 	pthread_detach(pthread_self());
-	if (make(worker) != 0)
+	if (make(worker, false) != 0)
 		renounce(worker);
 }
 
@@ -168,7 +168,7 @@ static bool claim(struct worker *worker, int32_t bits)
 	return true;
 }
 
-int quiesce_worker_start(struct worker *worker)
+static int start(struct worker *worker, bool told)
 {
 	int saved_errno = errno, error;
 
@@ -179,11 +179,21 @@ int quiesce_worker_start(struct worker *worker)
 		return 0;
 	quiesce_delay();
 	__atomic_store_n(&quiesce_workers_of(worker)->inherited, false, __ATOMIC_RELAXED);
-	error = make(worker);
+	error = make(worker, told);
 	if (error)
 		renounce(worker);
 	errno = saved_errno;
 	return error;
+}
+
+int quiesce_worker_start(struct worker *worker)
+{
+	return start(worker, false);
+}
+
+int quiesce_worker_try_start(struct worker *worker)
+{
+	return start(worker, true);
 }
 
 int quiesce_worker_urge(struct worker *worker)

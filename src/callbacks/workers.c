@@ -149,7 +149,7 @@ struct call_rcu_data *quiesce_workers_create(struct workers *all, unsigned long 
 	}
 	link_queue(all, queue);
 	quiesce_delay();
-	error = quiesce_worker_start(&queue->own);
+	error = quiesce_worker_try_start(&queue->own);
 	if (!error || error == ECANCELED)
 		return queue;
 	unlink_queue(all, queue);

@@ -131,6 +131,37 @@ START_TEST(grandchildren_have_it_too)
 }
 END_TEST
 
+/* The library is not told of this child. It finds out when it is given the 16th pointer, at the latest. */
+static void give_and_wait(void *arg)
+{
+	STAGE("a child of _Fork");
+	give(16);
+	(void)arg;
+	all_freed_but(0);
+}
+
+START_TEST(a_child_of_which_nobody_tells_frees_what_it_gives)
+{
+	struct reader_thread reader;
+	pid_t pid;
+
+	MUST(urcu_free_rcu_with(note) == 0);
+	hold(&reader);
+	give(100);
+	if (_i) {
+		release(&reader);
+		rcu_barrier();
+	}
+	pid = _Fork();
+	if (pid == 0)
+		alarm(child_limit());
+	expect_clean(go_on_as_child(pid, give_and_wait, NULL));
+	if (!_i)
+		release(&reader);
+	all_freed_but(0);
+}
+END_TEST
+
 /* ---- Forks among threads that give ---- */
 
 #define GIVERS 3
@@ -464,6 +495,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, what_is_given_is_freed_in_parent_and_children, 0, AMOUNTS);
 	tcase_add_test(tcase, grandchildren_have_it_too);
+	tcase_add_loop_test(tcase, a_child_of_which_nobody_tells_frees_what_it_gives, 0, 2);
 	tcase_add_loop_test(tcase, forks_among_givers_lose_nothing, 0, 2);
 	tcase_add_loop_test(tcase, who_frees_at_the_fork_does_not_in_the_child, 0, 2);
 	tcase_add_loop_test(tcase, a_release_function_may_fork, 0, 2);
