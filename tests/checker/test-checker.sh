@@ -49,7 +49,7 @@ if ! made "$work/made" "$srcdir"; then
 	exit 1
 fi
 
-executions=150
+executions=100
 in_check() {
 	while read -r scenario _ expected _; do
 		case $scenario in '' | \#*) continue ;; esac
