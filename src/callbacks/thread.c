@@ -244,7 +244,7 @@ static void give_up_guest(void *arg)
 	quiesce_worker_abandon(guest->worker);
 	retire(guest);
 	__atomic_fetch_and(&guest->worker->state, ~WORKER_GUEST, __ATOMIC_SEQ_CST);
-	if (make(guest->worker) != 0)
+	if (make(guest->worker, false) != 0)
 		renounce(guest->worker);
 }
 

@@ -47,8 +47,8 @@ $(OUT)/scenarios/%.o: $(HERE)/scenarios/list $(MACHINE)
 	$(TESTED) -include-pch $(MACHINE) -MMD "$$@" -o $@ $(HERE)/scenarios/$$source.c; \
 	main=scenario_`echo $* | tr - _`; \
 	objcopy --redefine-sym main=$$main --redefine-sym pthread_create=sim_program_create \
-		--redefine-sym malloc=sim_program_malloc $@; \
-	objcopy --keep-global-symbol=$$main --rename-section .fini_array=fini_$$main $@
+		--redefine-sym malloc=sim_program_malloc \
+		--keep-global-symbol=$$main --rename-section .fini_array=fini_$$main $@
 
 $(OUT)/table.o: $(HERE)/scenarios/list
 	@mkdir -p $(@D)
