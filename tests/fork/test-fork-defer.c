@@ -372,6 +372,40 @@ static void *own_first_two(void *arg)
 	return arg;
 }
 
+static void wait_for_those_behind(void *arg)
+{
+	(void)arg;
+	STAGE("rcu_defer_barrier in the call that forked");
+	rcu_defer_barrier();
+	must_have_run(0);
+	MUST(lines[0].next == 100);
+	defer_numbers(0, 10);
+	rcu_defer_barrier();
+	MUST(lines[0].next == 110);
+}
+
+static void fork_one_who_waits(void *arg)
+{
+	run_child(wait_for_those_behind, arg);
+	sem_post(&split.end);
+}
+
+/* In the parent it would be waited for itself; in the child the call is not awaited any more. */
+START_TEST(a_call_that_forks_may_wait_for_others_in_the_child)
+{
+	sem_init(&split.end, 0, 0);
+	rcu_register_thread();
+	MUST(rcu_defer_register_thread() == 0);
+	defer_rcu(fork_one_who_waits, NULL);
+	defer_numbers(0, 100);
+	rcu_defer_barrier();
+	await(&split.end);
+	must_have_run(0);
+	rcu_defer_unregister_thread();
+	rcu_unregister_thread();
+}
+END_TEST
+
 /* In the child the locks under which it runs are not its own any more: others may have them. */
 START_TEST(behind_a_call_that_forks_the_order_is_kept_on_both_sides)
 {
@@ -489,5 +523,6 @@ int main(int argc, char **argv)
 		calls_of_dead_threads_run_when_the_child_registers_defers_or_exits, 0, 3);
 	tcase_add_test(tcase, forks_among_producers_lose_nothing);
 	tcase_add_loop_test(tcase, behind_a_call_that_forks_the_order_is_kept_on_both_sides, 0, 3);
+	tcase_add_test(tcase, a_call_that_forks_may_wait_for_others_in_the_child);
 	return run_suite(suite);
 }
