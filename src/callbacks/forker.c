@@ -14,6 +14,7 @@ void quiesce_forker_set(struct workers *all)
 	__atomic_store_n(&all->forker.id, quiesce_thread_id(pthread_self()), __ATOMIC_RELAXED);
 	__atomic_store_n(&all->forker.thread, quiesce_self(), __ATOMIC_RELAXED);
 	__atomic_store_n(&all->forker.quiet_until, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&all->forker.number, all->forker.number + 1, __ATOMIC_RELAXED);
 }
 
 void quiesce_forker_unset(struct workers *all)
@@ -52,16 +53,37 @@ void quiesce_forker_report(struct workers *all, uint64_t waited, const char *wai
 		       paused ? "call_rcu_" : "", quiesce_queue_backlog(&all->standard));
 }
 
-void quiesce_forker_watch(struct workers *all, struct watch *watch, const char *waiting)
+/* Before each wait: who forks one after the other holds nobody up. */
+static void follow(const struct workers *all, struct watch *watch)
 {
-	if (quiesce_watch_is_due(watch))
-		quiesce_forker_report(all, watch->waited, waiting);
+	unsigned long number = __atomic_load_n(&all->forker.number, __ATOMIC_RELAXED);
+	uint64_t limit;
+
+	if (watch->seen == number)
+		return;
+	limit = quiesce_stall_time();
+	watch->seen = number;
+	watch->since = watch->waited;
+	watch->due = limit == QUIESCE_FOREVER ? limit : watch->waited + limit;
+}
+
+/* After it. */
+static void look(struct workers *all, struct watch *watch, const char *waiting)
+{
+	uint64_t ns = watch->waited - watch->since;
+
+	follow(all, watch);
+	if (watch->due == QUIESCE_FOREVER || watch->waited < watch->due)
+		return;
+	quiesce_forker_report(all, ns, waiting);
+	watch->due = watch->waited + ns;
 }
 
 void quiesce_forker_wait(struct workers *all, int32_t *word, int32_t value, struct watch *watch, const char *waiting)
 {
+	follow(all, watch);
 	quiesce_watched_wait(word, value, NULL, watch);
-	quiesce_forker_watch(all, watch, waiting);
+	look(all, watch, waiting);
 }
 
 void quiesce_forker_lock(struct workers *all, int32_t *lock, const char *waiting)
@@ -70,8 +92,9 @@ void quiesce_forker_lock(struct workers *all, int32_t *lock, const char *waiting
 
 	if (quiesce_lock_try(lock))
 		return;
+	follow(all, &watch);
 	while (!quiesce_lock_step(lock, NULL, &watch))
-		quiesce_forker_watch(all, &watch, waiting);
+		look(all, &watch, waiting);
 }
 
 bool quiesce_forker_lock_until(struct workers *all, int32_t *lock, uint64_t *left, const char *waiting)
@@ -79,10 +102,11 @@ bool quiesce_forker_lock_until(struct workers *all, int32_t *lock, uint64_t *lef
 	struct watch watch = { 0 };
 	bool locked = quiesce_lock_try(lock);
 
+	follow(all, &watch);
 	while (!locked && *left) {
 		locked = quiesce_lock_step(lock, left, &watch);
 		if (!locked)
-			quiesce_forker_watch(all, &watch, waiting);
+			look(all, &watch, waiting);
 	}
 	return locked;
 }

@@ -14,6 +14,7 @@ struct workers;
 struct forker {
 	const void *thread;		/* its quiesce_self; NULL: nobody is */
 	int id;				/* the kernel's */
+	unsigned long number;		/* of threads that had the hooks, with this one */
 	unsigned long quiet_until;	/* ms of quiesce_now: no other report before; 0: at any time. By who reports */
 };
 
@@ -24,10 +25,7 @@ void quiesce_forker_unset(struct workers *all);
 /* It has been waited for so long. Nothing, if another has reported that just now. */
 void quiesce_forker_report(struct workers *all, uint64_t waited, const char *waiting);
 
-/* It has been waited for, for as long as watch tells: report that if it is due. waiting: "FUNCTION" that waits. */
-void quiesce_forker_watch(struct workers *all, struct watch *watch, const char *waiting);
-
-/* As quiesce_watched_wait, without limit, and that. */
+/* As quiesce_watched_wait, without limit; and that, if it is due and the same thread has been there all the time. */
 void quiesce_forker_wait(struct workers *all, int32_t *word, int32_t value, struct watch *watch, const char *waiting);
 
 /* Take a lock that it may have: fork.lock or workers.lock. The second: false if nothing is left. */
