@@ -16,8 +16,8 @@ enum debt { NOTHING, ALL_HOOKS, CHILD_HOOK };
 static enum debt debts[FLAVORS];
 static struct place forked_at;
 
-/* Whether anything was ever queued, which makes a thread; and whether the library calls the hooks. Atomically. */
-static bool queued[FLAVORS], automatic[FLAVORS];
+/* Whether anything was ever queued, which makes a thread. Atomically. */
+static bool queued[FLAVORS];
 
 void check_queued(enum flavor flavor, bool is)
 {
@@ -92,7 +92,7 @@ static void in_child(void)
 	for (flavor = 0; flavor < FLAVORS; flavor++) {
 		if (self && self->of[flavor].between)
 			debts[flavor] = CHILD_HOOK;
-		else if (is_shared(flavor) && !automatic[flavor])
+		else if (is_shared(flavor))
 			debts[flavor] = ALL_HOOKS;
 		/* Of an earlier fork between the same hooks, in the parent. */
 		if (self)
@@ -209,14 +209,6 @@ EXPORT void urcu_##F##_call_rcu_after_fork_child(void)					\
 {											\
 	REAL(urcu_##F##_call_rcu_after_fork_child)();					\
 	after(FLAVOR, true, __func__, CALLER);						\
-}											\
-EXPORT int urcu_##F##_atfork_enable(void)						\
-{											\
-	int error = REAL(urcu_##F##_atfork_enable)();					\
-											\
-	if (!error)									\
-		__atomic_store_n(&automatic[FLAVOR], true, __ATOMIC_RELAXED);		\
-	return error;									\
 }
 
 HOOKS(mb, FLAVOR_MB)
