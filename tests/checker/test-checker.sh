@@ -32,11 +32,11 @@ if [ -n "${EXPLORE:-}" ]; then
 else
 	sed '/^# By .* alone/,$d' "$here/scenarios/list" > "$work/list"
 fi
-names=$(sed -n 's/^\([a-z][^[:blank:]]*\).*/\1/p' "$work/list")
+names=$(sed -n 's/^\([a-z][^[:blank:]]*\).*/\1/p' "$work/list" | tr '\n' ' ')
 
 # made DIRECTORY SOURCES
 made() {
-	limited 300 make -s -f "$here/checker.mk" OUT="$1" SOURCES="$2" NAMES="$(echo $names)" > "$work/log" 2>&1
+	limited 300 make -s -f "$here/checker.mk" OUT="$1" SOURCES="$2" NAMES="$names" > "$work/log" 2>&1
 }
 
 # checks CHECKER EXPECTED SCENARIO OPTION...

@@ -128,7 +128,8 @@ while IFS=$tab read -r place scenarios; do
 	file=${place%% *} rest=${place#* }
 	line=${rest%% *} rest=${rest#* }
 	part=${rest% *} order=${rest#* }
-	wanted=$([ $# = 0 ] && echo yes || :)
+	wanted=
+	[ $# != 0 ] || wanted=yes
 	for named in "$@"; do
 		case $file in "$named"*) wanted=yes ;; esac
 	done
