@@ -19,6 +19,8 @@ cd "$out/tree"
 tar -xzf "$tarball" --strip-components=1
 rm -rf debian
 cp -R "$top/debian" debian
+# Whatever the umask is: their modes are in the source package.
+chmod -R u+rwX,go+rX,go-w debian
 dpkg-buildpackage -us -uc ${DEB_BUILD:+--build="$DEB_BUILD"} > "$out/build.log" 2>&1 || {
 	tail -n 40 "$out/build.log"
 	exit 1
