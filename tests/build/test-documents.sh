@@ -47,7 +47,8 @@ missing() {
 named() {
 	pattern=$1
 	shift
-	(cd "$source" && find "$@" -type f ! -path 'doc/plots/*' -exec grep -IHoE "$pattern" {} + | LC_ALL=C sort -u)
+	# shellcheck disable=SC2068 # patterns, of files there
+	(cd "$source" && find $@ -type f ! -path 'doc/plots/*' -exec grep -IHoE "$pattern" {} + | LC_ALL=C sort -u)
 }
 
 documents="*.md doc examples/README.md"
@@ -56,7 +57,7 @@ code="src include tests"
 # A path may have a * in it, or be a directory's.
 # shellcheck disable=SC2086 # lists
 {
-	(cd "$source" && named '\b(src|tests|include|examples|doc)/[A-Za-z0-9_*/.-]*[A-Za-z0-9_*/]' $documents)
+	named '\b(src|tests|include|examples|doc)/[A-Za-z0-9_*/.-]*[A-Za-z0-9_*/]' $documents
 	named '\b(doc/[A-Za-z0-9_/-]+\.md|(src|include)/[A-Za-z0-9_/-]+\.[ch])\b' $code
 } | grep -v 'tests/bin/' > "$work/names"
 while IFS=: read -r file name; do
