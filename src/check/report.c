@@ -68,8 +68,7 @@ static void set_option(const char *name, const char *value)
 	dprintf(STDERR_FILENO, "urcu-check: no option is called %s\n", name);
 }
 
-__attribute__((constructor))
-static void begin(void)
+static void read_options(void)
 {
 	char text[1024], *word, *rest = text, *value;
 
@@ -84,6 +83,12 @@ static void begin(void)
 	}
 	if (check_options.frames < 1)
 		check_options.frames = PLACE_FRAMES;
+}
+
+__attribute__((constructor))
+static void begin(void)
+{
+	read_options();
 	check_memory_init();
 	check_real_init();
 	check_place_init();

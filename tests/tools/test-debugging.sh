@@ -63,7 +63,11 @@ line()
 
 at=$(line 'usleep(50000)')
 begin slow
-until_seen 15 "in report at .*bugs.c:$at" look -p "$target" -ex 'info rcu' && grep -q AWAITED "$work/log"
+awaited()
+{
+	look -p "$target" -ex 'info rcu' && grep -q AWAITED "$work/log"
+}
+until_seen 15 "in report at .*bugs.c:$at" awaited
 result $? "slow: the line of the section"
 if [ -x "$build/tools/urcu-top" ]; then
 	top()
