@@ -29,3 +29,20 @@ static inline struct item *make_item(int value)
 	item->value = value;
 	return item;
 }
+
+/* What a scenario publishes, and a thread that looks at it once: it finds it whole, or finds nothing. */
+static __attribute__((unused)) struct item *shared;
+
+static __attribute__((unused)) void *read_once(void *arg)
+{
+	struct item *item;
+
+	rcu_register_thread();
+	rcu_read_lock();
+	item = rcu_dereference(shared);
+	if (item)
+		assert(item->value == 1);
+	rcu_read_unlock();
+	rcu_unregister_thread();
+	return arg;
+}

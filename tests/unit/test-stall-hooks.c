@@ -199,7 +199,8 @@ static void exit_beside_a_fork(void)
 	struct forker forker;
 
 	setenv("URCU_EXIT_TIMEOUT", "3000", 1);
-	queue_only(NULL);
+	/* No worker has anything left to do, and waits as well. */
+	queue_and_wait(NULL);
 	listen_with(LIMIT_MS);
 	quiesce_set_report_handler(hear_in_child);
 	forker_enter(&forker, 0);

@@ -5,8 +5,6 @@
  */
 #include "checker/rcu.h"
 
-struct item *shared;
-
 static void *writer(void *arg)
 {
 	struct item *item = shared;

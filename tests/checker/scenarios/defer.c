@@ -2,22 +2,6 @@
 /* defer_rcu: run by whoever calls the barrier, or by the thread that is there for it. */
 #include "checker/rcu.h"
 
-struct item *shared;
-
-static void *reader(void *arg)
-{
-	struct item *item;
-
-	rcu_register_thread();
-	rcu_read_lock();
-	item = rcu_dereference(shared);
-	if (item)
-		assert(item->value == 1);
-	rcu_read_unlock();
-	rcu_unregister_thread();
-	return arg;
-}
-
 static void free_item(void *item)
 {
 	((struct item *)item)->value = 3;
@@ -44,7 +28,7 @@ static void *writer(void *arg)
 int main(void)
 {
 	shared = make_item(1);
-	run(reader, writer, NULL);
+	run(read_once, writer, NULL);
 	free(shared);
 	return 0;
 }

@@ -15,7 +15,6 @@
 
 #include "checker/rcu.h"
 
-struct item *shared;
 int ran, closed;
 pthread_t main_thread;
 

@@ -24,7 +24,6 @@
 #define LOST 0
 #endif
 
-struct item *shared;
 int begun, queued, ran;		/* callbacks; counted before and after call_rcu */
 
 static void count(struct rcu_head *head)
@@ -56,20 +55,6 @@ static __attribute__((unused)) void defer_it(struct item *item)
 	defer_rcu(count_call, item);
 }
 
-static void *reader(void *arg)
-{
-	struct item *item;
-
-	rcu_register_thread();
-	rcu_read_lock();
-	item = rcu_dereference(shared);
-	if (item)
-		assert(item->value == 1);
-	rcu_read_unlock();
-	rcu_unregister_thread();
-	return arg;
-}
-
 static void *other(void *arg)
 {
 #if defined(OTHER_SYNCS)
@@ -96,7 +81,7 @@ static void *other(void *arg)
 	set_thread_call_rcu_data(NULL);
 	call_rcu_data_free(worker);
 #else
-	reader(NULL);
+	read_once(NULL);
 #endif
 	return arg;
 }
@@ -124,7 +109,7 @@ static void *use(void *arg)
 	struct item *item = shared;
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, reader, NULL) != 0)
+	if (pthread_create(&thread, NULL, read_once, NULL) != 0)
 		abort();
 	rcu_assign_pointer(shared, NULL);
 	synchronize_rcu();

@@ -4,22 +4,6 @@
 
 #include <urcu/free-rcu.h>
 
-struct item *shared;
-
-static void *reader(void *arg)
-{
-	struct item *item;
-
-	rcu_register_thread();
-	rcu_read_lock();
-	item = rcu_dereference(shared);
-	if (item)
-		assert(item->value == 1);
-	rcu_read_unlock();
-	rcu_unregister_thread();
-	return arg;
-}
-
 static void *writer(void *arg)
 {
 	struct item *item = shared;
@@ -35,6 +19,6 @@ static void *writer(void *arg)
 int main(void)
 {
 	shared = make_item(1);
-	run(reader, writer, NULL);
+	run(read_once, writer, NULL);
 	return 0;
 }

@@ -2,8 +2,6 @@
 /* A reader and a writer: what was reachable in a section is not freed before it ends. */
 #include "checker/rcu.h"
 
-struct item *shared;
-
 static void *reader(void *arg)
 {
 	struct item *item;

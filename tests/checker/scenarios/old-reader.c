@@ -52,7 +52,6 @@ extern struct flavor quiesce_memb;
 #define FENCED	(!urcu_memb_has_sys_membarrier)
 #endif
 
-struct item *shared;
 unsigned long ahead;		/* so many grace periods does the number seem to be ahead */
 
 static void fence(void)

@@ -4,22 +4,6 @@
 
 #include "checker/rcu.h"
 
-struct item *shared;
-
-static void *reader(void *arg)
-{
-	struct item *item;
-
-	rcu_register_thread();
-	rcu_read_lock();
-	item = rcu_dereference(shared);
-	if (item)
-		assert(item->value == 1);
-	rcu_read_unlock();
-	rcu_unregister_thread();
-	return arg;
-}
-
 static void *poller(void *arg)
 {
 	struct item *item = shared;
@@ -47,6 +31,6 @@ static void *waiter(void *arg)
 int main(void)
 {
 	shared = make_item(1);
-	run(reader, poller, waiter);
+	run(read_once, poller, waiter);
 	return 0;
 }

@@ -2,8 +2,6 @@
 /* Threads register and leave beside a grace period: one that the leader does not count sees what was published. */
 #include "checker/rcu.h"
 
-struct item *shared;
-
 static void *reader(void *arg)
 {
 	struct item *item;

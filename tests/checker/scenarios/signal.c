@@ -11,8 +11,6 @@
 
 #include "checker/rcu.h"
 
-struct item *shared;
-
 static void read_it(void)
 {
 	struct item *item;

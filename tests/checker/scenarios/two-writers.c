@@ -2,8 +2,6 @@
 /* Two writers and a reader: one leads, the other waits with it or leads the next; nobody sleeps for ever. */
 #include "checker/rcu.h"
 
-struct item *shared;
-
 static void *reader(void *arg)
 {
 	struct item *item;

@@ -38,7 +38,6 @@ struct callback {
 
 /* Each is written by its callback alone, plainly: who reads it must come after. */
 int done[4][CALLBACKS], in_order[4];
-struct item *shared;
 void *often;
 int often_given, often_released;
 
