@@ -247,7 +247,7 @@ in_gdb() {
 	gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex 'set breakpoint pending on' -ex 'break seen' -ex run \
 		-ex 'info rcu' -ex 'rcu lfht table' ./pkg-user > gdb 2>&1 < /dev/null
 	cat gdb
-	grep -q 'in a section' gdb && grep -q 'read_all' gdb
+	grep -q 'in a section' gdb && grep -q 'in seen at' gdb
 }
 try "gdb has \"info rcu\", with the symbols from libquiesce8-dbgsym" in_gdb
 
