@@ -75,6 +75,10 @@ copy() {
 		[ -e "$tree/$new" ] && times= || times=-p
 		cmp -s "$new" "$tree/$new" || { mkdir -p "$tree/${new%/*}" && cp $times "$new" "$tree/$new"; }
 	done)
+	# Of sources that are gone the checker would make objects, too.
+	(cd "$tree" && find src include tests tools -type f | while read -r old; do
+		[ -e "$tree.new/$old" ] || rm "$old"
+	done)
 	rm -rf "$tree.new"
 	[ -x "$tree/configure" ] || (cd "$tree" && autoreconf -i > /dev/null 2>&1)
 }
