@@ -103,7 +103,7 @@ directories() {
 		make -s install DESTDIR="$work/dest" V=0 || return 1
 	(cd root && find . ! -type d | sort) > "$work/installed"
 	(cd "$work/dest$PWD/root" && find . ! -type d | sort) | diff "$work/installed" - || return 1
-	! grep -vE '^\./(lib/machine|headers|share)/' "$work/installed" || return 1
+	! grep -vE '^\./(bin|lib/machine|headers|share)/' "$work/installed" || return 1
 	! grep '\.l*a$' "$work/installed" || return 1
 	# shellcheck disable=SC2046 # words
 	PKG_CONFIG_PATH=$PWD/root/lib/machine/pkgconfig && export PKG_CONFIG_PATH &&
