@@ -256,6 +256,8 @@ void check_hold_nothing(struct thread *self);
 void check_memory_init(void);
 /* Under the lock. If pointer leads into the quarantine: where it was freed. */
 const struct place *check_quarantined(const void *pointer);
+/* A reader was given pointer by function: report it if it leads there. */
+void check_reached(const void *pointer, const char *function, void *pc);
 /* Of a block of malloc's. */
 size_t check_size(void *ptr);
 

@@ -66,6 +66,23 @@ const struct place *check_quarantined(const void *pointer)
 	return thing ? &thing->out_at : NULL;
 }
 
+void check_reached(const void *pointer, const char *function, void *pc)
+{
+	const struct place *freed;
+	struct place here, there;
+
+	check_lock();
+	freed = check_quarantined(pointer);
+	if (freed)
+		there = *freed;
+	check_unlock();
+	if (!freed)
+		return;
+	check_place(&here, pc);
+	check_report("reachable-after-free", &here, "freed", &there,
+		     "%s: %p, which readers can still reach, has been freed", function, pointer);
+}
+
 struct look {
 	bool any;		/* there is something to be kept in the quarantine */
 	bool freed;		/* it is there: then thing is what was in it */

@@ -260,22 +260,12 @@ static bool may_look(struct thread *self)
 
 static void dereference(const void *pointer, const char *function, void *pc)
 {
-	const struct place *freed;
-	struct place here, there;
+	struct place here;
 	struct thread *self;
 
 	if (!pointer || check_from_library(pc) || !check_enter(&self))
 		return;
-	check_lock();
-	freed = check_quarantined(pointer);
-	if (freed)
-		there = *freed;
-	check_unlock();
-	if (freed) {
-		check_place(&here, pc);
-		check_report("reachable-after-free", &here, "freed", &there,
-			     "%s: %p, which readers can still reach, has been freed", function, pointer);
-	}
+	check_reached(pointer, function, pc);
 	if (!may_look(self)) {
 		check_place(&here, pc);
 		check_report("dereference-outside-section", &here, "", NULL,

@@ -109,21 +109,9 @@ static bool use(struct thread **self, struct cds_lfht *ht, const char *function,
 
 static void found(struct thread *self, const void *node, const char *function, void *pc)
 {
-	const struct place *freed = NULL;
-	struct place here, there;
-
 	if (!node)
 		return;
-	check_lock();
-	freed = check_quarantined(node);
-	if (freed)
-		there = *freed;
-	check_unlock();
-	if (freed) {
-		check_place(&here, pc);
-		check_report("reachable-after-free", &here, "freed", &there,
-			     "%s found the node at %p, which has been freed", function, node);
-	}
+	check_reached(node, function, pc);
 	check_hold(self, node, pc);
 }
 
