@@ -15,27 +15,32 @@ static unsigned long parent_of(unsigned long index)
 	return index & ~(1UL << (quiesce_bits_in(index) - 1));
 }
 
-struct start quiesce_ancestor(const struct cds_lfht *ht, unsigned long index)
+/* The nearest ancestor of a bucket, or it itself, where operations may start. */
+static struct start ancestor_from(const struct cds_lfht *ht, struct start start)
 {
-	struct bucket *bucket = quiesce_bucket(ht, index);
-
-	while (!quiesce_may_start(quiesce_word(&bucket->next)))
-		bucket = quiesce_bucket(ht, index = parent_of(index));
-	return (struct start) { bucket, index };
+	while (!quiesce_may_start(quiesce_word(&start.bucket->next))) {
+		start.index = parent_of(start.index);
+		start.bucket = quiesce_bucket(ht, start.index);
+	}
+	return start;
 }
 
-static void link_bucket(struct cds_lfht *ht, unsigned long index, struct bucket *bucket)
+struct start quiesce_ancestor(const struct cds_lfht *ht, unsigned long index)
 {
+	return ancestor_from(ht, (struct start) { quiesce_bucket(ht, index), index });
+}
+
+static void link_bucket(struct cds_lfht *ht, unsigned long index, struct bucket *bucket, struct start start)
+{
+	const unsigned long word = quiesce_word_to_bucket(index);
 	struct place place;
 
 	do {
-		while (quiesce_list_find(ht, quiesce_ancestor(ht, parent_of(index)), index,
-					 quiesce_match_any, NULL, &place) == FOUND_NO_START)
-			;
+		while (quiesce_list_find(ht, start, index, true, &place) == FOUND_NO_START)
+			start = quiesce_ancestor(ht, parent_of(index));
 		quiesce_word_set(&bucket->next, quiesce_word_link(place.word));
 		quiesce_delay();
-	} while (!quiesce_word_swap(place.at, place.word, quiesce_word_to_bucket(index) |
-				    (place.word & WORD_HOLDER)));
+	} while (!quiesce_word_swap(place.at, place.word, word | (place.word & WORD_HOLDER)));
 	quiesce_delay();
 	quiesce_word_flag(&bucket->next, WORD_READY);
 }
@@ -44,14 +49,18 @@ static void link_bucket(struct cds_lfht *ht, unsigned long index, struct bucket 
 static bool make(struct cds_lfht *ht, unsigned long index)
 {
 	struct bucket *bucket = quiesce_bucket(ht, index);
+	struct start parent;
 
 	if (quiesce_word(&bucket->next) != WORD_MISSING)
 		return false;
-	make(ht, parent_of(index));
+	parent.index = parent_of(index);
+	parent.bucket = quiesce_bucket(ht, parent.index);
+	if (quiesce_word(&parent.bucket->next) == WORD_MISSING)
+		make(ht, parent.index);
 	if (!quiesce_word_swap(&bucket->next, WORD_MISSING, WORD_CLAIMED))
 		return false;
 	quiesce_delay();
-	link_bucket(ht, index, bucket);
+	link_bucket(ht, index, bucket, ancestor_from(ht, parent));
 	return true;
 }
 
@@ -71,7 +80,8 @@ unsigned long quiesce_buckets_make(struct cds_lfht *ht, unsigned long first, uns
 	while (first < end) {
 		unsigned long stop = end - first < GROUP ? end : first + GROUP;
 
-		for (unsigned long i = first; i < stop; i++)
+		/* Where the cache holds the table, to ask takes longer than to wait. */
+		for (unsigned long i = first; i < stop && first >= 1UL << ORDER_UNCACHED >> 1; i++)
 			if (quiesce_word(&quiesce_bucket(ht, i)->next) == WORD_MISSING)
 				prefetch(ht, i);
 		for (; first < stop; first++)

@@ -215,19 +215,15 @@ struct start {
 enum found {
 	FOUND_NO_START,	/* start is being taken away: look for another */
 	FOUND_PLACE,
-	FOUND_MATCH,	/* the place is in front of a node that matches */
+	FOUND_EQUAL,	/* the place is in front of a node of that hash */
 };
 
 /*
  * Find the place where a node of that hash goes: behind all that are not greater, or in front of the
- * first equal one, no bucket, that match accepts; NULL accepts none. Removed nodes on the way are
- * unlinked.
+ * first equal one, no bucket. Removed nodes on the way are unlinked.
  */
 enum found quiesce_list_find(const struct cds_lfht *ht, struct start start, unsigned long hash,
-		cds_lfht_match_fct match, const void *key, struct place *place);
-
-/* A match that accepts every node. */
-int quiesce_match_any(struct cds_lfht_node *node, const void *key);
+		bool front, struct place *place);
 
 /* Unlink what has that hash and word, which is marked as removed. False if start is being taken away. */
 bool quiesce_list_unlink(const struct cds_lfht *ht, struct start start, unsigned long hash,
@@ -274,6 +270,9 @@ static inline enum phase quiesce_shape_phase(unsigned long shape)
 
 /* A table this many times too large shrinks. */
 #define SHRINK_RATIO	8
+
+/* Tables from this size on do not fit in a core's own cache. */
+#define ORDER_UNCACHED	15
 
 /* Of a table without a limit; its buckets alone would take 8 TiB. Three bits more are an index in a word. */
 #define ORDER_MAX (sizeof(unsigned long) == 8 ? 40U : 27U)
@@ -338,7 +337,8 @@ static inline unsigned long quiesce_word_to(const struct cds_lfht *ht,
 
 static inline unsigned int quiesce_bits_in(unsigned long index)
 {
-	return index ? sizeof(index) * CHAR_BIT - (unsigned int)__builtin_clzl(index) : 0;
+	/* Where a machine counts from the other end, the exclusive or is its own undone. */
+	return index ? ((unsigned int)__builtin_clzl(index) ^ (sizeof(index) * CHAR_BIT - 1)) + 1 : 0;
 }
 
 static inline struct bucket *quiesce_bucket_in_chunk(const struct cds_lfht *ht,

@@ -65,67 +65,67 @@ static bool is_past(const struct place *place, unsigned long hash, unsigned long
 }
 
 /*
- * Go on from start to the first node that is greater, or that is equal and matches, or until target,
- * the word of one that is removed, is unlinked.
+ * Go on from start to the first node that is greater, or, to the front, that is equal; or until target,
+ * the word of one that is removed, is unlinked. The place is kept in registers on the way.
  */
-static enum found walk(const struct cds_lfht *ht, struct start start, unsigned long hash,
-		cds_lfht_match_fct match, const void *key, struct cds_lfht_node *const *target,
-		struct place *place)
+static inline __attribute__((always_inline)) enum found walk(const struct cds_lfht *ht,
+		struct start start, unsigned long hash, bool front, struct cds_lfht_node *const *target,
+		struct place *result)
 {
 	const unsigned long reverse_hash = quiesce_reverse(hash);
+	enum found found = FOUND_PLACE;
+	struct place place;
 
 again:
-	*place = (struct place) {
+	place = (struct place) {
 		&start.bucket->next, quiesce_word(&start.bucket->next),
 		quiesce_same_first(start.index, hash),
 	};
-	if (place->word & WORD_REMOVED)
+	if (place.word & WORD_REMOVED)
 		return FOUND_NO_START;
-	for (;;) {
-		unsigned long index = quiesce_word_index(place->word), after;
+	while (!is_past(&place, hash, reverse_hash)) {
+		unsigned long index = quiesce_word_index(place.word), after;
 		struct cds_lfht_node *node = NULL, **next;
 
-		if (is_past(place, hash, reverse_hash))
-			return FOUND_PLACE;
-		if (place->word & WORD_BUCKET) {
+		if (place.word & WORD_BUCKET) {
 			next = &quiesce_bucket(ht, index)->next;
 		} else {
-			node = quiesce_word_node(place->word);
+			node = quiesce_word_node(place.word);
 			next = &node->next;
 		}
 		after = quiesce_word(next);
 		if (after & WORD_REMOVED) {
+			struct place before = place;
+			bool unlinked;
+
 			quiesce_delay();
-			if (unlink_next(place, after)) {
-				if (next == target)
-					return FOUND_PLACE;
-			} else if (place->word & WORD_REMOVED) {
+			unlinked = unlink_next(&before, after);
+			place = before;
+			if (unlinked && next == target)
+				break;
+			if (!unlinked && place.word & WORD_REMOVED)
 				goto again;
-			}
 			continue;
 		}
 		if (node && node->reverse_hash > reverse_hash)
-			return FOUND_PLACE;
-		if (match && node && node->reverse_hash == reverse_hash && match(node, key))
-			return FOUND_MATCH;
-		*place = (struct place) {
+			break;
+		if (front && node && node->reverse_hash == reverse_hash) {
+			found = FOUND_EQUAL;
+			break;
+		}
+		place = (struct place) {
 			next, after, node ? quiesce_same_quarter(node->reverse_hash, reverse_hash) :
 				     quiesce_same_first(index, hash),
 		};
 	}
-}
-
-int quiesce_match_any(struct cds_lfht_node *node, const void *key)
-{
-	(void)node;
-	(void)key;
-	return 1;
+	*result = place;
+	return found;
 }
 
 enum found quiesce_list_find(const struct cds_lfht *ht, struct start start, unsigned long hash,
-		cds_lfht_match_fct match, const void *key, struct place *place)
+		bool front, struct place *place)
 {
-	return walk(ht, start, hash, match, key, NULL, place);
+	return walk(ht, start, hash, front, NULL, place);
 }
 
 bool quiesce_list_unlink(const struct cds_lfht *ht, struct start start, unsigned long hash,
@@ -133,5 +133,5 @@ bool quiesce_list_unlink(const struct cds_lfht *ht, struct start start, unsigned
 {
 	struct place place;
 
-	return walk(ht, start, hash, NULL, NULL, at, &place) != FOUND_NO_START;
+	return walk(ht, start, hash, false, at, &place) != FOUND_NO_START;
 }

@@ -5,9 +5,6 @@
 #include "system/sanitize.h"
 #include "lfht/lfht.h"
 
-/* Tables from this size on do not fit in a core's own cache. */
-#define ORDER_UNCACHED	15
-
 /*
  * The first node from word on that match accepts; *after is its word then. Near: the word's holder
  * has the same first quarter. NULL if there is none.

@@ -36,13 +36,12 @@ static void check_node(const struct cds_lfht_node *node, const char *function)
 /* ---- Adding ---- */
 
 /* As quiesce_list_find, from the bucket of hash. */
-static enum found find_place(struct cds_lfht *ht, unsigned long hash, cds_lfht_match_fct match,
-		struct place *place)
+static enum found find_place(struct cds_lfht *ht, unsigned long hash, bool front, struct place *place)
 {
 	enum found found;
 
 	do
-		found = quiesce_list_find(ht, quiesce_start_update(ht, hash), hash, match, NULL, place);
+		found = quiesce_list_find(ht, quiesce_start_update(ht, hash), hash, front, place);
 	while (found == FOUND_NO_START);
 	return found;
 }
@@ -51,7 +50,7 @@ static enum found find_place(struct cds_lfht *ht, unsigned long hash, cds_lfht_m
 static struct cds_lfht_node *find_unique(struct cds_lfht *ht, unsigned long hash,
 		cds_lfht_match_fct match, const void *key, struct place *place)
 {
-	if (find_place(ht, hash, quiesce_match_any, place) == FOUND_PLACE)
+	if (find_place(ht, hash, true, place) == FOUND_PLACE)
 		return NULL;
 	return quiesce_list_search(ht, place->word, hash, match, key);
 }
@@ -87,7 +86,7 @@ void cds_lfht_add(struct cds_lfht *ht, unsigned long hash, struct cds_lfht_node 
 	check_node(node, __func__);
 	node->reverse_hash = quiesce_reverse(hash);
 	do
-		find_place(ht, hash, NULL, &place);
+		find_place(ht, hash, false, &place);
 	while (!add_at(ht, &place, node));
 	added(ht);
 }

@@ -38,7 +38,7 @@ inline add()
 		:: else ->
 #ifndef MUTANT_ADD_UNIQUE_BEHIND_EQUALS
 			if
-			:: found == FOUND_MATCH && op ->
+			:: found == FOUND_EQUAL && op ->
 				kept = word;
 				search(k, match);
 				word = kept; kept = 0
