@@ -132,9 +132,9 @@ make_plan > "$work/plan"
 : > "$out/times"
 for round in $(seq "$rounds"); do
 	echo "bench.sh: round $round of $rounds" >&2
-	began=$(date +%s)
+	round_began=$(date +%s)
 	one_round "$round" >> "$out/raw.tsv"
-	left=$((($(date +%s) - began) * (rounds - round)))
+	left=$((($(date +%s) - round_began) * (rounds - round)))
 	echo "bench.sh: some $(((left + 59) / 60)) minutes left" >&2
 done
 
