@@ -9,8 +9,11 @@
 #include "grace/grace.h"
 #include "system/sanitize.h"
 
-/* How many readers ahead a scan asks for: about a memory latency's worth of work. */
-#define PREFETCH_AHEAD 8
+/*
+ * How many readers ahead a scan asks for. The words of threads that were started alike lie in a few sets of the
+ * caches: what is asked for too early is gone again when its turn comes.
+ */
+#define PREFETCH_AHEAD 2
 
 static void place(struct registry *registry, unsigned long index, struct reader *reader)
 {

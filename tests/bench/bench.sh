@@ -4,7 +4,8 @@
 # PREFIX and beside it of the liburcu below $LIBURCU, of Concurrency Kit (below $CK, or installed),
 # of DPDK's rte_rcu_qsbr (below $DPDK, or installed; grace periods alone) and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
 # runs once a round on one side after the other, so that a drifting machine drifts for all.
-# BENCH_ONLY names the programs to run (floors readers ...), else it is all. Leaves
+# BENCH_ONLY names the programs to run (floors readers ...), else it is all. BENCH_UNDER is what each is started
+# by, "chrt -r 20" where others keep the CPUs busy: readers and grace then have no more than two threads run. Leaves
 # below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md,
 # targets.md (see targets.awk), growth.md, *.svg, and times, how long each run took.
 set -eu
@@ -20,6 +21,7 @@ long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" s
 *) echo "bench.sh: short or long?" >&2; exit 2 ;;
 esac
 rounds=${4:-$rounds}
+few=${BENCH_UNDER:+ few}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 . "$here/sides.sh"
@@ -53,21 +55,22 @@ beside() { # PROGRAM ARGUMENTS: on the others
 
 make_plan() {
 	plan machine - floors - pie - "$length"
+	plan machine - floors - dlopen - "$length shared"
 	for flavor in memb mb qsbr bp; do
-		on_both $flavor readers default pie "default" "$length"
+		on_both $flavor readers default pie "default" "$length$few"
 		for inlining in inlined called; do
 			for build in exe pie so dlopen; do
 				on_both $flavor readers $inlining $build "$inlining, $build" \
 					"$length one"
 			done
 		done
-		on_both $flavor grace inlined pie - "$length"
+		on_both $flavor grace inlined pie - "$length$few"
 		on_both $flavor queues inlined pie - "$length"
 		on_both $flavor costs inlined pie - "$fork_rounds"
 	done
-	beside readers "$length"
-	beside grace "$length"
-	[ -z "$dpdk_library" ] || plan dpdk - grace - pie - short
+	beside readers "$length$few"
+	beside grace "$length$few"
+	[ -z "$dpdk_library" ] || plan dpdk - grace - pie - "short$few"
 	beside callrcu "$length"
 	beside flood "short 0.4"
 	# All sizes of one flavor, as they have the workers in common.
@@ -112,7 +115,7 @@ one_round() { # NUMBER
 	while IFS='	' read -r program flavor build side arguments command; do
 		began=$(date +%s%N)
 		# shellcheck disable=SC2086 # lists of words
-		timeout "$(limit_of "$program" "$arguments")" $command $arguments \
+		timeout "$(limit_of "$program" "$arguments")" ${BENCH_UNDER:-} $command $arguments \
 			< /dev/null > "$work/output" 2>> "$out/errors" ||
 			echo "bench.sh: $program $flavor $side did not end well" >&2
 		echo "$program $flavor $side $((($(date +%s%N) - began) / 1000000)) ms" \
@@ -129,9 +132,9 @@ make_plan > "$work/plan"
 : > "$out/times"
 for round in $(seq "$rounds"); do
 	echo "bench.sh: round $round of $rounds" >&2
-	began=$(date +%s)
+	round_began=$(date +%s)
 	one_round "$round" >> "$out/raw.tsv"
-	left=$((($(date +%s) - began) * (rounds - round)))
+	left=$((($(date +%s) - round_began) * (rounds - round)))
 	echo "bench.sh: some $(((left + 59) / 60)) minutes left" >&2
 done
 

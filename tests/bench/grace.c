@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a grace period takes: by who is registered, what they do, and how many ask at once. */
+/*
+ * What a grace period takes: by who is registered, what they do, and how many ask at once. With a second
+ * argument, without what takes more than two threads that run.
+ */
 #include "bench.h"
 
 #ifdef BENCH_RCU
@@ -18,20 +21,52 @@ static void idle(struct bench_group *group, unsigned long number)
 	bench_idle(group);
 }
 
-/* What a section of the reader lasts, in nanoseconds. */
+/* What a section of the reader lasts, in nanoseconds; how many have begun, atomically. */
 static double section;
+static unsigned long begun __attribute__((aligned(128)));
 
 static void read_on(struct bench_group *group, unsigned long number)
 {
 	bench_bind((int)number + 1);
 	while (!bench_stopped(group)) {
 		rcu_read_lock();
+		__atomic_store_n(&begun, begun + 1, __ATOMIC_RELAXED);
 		if (section > 0)
 			bench_spin_until(bench_now() + section);
 		rcu_read_unlock();
 		bench_quiescent();
 		group->done[0] = 1;
 	}
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double difference = *(const double *)a - *(const double *)b;
+
+	return (difference > 0) - (difference < 0);
+}
+
+/*
+ * The median of calls: the mean is that of the few in which the reader lost its CPU, and lasted for milliseconds in a
+ * section, or outside of one. And how many calls waited for more than one section.
+ */
+static void wait_for_sections(const char *name)
+{
+	static double times[1 << 16];
+	double before, began = bench_now();
+	size_t count = 0, longer = 0;
+
+	do {
+		unsigned long first = __atomic_load_n(&begun, __ATOMIC_RELAXED);
+
+		before = bench_now();
+		synchronize_rcu();
+		times[count++] = bench_now() - before;
+		longer += __atomic_load_n(&begun, __ATOMIC_RELAXED) - first > 1;
+	} while (count < 4 || (before - began < 2 * bench_length && count < sizeof(times) / sizeof(*times)));
+	qsort(times, count, sizeof(*times), by_size);
+	bench_print("synchronize_rcu", name, times[count / 2], "ns");
+	bench_print("calls that waited for several", name, 100 * (double)longer / (double)count, "%");
 }
 
 /* The caller is on the first CPU, the reader on the second. */
@@ -44,7 +79,10 @@ static void beside_reader(const char *name, double length)
 	bench_await_group(&group);
 	cpu = -bench_clock(CLOCK_THREAD_CPUTIME_ID);
 	time = -bench_now();
-	BENCH_WAIT("synchronize_rcu", name, synchronize_rcu());
+	if (length > 0)
+		wait_for_sections(name);
+	else
+		BENCH_WAIT("synchronize_rcu", name, synchronize_rcu());
 	cpu += bench_clock(CLOCK_THREAD_CPUTIME_ID);
 	time += bench_now();
 	bench_stop_group(&group);
@@ -160,19 +198,22 @@ int main(int argc, char **argv)
 		beside_idle(10000);
 	beside_reader("sections of no length", 0);
 #ifndef BENCH_RWLOCK
-	beside_readers(2);
-	beside_readers(8);
+	if (argc <= 2) {
+		beside_readers(2);
+		beside_readers(8);
+	}
 #endif
 	beside_reader("sections of 1 us", 1e3);
 	beside_reader("sections of 50 us", 50e3);
 	beside_reader("sections of 1 ms", 1e6);
 	beside_reader("sections of 10 ms", 10e6);
 	polls();
-	for (unsigned long threads = 2; threads <= 64; threads *= bench_long ? 2 : 4) {
+	for (unsigned long threads = 2; threads <= (argc > 2 ? 2 : 64); threads *= bench_long ? 2 : 4) {
 		section = 0;
 		at_once("", threads);
 		section = 1e6;
-		at_once(", a reader of 1 ms", threads);
+		if (argc <= 2)
+			at_once(", a reader of 1 ms", threads);
 	}
 	rcu_unregister_thread();
 	return 0;

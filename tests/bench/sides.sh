@@ -73,6 +73,6 @@ compile() {
 			-Wl,-rpath,"$dpdk_libraries" -Wl,-rpath-link,"$dpdk_libraries"
 		;;
 	rwlock) cc_program "$target" "$3" "$5" -DBENCH_RWLOCK ;;
-	machine) cc_program "$target" "$3" "$5" ;;
+	machine) cc_program "$target" "$3" "$5" -fno-plt ;;
 	esac
 }
