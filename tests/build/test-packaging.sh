@@ -59,12 +59,7 @@ result $? "each exported symbol has its line for dpkg-shlibdeps, and no other ha
 mkdir -p "$work/doc/examples"
 # shellcheck disable=SC2046 # lists, with patterns
 (cd "$top" && cp -R $(cat debian/quiesce-doc.docs) "$work/doc" && cp -R $(cat debian/quiesce-doc.examples) "$work/doc/examples")
-(cd "$work/doc" && grep -roE --include='*.md' '\]\([^)#:]+[)#]' . | LC_ALL=C sort -u) |
-	sed 's/^\(.*\):](\(.*\)[)#]$/\1 \2/' > "$work/links"
-while read -r file target; do
-	[ -e "$work/doc/${file%/*}/$target" ] || echo "$file: $target"
-done < "$work/links" > "$work/log"
-[ "$(wc -l < "$work/links")" -gt 100 ] && [ ! -s "$work/log" ]
+sh "$top/packaging/links.sh" "$work/doc" > "$work/log"
 result $? "links of the documents lead somewhere in quiesce-doc"
 
 # ---- What a package asks for that is built with ours ----
