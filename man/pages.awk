@@ -265,7 +265,7 @@ function title_of(i,	n, words, j, s, told)
 		s = s (s == "" ? "" : ", ") shown(words[j])
 	}
 	if (told > 4)
-		s = s ", ..."
+		s = s ", and others"
 	if (group_header[i] ~ /urcu-(memb|qsbr|bp)\.h$/ && value[page, "from"] ~ /urcu-memb.*urcu-|urcu-.*urcu-memb/)
 		s = s " (" flavor_of(group_header[i]) ")"
 	return s

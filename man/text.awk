@@ -43,6 +43,8 @@ function macro_for(word,	name)
 		return "Xr " substr(word, 1, length(word) - 3) " " substr(word, length(word) - 1, 1)
 	if (name ~ /^E(2BIG|[A-Z][A-Z]+)$/ && name !~ /^(EXIT|EXITS)$/)
 		return "Er " name
+	if (word ~ /^[a-z_]+\(\)$/)
+		return "Fn " name
 	if (name == "NULL" || name ~ /^(URCU|CDS|CMM|QUIESCE|CAA|SIG|MADV|RTLD)_?[A-Z_0-9]+$/)
 		return "Dv " name
 	if (name ~ /^(urcu|quiesce)(\/[a-z]+)*[-\/a-z_]*\.h$/)
@@ -71,9 +73,10 @@ function put_word(word,	lead, rest, core, macro, i, marks)
 	}
 	macro = macro_for(core)
 	if (macro == "") {
-		if (length(pending) + length(word) > 90)
+		word = escape(word)
+		if (length(pending) + length(word) > 79)
 			flush_text()
-		pending = pending (pending == "" ? "" : " ") escape(word)
+		pending = pending (pending == "" ? "" : " ") word
 		if (rest ~ /[.!?]/)	# a new sentence, a new line
 			flush_text()
 		return

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A release in one directory: tarball, bill of materials, Debian packages, RPM packages where there is rpmbuild, notes,
-# documents, what its ABI promises, and checksums of all of it.
+# documents, the manual as HTML where there is mandoc, what its ABI promises, and checksums of all of it.
 # Usage: release.sh TARBALL BUILD-DIRECTORY OUT
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -40,8 +40,13 @@ fi
 # The newest part of the changes.
 awk -v version="$version" '/^## / { inside = $2 == version } inside' "$top/CHANGELOG.md" > "$out/NOTES.md"
 [ -s "$out/NOTES.md" ]
-cp "$top/SECURITY.md" "$top/README.md" "$top/LICENSE" "$out"
-cp -R "$top/doc" "$out/doc"
+(cd "$top" && cp -R ./*.md LICENSE doc examples "$out")
+sh "$here/links.sh" "$out"
+if command -v mandoc > /dev/null; then
+	sh "$top/man/html.sh" "$build/man" "$out/man" > /dev/null
+else
+	echo "no mandoc: no manual as HTML"
+fi
 cd "$out"
 find . -type f ! -name SHA256SUMS | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
 sha256sum --quiet -c SHA256SUMS

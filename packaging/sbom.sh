@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The bill of materials of a tarball, as SPDX 2.3: each file with its checksums and license. The library needs a C
-# library and nothing else. The same tarball always gives the same text.
+# The bill of materials of a tarball, as SPDX 2.3: each file with its checksums and license. The libraries need a C
+# library and nothing else, urcu-top two more. The same tarball always gives the same text.
 # Usage: sbom.sh TARBALL
 set -eu
 export LC_ALL=C
@@ -33,6 +33,20 @@ license() {
 }
 while read -r file; do license "$file"; done < "$work/files" > "$work/licenses"
 
+linked() { # name, comment
+	cat <<-TXT
+
+	PackageName: $1
+	SPDXID: SPDXRef-$1
+	PackageDownloadLocation: NOASSERTION
+	FilesAnalyzed: false
+	PackageLicenseConcluded: NOASSERTION
+	PackageLicenseDeclared: NOASSERTION
+	PackageCopyrightText: NOASSERTION
+	PackageComment: <text>Whatever the system has; linked dynamically. Not in the tarball.$2</text>
+	TXT
+}
+
 cat <<TXT
 SPDXVersion: SPDX-2.3
 DataLicense: CC0-1.0
@@ -41,15 +55,9 @@ DocumentName: $name
 DocumentNamespace: urn:sha256:$digest
 Creator: Tool: packaging/sbom.sh
 Created: $created
-
-PackageName: libc
-SPDXID: SPDXRef-libc
-PackageDownloadLocation: NOASSERTION
-FilesAnalyzed: false
-PackageLicenseConcluded: NOASSERTION
-PackageLicenseDeclared: NOASSERTION
-PackageCopyrightText: NOASSERTION
-PackageComment: <text>Whatever the system has; linked dynamically. Not in the tarball.</text>
+$(linked libc "")
+$(linked libelf " By urcu-top alone.")
+$(linked libncursesw " By urcu-top alone.")
 
 PackageName: quiesce
 SPDXID: SPDXRef-Package
@@ -65,6 +73,8 @@ PackageCopyrightText: $(sed -n 's/^Copyright/<text>Copyright/p' LICENSE)</text>
 
 Relationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-Package
 Relationship: SPDXRef-Package DYNAMIC_LINK SPDXRef-libc
+Relationship: SPDXRef-Package DYNAMIC_LINK SPDXRef-libelf
+Relationship: SPDXRef-Package DYNAMIC_LINK SPDXRef-libncursesw
 TXT
 paste "$work/files" "$work/sha1" "$work/sha256" "$work/licenses" | awk -F '\t' '{
 	print "\nFileName: " $1 "\nSPDXID: SPDXRef-File-" NR "\nFileChecksum: SHA1: " $2 "\nFileChecksum: SHA256: " $3

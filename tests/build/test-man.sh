@@ -49,7 +49,9 @@ done >> "$work/unlisted"
 empty "$work/unlisted" "all are installed, and in the index"
 
 if command -v mandoc > /dev/null; then
-	mandoc -Tlint -W warning "$made"/*.3 "$man"/*.[17] > "$work/lint" 2>&1
+	# References are looked up below: mandoc knows only what is installed.
+	mandoc -Tlint -W style "$made"/*.3 "$man"/*.[17] 2> /dev/null |
+		grep -v 'STYLE: referenced manual not found' > "$work/lint"
 	empty "$work/lint" "mandoc has nothing to say against them"
 else
 	skip "mandoc" "not installed"

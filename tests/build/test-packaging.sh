@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What packages say agrees with the rest: the version and the release of liburcu whose place they take, everywhere;
-# each symbol that a library exports has a line for Debian's dpkg-shlibdeps. TAP.
+# each symbol that a library exports has a line for Debian's dpkg-shlibdeps; links lead somewhere in quiesce-doc. TAP.
 # Usage: test-packaging.sh [DIRECTORY], of the libraries, by default $LIBRARIES.
 set -u
 top=$(cd "${srcdir:-.}" && pwd)
@@ -54,6 +54,13 @@ for name in mb memb bp qsbr common cds; do
 done | LC_ALL=C sort | uniq -c | awk '$1 % 2 { print }' > "$work/log"
 [ "$(grep -c '^ ' "$work/symbols")" -gt 300 ] && [ ! -s "$work/log" ]
 result $? "each exported symbol has its line for dpkg-shlibdeps, and no other has"
+
+# As debhelper lays them out.
+mkdir -p "$work/doc/examples"
+# shellcheck disable=SC2046 # lists, with patterns
+(cd "$top" && cp -R $(cat debian/quiesce-doc.docs) "$work/doc" && cp -R $(cat debian/quiesce-doc.examples) "$work/doc/examples")
+sh "$top/packaging/links.sh" "$work/doc" > "$work/log"
+result $? "links of the documents lead somewhere in quiesce-doc"
 
 # ---- What a package asks for that is built with ours ----
 

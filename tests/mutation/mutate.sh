@@ -265,6 +265,7 @@ $(count same) equivalent, $(count MISSED) missed, $(count stale) stale, $(count 
 	echo "notices it: the first test of those that run for it, or a model's mutant of the same kind."
 	echo
 	echo "$total."
+	sh "$source/tests/bench/commit.sh"
 	echo
 	echo "| mutation | file | what it breaks | what notices |"
 	echo "| --- | --- | --- | --- |"
