@@ -63,6 +63,13 @@
 #define SLOW_BUILD 0
 #endif
 
+/* ThreadSanitizer has a thread of its own, once the test has made one. */
+#ifdef __SANITIZE_THREAD__
+#define SANITIZER_THREADS 1
+#else
+#define SANITIZER_THREADS 0
+#endif
+
 /* An assertion for any thread and for hot loops: Check's own write to a pipe each time. */
 #define want(cond)								\
 	do {									\
