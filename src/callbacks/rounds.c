@@ -14,7 +14,9 @@
 void quiesce_ring_release(struct defer_queue *queue)
 {
 	/* Acquire and release: all use comes before the free. */
+	quiesce_tell_release(&queue->references);
 	if (__atomic_sub_fetch(&queue->references, 1, __ATOMIC_ACQ_REL) == 0) {
+		quiesce_tell_acquire(&queue->references);
 		pthread_mutex_destroy(&queue->lock);
 		free(queue);
 	}

@@ -23,6 +23,7 @@
 
 #define UPDATES		30000
 #define HANDED_ON	20000
+#define QUEUES		200
 
 struct item {
 	int key, inverse;		/* plain: inverse is ~key until the item is retired */
@@ -167,6 +168,22 @@ static void *updater(void *unused)
 	return unused;
 }
 
+/* The last who gives a queue of deferred calls up, its thread or the library's, frees it. */
+static void *brief(void *unused)
+{
+	for (int i = 0; i < QUEUES; i++) {
+		rcu_register_thread();
+		if (rcu_defer_register_thread())
+			abort();
+		defer_rcu(free, malloc(1));
+		sched_yield();
+		rcu_defer_barrier_thread();
+		rcu_defer_unregister_thread();
+		rcu_unregister_thread();
+	}
+	return unused;
+}
+
 static void *producer(void *unused)
 {
 	int i;
@@ -264,7 +281,7 @@ static void *consumer(void *unused)
 
 int main(void)
 {
-	static void *(*const parts[])(void *) = { reader, reader, updater, producer, consumer };
+	static void *(*const parts[])(void *) = { reader, reader, updater, brief, producer, consumer };
 	struct item *item, *next;
 
 	cds_wfcq_init(&wfcq_head, &wfcq_tail);
