@@ -37,6 +37,11 @@ static bool reached(const struct call_rcu_data *queue, unsigned long target)
 	return true;
 }
 
+bool quiesce_queue_has_run(const struct call_rcu_data *queue)
+{
+	return reached(queue, target_of(queue));
+}
+
 /*
  * Have the server run it. If there can be no thread, who waits without limit runs it himself: he
  * holds no lock that the callbacks need, or he would wait in vain anyway.
@@ -107,7 +112,7 @@ static bool press_all(struct workers *all, unsigned long last)
 	bool any = false;
 
 	while ((queue = quiesce_queue_next(all, queue)) && queue->id <= last) {
-		if (reached(queue, target_of(queue)))
+		if (quiesce_queue_has_run(queue))
 			continue;
 		if (!any)
 			all->calls->claim(all);

@@ -576,6 +576,9 @@ void quiesce_workers_free_cpus(struct workers *all);
 bool quiesce_barrier_until(struct workers *all, uint64_t *left, const char *function);
 bool quiesce_queue_await(struct call_rcu_data *queue, uint64_t *left, const char *function);
 
+/* Whether all that was queued in it has run, for anybody: a server may be at it. */
+bool quiesce_queue_has_run(const struct call_rcu_data *queue);
+
 /* Until nothing is queued, deferred calls neither. Not in one of those. */
 bool quiesce_drain_until(struct workers *all, uint64_t *left);
 

@@ -446,14 +446,17 @@ bool quiesce_stashes_sweep(struct workers *all, struct worker *worker)
 	return empty || !is_asked(worker);
 }
 
-/* [V4] THREAD goes before the look at sweep; pairs with [V3] in src/callbacks/free.c. */
+/*
+ * [V4] THREAD goes before the look at sweep, which is as strong where it fails: what was SERVED before we looked must
+ * not be missed. Pairs with [V3] in src/callbacks/free.c.
+ */
 void quiesce_worker_leave_sweep(struct workers *all, const struct worker *worker)
 {
 	int32_t sweep = SWEEP_SERVED;
 
 	if (worker == &all->standard.own && !(__atomic_load_n(&worker->state, __ATOMIC_SEQ_CST) & WORKER_THREAD))
 		__atomic_compare_exchange_n(&all->stashes.sweep, &sweep, SWEEP_UNSERVED, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED);
+					    __ATOMIC_SEQ_CST);
 }
 
 /*

@@ -54,7 +54,7 @@ static void report_refusal(struct worker *worker, int error)
 static int make(struct worker *worker, bool told)
 {
 	struct workers *all = quiesce_workers_of(worker);
-	int error = __atomic_load_n(&all->closing, __ATOMIC_RELAXED) ? ECANCELED : make_thread(worker);
+	int error = __atomic_load_n(&all->closing, __ATOMIC_SEQ_CST) ? ECANCELED : make_thread(worker);
 
 	quiesce_delay();
 	if (!error) {
@@ -168,11 +168,15 @@ static bool claim(struct worker *worker, int32_t bits)
 	return true;
 }
 
+/*
+ * [X3] What was queued comes before the looks at closing, all sequentially consistent; pairs with [X4] in
+ * src/process/exit.c: either we see that rcu_exit is over, or it sees what was queued.
+ */
 static int start(struct worker *worker, bool told)
 {
 	int saved_errno = errno, error;
 
-	if (__atomic_load_n(&quiesce_workers_of(worker)->closing, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&quiesce_workers_of(worker)->closing, __ATOMIC_SEQ_CST))
 		return ECANCELED;
 	quiesce_workers_of(worker)->calls->claim(quiesce_workers_of(worker));
 	if (!claim(worker, WORKER_STARTING))

@@ -104,7 +104,7 @@ static bool await_halt(struct worker *worker, uint64_t *left)
 static bool is_empty(struct worker *worker, uint64_t *left)
 {
 	(void)left;
-	return !quiesce_queue_has_work(quiesce_worker_home(worker));
+	return quiesce_queue_has_run(quiesce_worker_home(worker));
 }
 
 /* Queues that nobody serves any more and that are empty: those that the program gave up, or all. */
@@ -220,12 +220,15 @@ static void give_back(struct engine *engine, enum end end)
 	quiesce_registry_trim(&engine->domain.registry);
 }
 
-/* Who queued something meanwhile started no thread; one that has not left yet sees to it itself. */
+/*
+ * Who queued something meanwhile started no thread; one that has not left yet sees to it itself. [X4] closing is
+ * cleared before the look for what was queued; pairs with [X3] in src/callbacks/thread.c.
+ */
 static bool reopen(struct worker *worker, uint64_t *left)
 {
 	(void)left;
 	if (!(__atomic_load_n(&worker->state, __ATOMIC_SEQ_CST) & WORKER_THREAD) &&
-	    (quiesce_queue_has_work(quiesce_worker_home(worker)) || quiesce_worker_has_sweep(worker)))
+	    (!quiesce_queue_has_run(quiesce_worker_home(worker)) || quiesce_worker_has_sweep(worker)))
 		quiesce_worker_start(quiesce_queue_server(quiesce_worker_home(worker)));
 	return true;
 }

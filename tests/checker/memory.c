@@ -207,9 +207,10 @@ void ck_membarrier(void)
 		struct thread *thread = &ck_threads[i];
 		struct clock past = thread->view.happens;
 
-		if (thread == ck_self || thread->what == ENDED)
+		if (thread == ck_self)
 			continue;
-		past.of[i]--;
+		/* Of one that has ended all came before. */
+		past.of[i] -= thread->what != ENDED;
 		join(&ck_self->view.happens, &past);
 		join(&ck_self->view.happens, &thread->carried.happens);
 		join(&thread->view.happens, &before.happens);

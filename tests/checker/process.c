@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -17,8 +18,8 @@
 #define WIPED		4
 #define SIGNALS		64
 #define BIT(signal)	(UINT64_C(1) << ((signal) - 1))
-/* For each function that exit calls: the library's limit, and what looks at the clock take. */
-#define EXIT_NS		UINT64_C(1050000000)
+/* What looks at the clock take, beyond the library's limit for each function that exit calls. */
+#define LOOKS_NS	UINT64_C(50000000)
 #define PID		1000
 
 /* Functions that are called in the one order or in the other. Those that constructors registered stay. */
@@ -153,6 +154,13 @@ static void run_backwards(void (**begin)(void), void (**end)(void))
 		(*--end)();
 }
 
+static uint64_t library_limit(void)
+{
+	const char *text = getenv("URCU_EXIT_TIMEOUT");
+
+	return (text ? strtoul(text, NULL, 10) : 1000) * UINT64_C(1000000);
+}
+
 /*
  * The library's own threads must not go on into the end, unless the time for them was over. One that has left, and in
  * whose place a barrier of another thread came before we did, is detached, and returns by itself.
@@ -164,7 +172,8 @@ static void check_end(uint64_t took, uint64_t limit)
 	for (int i = 0; i < ck_thread_count; i++) {
 		const struct thread *thread = &ck_threads[i];
 
-		if (!thread->by_program && !thread->detached && thread != ck_self && thread->what != ENDED && took < EXIT_NS / 2)
+		if (!thread->by_program && !thread->detached && thread != ck_self && thread->what != ENDED &&
+		    took < library_limit() / 2)
 			ck_fail("exit leaves thread %d of the library behind, which goes on", i);
 	}
 }
@@ -183,7 +192,7 @@ void sim_exit(int status)
 	if (status)
 		ck_fail("thread %d calls exit(%d)", ck_self->number, status);
 	began = ck_now();
-	limit = EXIT_NS * (uint64_t)(exit_count + 1);
+	limit = (library_limit() + LOOKS_NS) * (uint64_t)(exit_count + 1);
 	while (exit_count)
 		exit_handlers[--exit_count]();
 	run_backwards(ck_scenario_fini, ck_scenario_fini_end);

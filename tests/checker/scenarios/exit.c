@@ -6,7 +6,8 @@
  *
  *	OTHER_...	what the other thread does: reads, unless one is named
  *	IN_CALLBACK	the worker exits, in a callback
- *	IN_HANDLER	a signal interrupts main wherever it is, and its handler exits
+ *	IN_HANDLER	a signal interrupts main wherever it is, and its handler exits; with a limit that an execution has
+ *			the steps for, as main may have the registry's lock, which is tried every 100 us until then
  *	CHILD		a fork's child exits
  */
 #include <signal.h>
@@ -108,6 +109,7 @@ int main(void)
 	struct sigaction action = { .sa_handler = handle };
 
 	sigaction(SIGUSR1, &action, NULL);
+	setenv("URCU_EXIT_TIMEOUT", "20", 1);
 #endif
 	call_rcu(&make_item(1)->head, count);
 	if (pthread_create(&thread, NULL, other, NULL) != 0)

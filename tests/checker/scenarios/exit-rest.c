@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* rcu_exit beside somebody who queues, and gives: no barrier helps, and all of it is done when rcu_exit is over. */
+#include "checker/rcu.h"
+
+#include <urcu/free-rcu.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+int told;
+
+static void tell(void)
+{
+	pthread_mutex_lock(&lock);
+	told++;
+	pthread_cond_signal(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void run_callback(struct rcu_head *head)
+{
+	free(caa_container_of(head, struct item, head));
+	tell();
+}
+
+static __attribute__((unused)) void release_it(void *block)
+{
+	free(block);
+	tell();
+}
+
+static void *queue(void *arg)
+{
+#ifdef GIVES
+	urcu_free_rcu(malloc(1));
+#else
+	call_rcu(&make_item(1)->head, run_callback);
+#endif
+	return arg;
+}
+
+static void *ender(void *arg)
+{
+	rcu_exit();
+	return arg;
+}
+
+int main(void)
+{
+#ifdef GIVES
+	assert(urcu_free_rcu_with(release_it) == 0);
+#endif
+	queue(NULL);
+	run(queue, ender, NULL);
+	pthread_mutex_lock(&lock);
+	while (told < 2)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
