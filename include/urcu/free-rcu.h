@@ -4,8 +4,8 @@
  * such functions, and URCU_HAVE_FREE_RCU tells that they are there. Declared by each flavor's header, under its
  * names (urcu/map/urcu-FLAVOR.h).
  *
- * What a thread gives is noted in arrays of its own (2 KB each), and freed in bulk: by the thread itself, each
- * time that it has filled one and a grace period has passed, and otherwise by the standard worker's thread. A
+ * What a thread gives is noted in arrays of its own (2 KB each), and freed after a grace period: by the thread itself,
+ * as it goes on giving, a few at a time, and otherwise by the standard worker's thread. A
  * thread that comes to rest, or ends, leaves nothing behind: what it gave last is freed within two grace periods
  * (three, if it stops in the middle of a flood) and about 20 ms. While nothing waits to be freed, nothing runs.
  *
@@ -13,7 +13,7 @@
  * urcu_free_rcu comes before the grace period, and so does each section that may hold the object before its end.
  *
  * MEMORY. What waits is what was given in about two grace periods, and 8 bytes for each pointer. A thread that has
- * given much keeps up to 16 empty arrays. The one that it is filling stays for the next thread when it ends, until
+ * given much keeps up to 32 empty arrays. The one that it is filling stays for the next thread when it ends, until
  * the library is unloaded; and for good if the thread outlives that.
  *
  * EXIT. What waits when the process exits is not freed; it stays where leak checkers find it. rcu_barrier frees
@@ -74,7 +74,7 @@ _URCU_EXTERN_C_BEGIN
  * call_rcu, and is not written to. ptr is what free takes, or the function of urcu_free_rcu_with.
  *
  * Does not fail and waits for no reader. It may free other pointers that are due, up to 1024 in one call; lead a grace
- * period for which nobody has to be waited (one of 1024 calls; in memb and bp a membarrier); wake the standard
+ * period for which nobody has to be waited (one of 1024 calls at most; in memb and bp a membarrier); wake the standard
  * worker; and at the first call of a process or a thread make that worker's thread, allocate, and register
  * with atexit (as call_rcu). Without a thread to be had, what is given waits: the thread's later calls free it, if
  * others wait for grace periods, and so does rcu_barrier.

@@ -6,10 +6,17 @@
 #include <urcu/compiler.h>
 
 #include "callbacks/callbacks.h"
+#include "callbacks/free.h"
 #include "system/system.h"
 
-/* A giver frees at most so much at a time: more than he has given since the last time. */
+/* A giver who does not keep up frees at most so much at a time: more than he has given since the last time. */
 #define AT_A_TIME	(4 * STASH_ARRAY)
+/*
+ * Givers lead a grace period for so many pointers, or for so many bytes: where it takes a membarrier that interrupts
+ * others it is worth about 150 pairs of malloc and free, and what waits is still to be in a core's own cache.
+ */
+#define LEAD_MOST	(16 * STASH_ARRAY)
+#define LEAD_BYTES	(256UL << 10)
 
 /* ---- Stashes of threads ---- */
 
@@ -87,7 +94,7 @@ void quiesce_free_end(struct workers *all)
  * stored before the second look at THREAD; pairs with [V4] in src/callbacks/stash.c: either we see that the
  * thread has left, or who took THREAD away sees SERVED.
  */
-static __attribute__((noinline)) void ask_for_sweep(struct workers *all)
+void quiesce_ask_for_sweep(struct workers *all)
 {
 	int32_t sweep = SWEEP_NONE;
 	int saved_errno = errno;
@@ -133,6 +140,25 @@ static void try_grace_period(struct domain *domain)
 	quiesce_unblock_signals(&before);
 }
 
+/* He is about to free by himself, a few at a time, and has not given more than what he leads for since the mark. */
+static bool keeps_up(const struct workers *all, const struct stash *stash)
+{
+	return stash != &all->stashes.shared && !__atomic_load_n(&all->stashes.release, __ATOMIC_RELAXED) &&
+	       stash->given - __atomic_load_n(&stash->mark, __ATOMIC_RELAXED) <= LEAD_MOST + STASH_ARRAY;
+}
+
+/* That was not in vain of late. Below a limit of what waits less is to wait. */
+static bool is_to_lead(const struct workers *all, const struct stash *stash)
+{
+	unsigned long waiting = quiesce_stash_waiting(stash);
+
+	return waiting >= AT_A_TIME && !quiesce_stash_is_due(stash) &&
+	       __atomic_load_n(&stash->given, __ATOMIC_RELAXED) -
+	       __atomic_load_n(&stash->tried, __ATOMIC_RELAXED) >= AT_A_TIME &&
+	       (waiting >= LEAD_MOST || __atomic_load_n(&all->limited, __ATOMIC_RELAXED) ||
+		waiting * __atomic_load_n(&stash->size, __ATOMIC_RELAXED) >= LEAD_BYTES);
+}
+
 /*
  * An array is full: free what is due, and if that is not enough have the worker linger no more. Now and then see to
  * it that something is due: as long as no reader is in a section this costs less than to have a worker do so, and
@@ -140,12 +166,16 @@ static void try_grace_period(struct domain *domain)
  */
 static void tidy(struct workers *all, struct stash *stash)
 {
-	unsigned long waiting;
+	unsigned long most = keeps_up(all, stash) ? STASH_FEW : AT_A_TIME, waiting;
 
 	quiesce_worker_glance(&all->standard.own, NULL);
-	if (stash->given % AT_A_TIME == 0 && quiesce_stash_waiting(stash) >= AT_A_TIME && may_wait(all->domain))
+	quiesce_stash_tidy(all, stash, most);
+	if (is_to_lead(all, stash) && may_wait(all->domain)) {
 		try_grace_period(all->domain);
-	quiesce_stash_tidy(all, stash, AT_A_TIME);
+		quiesce_stash_tidy(all, stash, most);
+		if (!quiesce_stash_is_due(stash))
+			__atomic_store_n(&stash->tried, __atomic_load_n(&stash->given, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+	}
 	waiting = quiesce_stash_waiting(stash);
 	if (waiting >= STASH_LEFT_TO_GIVER)
 		quiesce_queue_call(&all->standard, waiting);
@@ -204,44 +234,21 @@ static void free_without_memory(struct workers *all, void *ptr)
 			       "allocated", all->domain->name);
 }
 
-/*
- * [V2] The store to given comes before the look at sweep; pairs with [V1] in src/callbacks/stash.c: either we see
- * that the worker is at rest, or it sees what we gave.
- */
-static void see_to_sweep(struct workers *all)
-{
-	if (caa_likely(all->domain->membarrier_granted))
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	else
-		cmm_smp_mb();
-	quiesce_delay();
-	if (caa_unlikely(__atomic_load_n(&all->stashes.sweep, __ATOMIC_RELAXED) != SWEEP_SERVED))
-		ask_for_sweep(all);
-}
-
-static __attribute__((noinline)) void free_the_long_way(struct workers *all, struct stash *stash, void *ptr)
+void quiesce_free_the_long_way(struct workers *all, struct stash *stash, void *ptr)
 {
 	int saved_errno = errno;
 
+	if (!ptr)
+		return;
 	/* In a child of clone or of _Fork the sweep is served by nobody. */
 	all->calls->claim(all);
 	if (give(all, stash, ptr))
-		see_to_sweep(all);
+		quiesce_see_to_sweep(all);
 	else
 		free_without_memory(all, ptr);
+	if (stash)
+		quiesce_see_to_due(all, stash);
 	errno = saved_errno;
-}
-
-void quiesce_free(struct workers *all, struct stash *stash, void *ptr)
-{
-	if (!ptr)
-		return;
-	if (caa_unlikely(!stash || stash->given % STASH_STRIDE == 0)) {
-		free_the_long_way(all, stash, ptr);
-		return;
-	}
-	quiesce_stash_put(stash, ptr);
-	see_to_sweep(all);
 }
 
 int quiesce_free_with(struct workers *all, void (*release)(void *ptr))

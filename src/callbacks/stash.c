@@ -5,14 +5,15 @@
  * consumer moves freed, then frees. So a fork's child finds each pointer given or not, and freed or not, and
  * goes on from there.
  *
- * Time is told by the mark. Who has the turn frees up to the mark when the grace period of the ticket is over;
- * then marks what has been given by now, with a new ticket, taken after he has seen it. So each pointer waits for a
- * grace period that began after it was given, and is freed by the second look after that.
+ * Time is told by the mark. When the grace period of the ticket is over, what is before the mark is due: who has the turn
+ * frees it; then marks what has been given by now, with a new ticket, taken after he has seen it. So each pointer waits
+ * for a grace period that began after it was given, and is freed by the second look after that.
  *
- * Who looks: the giver, each time that an array is full, a few arrays at a time: he frees more than he gives. The
- * standard worker, for givers who have come to rest or are gone, once after each grace period as long as anything
- * waits (a sweep). And rcu_barrier.
+ * Who looks: the giver, each time that an array is full. As long as he keeps up he frees as much as he gives, a few
+ * pointers at a time; otherwise a few arrays at a time, more than he gives. The standard worker, for givers who have
+ * come to rest or are gone, once after each grace period as long as anything waits (a sweep). And rcu_barrier.
  */
+#include <errno.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -192,12 +193,13 @@ static void watch_turn(struct workers *all, const struct stash *stash, struct wa
 		       quiesce_thread_text(&thread_room, (pthread_t)consumer, id));
 }
 
-/* False: it is the calling thread's, in a release function. */
+/* False: it is the calling thread's, in a release function, or in a signal handler that interrupted it. */
 static bool take_turn(struct workers *all, struct stash *stash)
 {
 	struct watch watch = quiesce_watch();
 
-	if (__atomic_load_n(&stash->consumer, __ATOMIC_RELAXED) == quiesce_self())
+	if (__atomic_load_n(&stash->consumer, __ATOMIC_RELAXED) == quiesce_self() ||
+	    (stash == all->calls->own()->stash && stash->entered))
 		return false;
 	if (!quiesce_lock_try(&stash->turn))
 		while (!quiesce_lock_step(&stash->turn, NULL, &watch))
@@ -244,16 +246,32 @@ static bool is_asked(struct worker *worker)
 	return worker && ((state & WORKER_PAUSE) || quiesce_worker_must_leave(worker, state));
 }
 
-/* What is in one array. freed moves first: in a fork's child nothing is freed again. */
-static void release_run(struct stash *stash, unsigned long limit, void (*release)(void *ptr))
+/* The array of the pointer freed, which there is. */
+static struct stash_array *first_array(struct workers *all, struct stash *stash)
 {
-	void **pointers = stash->first->pointers;
+	struct stash_array *array = stash->first;
 
-	for (unsigned long freed = stash->freed; freed != limit; freed++) {
-		void *ptr = pointers[freed % STASH_ARRAY];
+	if (caa_likely(stash->freed - array->base != STASH_ARRAY))
+		return array;
+	stash->first = array->next;
+	cmm_barrier();
+	retire(all, stash, array);
+	return stash->first;
+}
+
+/* At most so many, of one array. freed moves first: in a fork's child nothing is freed again. */
+static inline void release_run(struct workers *all, struct stash *stash, unsigned long most,
+		void (*release)(void *ptr))
+{
+	struct stash_array *array = first_array(all, stash);
+	unsigned long freed = stash->freed, room = array->base + STASH_ARRAY - freed;
+	unsigned long limit = freed + (most < room ? most : room);
+
+	while (freed != limit) {
+		void *ptr = array->pointers[freed++ % STASH_ARRAY];
 
 		/* Release: who sees it may use the array again. */
-		__atomic_store_n(&stash->freed, freed + 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&stash->freed, freed, __ATOMIC_RELEASE);
 		quiesce_delay();
 		release(ptr);
 	}
@@ -263,16 +281,7 @@ static void release_until(struct workers *all, struct stash *stash, unsigned lon
 		struct worker *worker)
 {
 	while (stash->freed != limit) {
-		struct stash_array *array = stash->first;
-		unsigned long room = array->base + STASH_ARRAY - stash->freed;
-
-		if (room == 0) {
-			stash->first = array->next;
-			cmm_barrier();
-			retire(all, stash, array);
-			continue;
-		}
-		release_run(stash, limit - stash->freed < room ? limit : stash->freed + room, release_of(all));
+		release_run(all, stash, limit - stash->freed, release_of(all));
 		if (stash->freed % STASH_ARRAY == 0 && is_asked(worker))
 			return;
 	}
@@ -288,7 +297,7 @@ static void mark(struct workers *all, struct stash *stash)
 		return;
 	stash->ticket = quiesce_gp_ticket(&all->domain->grace);
 	cmm_barrier();
-	stash->mark = given;
+	__atomic_store_n(&stash->mark, given, __ATOMIC_RELAXED);
 }
 
 /*
@@ -303,9 +312,9 @@ static bool consume(struct workers *all, struct stash *stash, unsigned long most
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_cleanup_push(give_turn, stash);
-	if (stash->freed != stash->mark && quiesce_gp_over(&all->domain->grace, stash->ticket))
-		release_until(all, stash, stash->mark - stash->freed < most ? stash->mark : stash->freed + most,
-			      worker);
+	if (stash->due != stash->mark && quiesce_gp_over(&all->domain->grace, stash->ticket))
+		__atomic_store_n(&stash->due, stash->mark, __ATOMIC_RELAXED);
+	release_until(all, stash, stash->due - stash->freed < most ? stash->due : stash->freed + most, worker);
 	quiesce_delay();
 	if (stash->freed == stash->mark)
 		mark(all, stash);
@@ -313,6 +322,29 @@ static bool consume(struct workers *all, struct stash *stash, unsigned long most
 	pthread_cleanup_pop(1);
 	pthread_setcancelstate(cancel, NULL);
 	return empty;
+}
+
+/* free is no cancellation point, and returns. */
+void quiesce_stash_free_few(struct workers *all, struct stash *stash)
+{
+	int saved_errno = errno;
+
+	if (__atomic_load_n(&all->stashes.release, __ATOMIC_RELAXED))
+		return;
+	stash->entered = true;
+	cmm_barrier();
+	if (quiesce_lock_as(&stash->turn, QUIESCE_BRIEFLY)) {
+		unsigned long left = stash->due - stash->freed;
+
+		__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+		if (left)
+			release_run(all, stash, left < STASH_FEW ? left : STASH_FEW, free);
+		__atomic_store_n(&stash->consumer, NULL, __ATOMIC_RELAXED);
+		quiesce_unlock_briefly(&stash->turn);
+	}
+	cmm_barrier();
+	stash->entered = false;
+	errno = saved_errno;
 }
 
 void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long most)
@@ -368,7 +400,7 @@ static bool is_left_to_giver(const struct stash *stash, unsigned long waiting, u
 
 /*
  * Come to rest: nothing is left. [V1] NONE is stored before the looks at what was given, while a giver stores given
- * before he looks at sweep; pairs with [V2] in src/callbacks/free.c: one of us sees the other. As in [D1] he has no
+ * before he looks at sweep; pairs with [V2] in src/callbacks/free.h: one of us sees the other. As in [D1] he has no
  * fence for that where a membarrier from here can be one; if the kernel has come to refuse it, there is no rest.
  */
 static void come_to_rest(struct workers *all)
@@ -437,11 +469,13 @@ void quiesce_stashes_child(struct workers *all)
 		bool consumed = stash->consumer == quiesce_self();
 
 		stash->owned = stash == all->calls->own()->stash;
-		stash->turn = consumed;
-		if (!consumed)
+		stash->entered &= stash->owned;
+		if (!consumed) {
+			stash->turn = 0;
 			stash->consumer = NULL;
+		}
 		/* That of a grace period which was under way here: one more than the child has to wait for. */
-		if (stash->mark != stash->freed && !quiesce_gp_over(&all->domain->grace, stash->ticket))
+		if (stash->due != stash->mark && !quiesce_gp_over(&all->domain->grace, stash->ticket))
 			stash->ticket = quiesce_gp_ticket(&all->domain->grace);
 	}
 	/* A dead giver may not have come to it. */

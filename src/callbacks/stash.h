@@ -22,9 +22,15 @@ struct workers;
 #define STASH_ARRAY	256UL
 /* One of so many pointers takes the long way: its size is asked for, and it may need another array. Divides that. */
 #define STASH_STRIDE	16
+/*
+ * A giver frees so many each time that he has given so many: what is freed is allocated again, each time, from a cache of
+ * the allocator's that holds few of a size (glibc's: 7), and nothing goes the long way through its lists. Divides the
+ * above.
+ */
+#define STASH_FEW	4
 
 /* So many pointers of a giver who goes on giving are left to him; with more he does not keep up. */
-#define STASH_LEFT_TO_GIVER (16 * STASH_ARRAY)
+#define STASH_LEFT_TO_GIVER (32 * STASH_ARRAY)
 
 /*
  * Of a stash, for its pointers number base to base + STASH_ARRAY. All is written by who gives; next, while it is
@@ -38,8 +44,8 @@ struct stash_array {
 
 /*
  * What a thread has given to free_rcu: a queue from one giver at a time to whoever has its turn, oldest first.
- * Numbers count pointers since the beginning. Of those in [freed, mark) the grace period is known, the
- * ticket's; of [mark, given) it is not yet.
+ * Numbers count pointers since the beginning. Those in [freed, due) may be freed. Of [due, mark) the grace period is
+ * known, the ticket's; of [mark, given) it is not yet.
  */
 struct stash {
 	/* Written by the giver: its thread; of the shared one, whoever holds stashes.lock. */
@@ -47,14 +53,17 @@ struct stash {
 	struct stash_array *last;	/* where the next one goes */
 	struct stash_array *spare;	/* empty ones, put there by who has the turn, taken by the giver; atomically */
 	size_t size;			/* of what was given last, about; 0: not known; atomically */
+	unsigned long tried;		/* what was given when he last led a grace period in vain; atomically */
 	bool owned;			/* by a thread; atomically */
+	bool entered;			/* its thread is about to take the turn, has it, or is about to have given it up */
 	struct stash *next;		/* in stashes.list; not written once it is in there */
-	/* 0: nobody frees; 1: somebody does; 2: and others may sleep on it. Atomically. */
+	/* A lock of src/system/lock.c; 0: nobody frees. */
 	int32_t turn __attribute__((aligned(QUIESCE_APART)));
 	/* Below: written by who has the turn. */
 	const void *consumer;		/* its quiesce_self(), or NULL; read by others atomically */
 	unsigned long freed;		/* read by others atomically */
-	unsigned long mark, ticket;
+	unsigned long due, mark;	/* read by the giver atomically */
+	unsigned long ticket;
 	struct stash_array *first;	/* of the pointer freed, or the one before that */
 	unsigned long swept;		/* what was given at the last sweep; written by the sweeping worker */
 };
@@ -109,6 +118,16 @@ void quiesce_stash_free_spares(struct stash *stash);
 unsigned long quiesce_stash_waiting(const struct stash *stash);
 bool quiesce_stash_has_freed(const struct stash *stash, unsigned long given);
 
+/* Whether any of it may be freed. Without the turn this is as of a moment ago. */
+static inline bool quiesce_stash_is_due(const struct stash *stash)
+{
+	return (long)(__atomic_load_n(&stash->due, __ATOMIC_RELAXED) -
+		      __atomic_load_n(&stash->freed, __ATOMIC_RELAXED)) > 0;
+}
+
+/* By the thread whose it is, as it gives: free a few that are due, if free it is and nobody else has the turn. */
+void quiesce_stash_free_few(struct workers *all, struct stash *stash);
+
 /*
  * Free what is due of it, at most so much, and mark the rest for the next grace period. tidy does nothing if
  * somebody else has the turn; empty waits for it, unless that is the calling thread, and has no limit. It
@@ -143,10 +162,8 @@ static inline bool quiesce_is_offset(void (*func)(struct rcu_head *head))
 	return (uintptr_t)func - 1 < QUIESCE_OFFSETS;
 }
 
-/* ---- free_rcu: free.c. urcu/free-rcu.h has the contracts. ---- */
+/* ---- free_rcu: free.c; urcu_free_rcu itself is in free.h. urcu/free-rcu.h has the contracts. ---- */
 
-/* stash: the calling thread's, or NULL. */
-void quiesce_free(struct workers *all, struct stash *stash, void *ptr);
 int quiesce_free_with(struct workers *all, void (*release)(void *ptr));
 void quiesce_free_at(struct workers *all, struct rcu_head *head, size_t offset);
 

@@ -10,6 +10,7 @@
 
 #include <urcu/flavor.h>
 
+#include "callbacks/free.h"
 #include "flavor/flavor.h"
 
 #define FLAVOR_EXPORTS(F)										\

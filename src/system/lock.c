@@ -5,24 +5,32 @@
 #include "system/sanitize.h"
 #include "system/system.h"
 
-enum { FREE, TAKEN, AWAITED };
+enum { FREE, TAKEN, AWAITED, BRIEFLY = QUIESCE_BRIEFLY };
 
-/* Acquire: what the last owner wrote. */
+/* Between two looks at one that is taken briefly. */
+#define BRIEF_PAUSE	(20 * QUIESCE_NS_PER_US)
+
 bool quiesce_lock_try(int32_t *lock)
 {
-	int32_t seen = FREE;
-
-	if (!__atomic_compare_exchange_n(lock, &seen, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
-	quiesce_tell_acquire(lock);
-	return true;
+	return quiesce_lock_as(lock, TAKEN);
 }
 
 /* Others may wait: whoever has waited takes it as awaited. */
 bool quiesce_lock_step(int32_t *lock, uint64_t *left, struct watch *watch)
 {
+	int32_t seen = __atomic_load_n(lock, __ATOMIC_RELAXED);
+
 	quiesce_delay();
-	if (__atomic_exchange_n(lock, AWAITED, __ATOMIC_ACQUIRE) != FREE) {
+	if (seen == BRIEFLY) {
+		uint64_t pause = BRIEF_PAUSE;
+
+		quiesce_spend(left ? left : &pause, pause);
+		return false;
+	}
+	if (seen != AWAITED &&
+	    !__atomic_compare_exchange_n(lock, &seen, AWAITED, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	if (seen != FREE) {
 		quiesce_watched_wait(lock, AWAITED, left, watch);
 		return false;
 	}

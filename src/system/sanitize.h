@@ -23,14 +23,19 @@ extern void __tsan_release(void *address) __attribute__((weak));
 #define QUIESCE_IS_SEEN	false
 #endif
 
+static inline bool quiesce_is_told(void)
+{
+	return !QUIESCE_IS_SEEN && caa_unlikely(__tsan_acquire != NULL);
+}
+
 static inline void quiesce_tell_acquire(const void *address)
 {
-	if (!QUIESCE_IS_SEEN && caa_unlikely(__tsan_acquire != NULL))
+	if (quiesce_is_told())
 		__tsan_acquire((void *)address);
 }
 
 static inline void quiesce_tell_release(const void *address)
 {
-	if (!QUIESCE_IS_SEEN && caa_unlikely(__tsan_release != NULL))
+	if (quiesce_is_told())
 		__tsan_release((void *)address);
 }

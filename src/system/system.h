@@ -30,6 +30,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "system/sanitize.h"
+
 /*
  * Of no TLS model, so that it is reached by a call: initial-exec would take of what the C library
  * keeps in reserve for dlopen, which a few plug-ins or namespaces use up, and musl has none.
@@ -103,11 +105,35 @@ struct watch;
 bool quiesce_lock_try(int32_t *lock);
 
 /*
- * For who found it taken: true, it is the caller's now; false: he has slept until it was given back, until left (NULL:
- * no limit) was used up, or until watch was due, and is to look at these and to call again.
+ * For who found it taken: true, it is the caller's now; false: it has changed, or he has slept until it was given back,
+ * until left (NULL: no limit) was used up, or until watch was due, and is to look at these and to call again.
  */
 bool quiesce_lock_step(int32_t *lock, uint64_t *left, struct watch *watch);
 void quiesce_unlock(int32_t *lock);
+
+/*
+ * The same for an owner who keeps it for a moment, and would rather not pay for an exchange to give it back: he takes
+ * it as QUIESCE_BRIEFLY and wakes nobody; nobody makes another of it, and who waits looks at it now and then.
+ */
+#define QUIESCE_BRIEFLY	3
+
+/* If it is free. Acquire: what the last owner wrote. */
+static inline bool quiesce_lock_as(int32_t *lock, int32_t how)
+{
+	int32_t seen = 0;
+
+	if (!__atomic_compare_exchange_n(lock, &seen, how, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	quiesce_tell_acquire(lock);
+	return true;
+}
+
+/* Release: for the next owner. */
+static inline void quiesce_unlock_briefly(int32_t *lock)
+{
+	quiesce_tell_release(lock);
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
 
 /* ---- Barriers on other threads ---- */
 

@@ -24,8 +24,18 @@ static void release(struct rcu_head *head)
 
 /* ---- A flood ---- */
 
+static double pace;		/* so many calls a ns of each producer, at most; 0: as many as it can */
+
+static void keep_pace(const struct bench_group *group, double began, unsigned long done)
+{
+	while (pace > 0 && (double)done > (bench_now() - began) * pace && !bench_stopped(group))
+		continue;
+}
+
 static void flood_on(struct bench_group *group, unsigned long number)
 {
+	double began = bench_now();
+
 	while (!bench_stopped(group)) {
 		double now = bench_now();
 
@@ -40,6 +50,7 @@ static void flood_on(struct bench_group *group, unsigned long number)
 		group->done[number] += 8 * WATCHED_ONE_IN;
 		bench_poll();
 		bench_quiescent();
+		keep_pace(group, began, group->done[number]);
 	}
 #ifdef BENCH_CK
 	bench_barrier();
@@ -155,6 +166,13 @@ static void two_producers(double length)
 	flood("2 producers", 2, length);
 }
 
+/* What is in the same time is as much on every side: how much of it waits is to be compared. */
+static void two_in_step(double length)
+{
+	pace = 3e-3;
+	flood("2 producers, 3 M/s each", 2, length);
+}
+
 static void every_cpu(double length)
 {
 	if (cpus > 2)
@@ -183,7 +201,7 @@ static void all_per_cpu(double length)
 #endif
 
 static void (*const floods[])(double length) = {
-	one_producer, two_producers, every_cpu,
+	one_producer, two_producers, two_in_step, every_cpu,
 #ifndef BENCH_RWLOCK
 	slow_reader,
 #endif

@@ -122,14 +122,14 @@ static void free_in_batches(void)
 
 static void free_on(struct bench_group *group, unsigned long number)
 {
-	void *mine[BATCH];
+	void *mine[4096];
 
 	while (!bench_stopped(group)) {
-		for (int i = 0; i < BATCH; i++)
+		for (int i = 0; i < 4096; i++)
 			mine[i] = malloc(32);
-		for (int i = 0; i < BATCH; i++)
+		for (int i = 0; i < 4096; i++)
 			free(mine[i]);
-		group->done[number] += BATCH;
+		group->done[number] += 4096;
 	}
 }
 

@@ -12,6 +12,8 @@
 #define IN_ARRAY	256
 #define ARRAY_SIZE	((IN_ARRAY + 2) * sizeof(void *))
 #define IN_RESERVE	(34 * IN_ARRAY)
+#define FEW		4
+#define LEAD_MOST	(16 * IN_ARRAY)
 
 extern void *__libc_malloc(size_t), *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
@@ -20,7 +22,8 @@ static int poor;			/* there is no memory for arrays */
 static int no_stash;			/* nor for stashes */
 static void *last_stash;		/* or what else was aligned */
 static int must_stay;			/* last_stash */
-static void (*when_measured)(void);
+static void (*when_measured)(void), (*when_asked)(void);
+static unsigned long frees;
 
 void *malloc(size_t size)
 {
@@ -43,7 +46,21 @@ void free(void *ptr)
 {
 	if (get(&must_stay) && ptr == last_stash)
 		_exit(3);
+	__atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
 	__libc_free(ptr);
+}
+
+pthread_t pthread_self(void)
+{
+	static pthread_t (*real)(void);
+	void (*act)(void) = when_asked;
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "pthread_self");
+	when_asked = NULL;
+	if (act)
+		act();
+	return real();
 }
 
 size_t malloc_usable_size(void *ptr)
@@ -129,6 +146,51 @@ START_TEST(what_is_beyond_the_reserve_is_reported)
 }
 END_TEST
 
+/* ---- While the worker is held up ---- */
+
+static sem_t busy, idle;
+
+static void stay_in_callback(struct rcu_head *head)
+{
+	(void)head;
+	rcu_thread_offline();
+	sem_post(&busy);
+	await(&idle);
+	rcu_thread_online();
+}
+
+static void hold_worker(void)
+{
+	static struct rcu_head head;
+
+	sem_init(&busy, 0, 0);
+	sem_init(&idle, 0, 0);
+	call_rcu(&head, stay_in_callback);
+	await(&busy);
+}
+
+START_TEST(who_keeps_up_frees_a_few_at_a_time)
+{
+	unsigned long given = 50000, before = 0, first, most = 0;
+
+	hold_worker();
+	first = get(&frees);
+	for (unsigned long i = 0; i < given; i++) {
+		void *block = malloc(24);
+
+		before = get(&frees);
+		urcu_free_rcu(block);
+		if (get(&frees) - before > most)
+			most = get(&frees) - before;
+	}
+	MUST(most <= 2 * FEW);
+	MUST(get(&frees) - first >= given - 2 * LEAD_MOST);
+	sem_post(&idle);
+	rcu_barrier();
+	MUST(get(&frees) - first >= given);
+}
+END_TEST
+
 /* ---- Without the worker's thread ---- */
 
 static void stop_worker(void *arg)
@@ -208,6 +270,45 @@ START_TEST(destructors_may_give_after_an_exit_in_a_handler)
 }
 END_TEST
 
+static void wait_at_the_end(void)
+{
+	STAGE("a function of atexit waits");
+	rcu_barrier();
+	put(&freed, 1);
+}
+
+static void leave_as_asked(void)
+{
+	MUST(raise(SIGUSR1) == 0);
+}
+
+/* The handler interrupts it between taking the turn and saying whose it is, in a call in which few are due. */
+static void exit_in_few(void *arg)
+{
+	(void)arg;
+	STAGE("exit in a handler, between two steps");
+	MUST(signal(SIGUSR1, leave_in_handler) != SIG_ERR);
+	hold_worker();
+	sem_post(&idle);
+	MUST(atexit(must_have_given) == 0);
+	MUST(atexit(wait_at_the_end) == 0);
+	for (int i = 0; i < 100000; i++) {
+		void *block = malloc(24);
+
+		if (i > 2 * LEAD_MOST && i % 16 == FEW - 1)
+			when_asked = leave_as_asked;
+		urcu_free_rcu(block);
+		when_asked = NULL;
+	}
+	MUST(!"exit");
+}
+
+START_TEST(a_barrier_returns_after_an_exit_in_a_handler)
+{
+	run_plain_child(exit_in_few, NULL);
+}
+END_TEST
+
 /* ---- An exit that is taken for dlclose ---- */
 
 #define EARLY "--early"
@@ -278,8 +379,10 @@ int main(int argc, char **argv)
 		return main_of_early();
 	tcase_add_loop_test(tcase, what_is_given_in_a_section_waits_in_the_reserve, 0, 2);
 	tcase_add_test(tcase, what_is_beyond_the_reserve_is_reported);
+	tcase_add_test(tcase, who_keeps_up_frees_a_few_at_a_time);
 	tcase_add_test(tcase, who_gives_has_a_worker_that_was_stopped_made_again);
 	tcase_add_loop_test(tcase, destructors_may_give_after_an_exit_in_a_handler, 0, 2);
+	tcase_add_test(tcase, a_barrier_returns_after_an_exit_in_a_handler);
 	tcase_add_test(tcase, exit_leaves_the_stashes_of_other_threads);
 	return run_suite(suite);
 }

@@ -67,12 +67,12 @@ static bool may_keep_memory(void)
 }
 
 /*
- * What threads that come may still use: a stash and its array, of as many threads as live at once; and 16 empty arrays
+ * What threads that come may still use: a stash and its array, of as many threads as live at once; and 32 empty arrays
  * of the one that has given much and lives.
  */
 static long kept(const char *scenario)
 {
-	return strcmp(scenario, "free_pointers") == 0 ? 2 * 2 + 16 : 0;
+	return strcmp(scenario, "free_pointers") == 0 ? 2 * 2 + 32 : 0;
 }
 
 /* Callbacks of which the exit could make no thread stay. */

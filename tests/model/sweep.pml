@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who sees to it that what free_rcu was given is freed: see_to_sweep and ask_for_sweep of src/callbacks/free.c,
+ * Who sees to it that what free_rcu was given is freed: see_to_sweep of src/callbacks/free.h, ask_for_sweep of src/callbacks/free.c,
  * come_to_rest of src/callbacks/stash.c, and the standard worker's thread, which sleeps (doze), is made, and leaves
  * when it is asked to (WORKER_REST: src/callbacks/thread.c), on a machine with store buffers. One thread gives TIMES
  * pointers and is then idle; another stops the worker once (REST).
