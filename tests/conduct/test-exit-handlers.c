@@ -83,7 +83,7 @@ static void synchronize_once(void)
 
 static void give_much(void)
 {
-	for (int i = 0; i < 2000; i++)
+	for (int i = 0; i < 6000; i++)
 		urcu_free_rcu(malloc(16));
 }
 
