@@ -23,7 +23,7 @@ static int no_stash;			/* nor for stashes */
 static void *last_stash;		/* or what else was aligned */
 static int must_stay;			/* last_stash */
 static void (*when_measured)(void), (*when_asked)(void);
-static unsigned long frees;
+static int frees;
 
 void *malloc(size_t size)
 {
@@ -171,11 +171,11 @@ static void hold_worker(void)
 
 START_TEST(who_keeps_up_frees_a_few_at_a_time)
 {
-	unsigned long given = 50000, before = 0, first, most = 0;
+	int given = 50000, before, first, most = 0;
 
 	hold_worker();
 	first = get(&frees);
-	for (unsigned long i = 0; i < given; i++) {
+	for (int i = 0; i < given; i++) {
 		void *block = malloc(24);
 
 		before = get(&frees);
