@@ -58,13 +58,13 @@
 #include <urcu/stats.h>
 
 #include "callbacks/backlog.h"
+#include "callbacks/defer.h"
 #include "callbacks/forker.h"
 #include "callbacks/stash.h"
 #include "callbacks/watch.h"
 #include "grace/grace.h"
 #include "system/system.h"
 
-struct defer_queue;
 struct defer_run;
 struct defer_visit;
 struct workers;
@@ -92,12 +92,12 @@ enum worker_bits {
 
 /*
  * Of who does not wait for a worker, but looks at it as he comes by. Written atomically by any, one after the other,
- * or not quite: then a look is lost. And when the next report is due, from whom ever: ms of quiesce_now.
+ * or not quite: then a look is lost. And the last report, from whom ever.
  */
 struct glances {
 	unsigned long seen;		/* breaths, as it was WATCHED */
 	unsigned long since;		/* ms of quiesce_now, the lowest bit set; 0: only seen once */
-	unsigned long told, quiet_until;	/* breaths as it was reported; no other report of the same before */
+	struct told told;		/* number: breaths */
 };
 
 struct worker {
@@ -178,17 +178,6 @@ struct own_calls {
 	struct defer_queue *defer;	/* rcu_defer_register_thread; NULL: none */
 	struct defer_visit *visits;	/* queues that it waits for or runs, the innermost first */
 	const struct defer_run *runs;	/* of deferred calls, the innermost first */
-};
-
-/*
- * The queues of a domain's deferred calls. turn: one rcu_defer_barrier at a time. list: under lock,
- * which is not held while anything is waited for or run.
- */
-struct defer_state {
-	pthread_mutex_t turn;
-	pthread_mutex_t lock;
-	struct defer_queue *list;
-	unsigned int forks;		/* children deep; written in the child by its only thread */
 };
 
 /* The limit of what waits, and who waits for it to be less. All of it is written atomically. */
@@ -272,7 +261,7 @@ struct workers {
 	.list = CDS_LIST_HEAD_INIT((all).list),				\
 	.standard = QUEUE_INIT(all, (all).standard),			\
 	.deferred = QUEUE_INIT(all, (all).deferred),			\
-	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }, \
+	.defer.lock = PTHREAD_MUTEX_INITIALIZER,			\
 	.stashes = {							\
 		.lock = PTHREAD_MUTEX_INITIALIZER,			\
 		.shared.first = &(all).stashes.room[0],			\
@@ -581,19 +570,3 @@ bool quiesce_queue_has_run(const struct call_rcu_data *queue);
 
 /* Until nothing is queued, deferred calls neither. Not in one of those. */
 bool quiesce_drain_until(struct workers *all, uint64_t *left);
-
-/* ---- Who runs deferred calls: rounds.c ---- */
-
-/* In a fork's child: the locks are nobody's. */
-void quiesce_defer_child(struct workers *all);
-/* ...and, once the workers are whole, its calls. */
-void quiesce_defer_restart(struct workers *all);
-
-/* ---- Deferred calls, for the program: defer.c. urcu/defer.h has the contracts. ---- */
-
-void quiesce_defer(struct workers *all, void (*fct)(void *p), void *p);
-int quiesce_defer_register(struct workers *all);
-void quiesce_defer_unregister(struct workers *all);
-void quiesce_defer_barrier(struct workers *all);
-void quiesce_defer_barrier_thread(struct workers *all);
-void quiesce_defer_exit(struct workers *all);

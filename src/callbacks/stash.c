@@ -21,7 +21,6 @@
 #include <urcu/compiler.h>
 
 #include "callbacks/callbacks.h"
-#include "system/probe.h"
 #include "system/sanitize.h"
 #include "system/system.h"
 
@@ -160,37 +159,8 @@ static bool try_turn(struct stash *stash)
 {
 	if (!quiesce_lock_try(&stash->turn))
 		return false;
-	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+	quiesce_hold(&stash->consumer);
 	return true;
-}
-
-/* By who waits: for whom, if the same release function has been running all the time. */
-static void watch_turn(struct workers *all, const struct stash *stash, struct watch *watch)
-{
-	const void *consumer = __atomic_load_n(&stash->consumer, __ATOMIC_RELAXED);
-	unsigned long freed = __atomic_load_n(&stash->freed, __ATOMIC_RELAXED);
-	bool still = consumer && watch->target == consumer && watch->seen == freed;
-	struct thread_text thread_room;
-	struct place_text place_room;
-	struct time_text time_room;
-	uint64_t limit;
-	int id;
-
-	if (!still) {
-		limit = quiesce_stall_time();
-		watch->target = consumer;
-		watch->seen = freed;
-		watch->since = watch->waited;
-		watch->due = limit == QUIESCE_FOREVER ? limit : watch->waited + limit;
-		return;
-	}
-	id = quiesce_thread_id((pthread_t)consumer);
-	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
-	quiesce_probe(stall, all->domain->name, watch->waited - watch->since, id);
-	quiesce_report("urcu_%s_free_rcu: a release function has not returned for %s: %s, in %s; a barrier of free_rcu waits "
-		       "for it", all->domain->name, quiesce_time_text(&time_room, watch->waited - watch->since),
-		       quiesce_place_text(&place_room, (const void *)(uintptr_t)release_of(all)),
-		       quiesce_thread_text(&thread_room, (pthread_t)consumer, id));
 }
 
 /* False: it is the calling thread's, in a release function, or in a signal handler that interrupted it. */
@@ -198,14 +168,16 @@ static bool take_turn(struct workers *all, struct stash *stash)
 {
 	struct watch watch = quiesce_watch();
 
-	if (__atomic_load_n(&stash->consumer, __ATOMIC_RELAXED) == quiesce_self() ||
+	if (__atomic_load_n(&stash->consumer.thread, __ATOMIC_RELAXED) == quiesce_self() ||
 	    (stash == all->calls->own()->stash && stash->entered))
 		return false;
 	if (!quiesce_lock_try(&stash->turn))
 		while (!quiesce_lock_step(&stash->turn, NULL, &watch))
-			if (quiesce_watch_is_due(&watch))
-				watch_turn(all, stash, &watch);
-	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+			if (quiesce_holder_is_due(&stash->consumer, __atomic_load_n(&stash->freed, __ATOMIC_RELAXED), &watch))
+				quiesce_function_report(all, "free_rcu: a release function",
+							(const void *)(uintptr_t)release_of(all), &stash->consumer,
+							watch.waited - watch.since, "a barrier of free_rcu");
+	quiesce_hold(&stash->consumer);
 	return true;
 }
 
@@ -213,7 +185,7 @@ static void give_turn(void *arg)
 {
 	struct stash *stash = arg;
 
-	__atomic_store_n(&stash->consumer, NULL, __ATOMIC_RELAXED);
+	quiesce_let_go(&stash->consumer);
 	quiesce_unlock(&stash->turn);
 }
 
@@ -336,10 +308,10 @@ void quiesce_stash_free_few(struct workers *all, struct stash *stash)
 	if (quiesce_lock_as(&stash->turn, QUIESCE_BRIEFLY)) {
 		unsigned long left = stash->due - stash->freed;
 
-		__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+		__atomic_store_n(&stash->consumer.thread, quiesce_self(), __ATOMIC_RELAXED);
 		if (left)
 			release_run(all, stash, left < STASH_FEW ? left : STASH_FEW, free);
-		__atomic_store_n(&stash->consumer, NULL, __ATOMIC_RELAXED);
+		__atomic_store_n(&stash->consumer.thread, NULL, __ATOMIC_RELAXED);
 		quiesce_unlock_briefly(&stash->turn);
 	}
 	cmm_barrier();
@@ -469,13 +441,15 @@ void quiesce_stashes_child(struct workers *all)
 
 	pthread_mutex_init(&all->stashes.lock, NULL);
 	while ((stash = quiesce_stash_next(all, stash))) {
-		bool consumed = stash->consumer == quiesce_self();
+		bool consumed = stash->consumer.thread == quiesce_self();
 
 		stash->owned = stash == all->calls->own()->stash;
 		stash->entered &= stash->owned;
-		if (!consumed) {
+		if (consumed) {
+			quiesce_hold(&stash->consumer);
+		} else {
 			stash->turn = 0;
-			stash->consumer = NULL;
+			quiesce_let_go(&stash->consumer);
 		}
 		/* That of a grace period which was under way here: one more than the child has to wait for. */
 		if (stash->due != stash->mark && !quiesce_gp_over(&all->domain->grace, stash->ticket))

@@ -60,7 +60,7 @@ struct stash {
 	/* A lock of src/system/lock.c; 0: nobody frees. */
 	int32_t turn __attribute__((aligned(QUIESCE_APART)));
 	/* Below: written by who has the turn. */
-	const void *consumer;		/* its quiesce_self(), or NULL; read by others atomically */
+	struct holder consumer;
 	unsigned long freed;		/* read by others atomically */
 	unsigned long due, mark;	/* read by the giver atomically */
 	unsigned long ticket;

@@ -27,9 +27,7 @@ int32_t quiesce_worker_asked(struct worker *worker)
 
 static void arm(struct worker *worker, struct watch *watch)
 {
-	watch->target = worker;
-	watch->seen = __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED);
-	watch->since = watch->waited;
+	quiesce_watch_anew(watch, worker, __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED));
 	__atomic_fetch_or(&worker->state, WORKER_WATCHED, __ATOMIC_RELAXED);
 }
 
@@ -55,18 +53,7 @@ static const char *function_text(const struct worker *worker, struct place_text 
 /* Whether nobody else has reported the same just now. */
 static bool is_first(struct worker *worker, uint64_t ns)
 {
-	struct glances *glances = &worker->glances;
-	unsigned long breaths = __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED);
-	unsigned long told = __atomic_load_n(&glances->told, __ATOMIC_RELAXED);
-	unsigned long quiet = __atomic_load_n(&glances->quiet_until, __ATOMIC_RELAXED);
-	unsigned long now = (unsigned long)(quiesce_now() / QUIESCE_NS_PER_MS);
-
-	if ((quiet && told == breaths && (long)(now - quiet) < 0) ||
-	    !__atomic_compare_exchange_n(&glances->quiet_until, &quiet, (now + (unsigned long)(ns / QUIESCE_NS_PER_MS)) | 1,
-					 false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return false;
-	__atomic_store_n(&glances->told, breaths, __ATOMIC_RELAXED);
-	return true;
+	return quiesce_is_first(&worker->glances.told, __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED), ns);
 }
 
 static void report_callback(struct worker *worker, uint64_t ns, const char *waiter)
@@ -78,7 +65,7 @@ static void report_callback(struct worker *worker, uint64_t ns, const char *wait
 	struct thread_text thread_room;
 	struct place_text place_room;
 	struct time_text time_room;
-	const char *function = deferred ? "of defer_rcu" : function_text(worker, &place_room);
+	const char *function = function_text(worker, &place_room);
 	bool forks = waiter && strcmp(waiter, "call_rcu_before_fork") == 0;
 
 	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
@@ -107,16 +94,14 @@ static bool is_paused(const struct worker *worker)
 
 static void look(struct worker *worker, struct watch *watch, const char *waiter)
 {
-	uint64_t limit = quiesce_stall_time(), ns = watch->waited - watch->since;
-	bool still = stands_still(worker, watch);
+	uint64_t ns = watch->waited - watch->since;
 
-	if (!still)
+	if (!stands_still(worker, watch))
 		arm(worker, watch);
 	else if (is_paused(worker))
 		quiesce_forker_report(quiesce_workers_of(worker), ns, "barrier");
 	else if (is_in_callback(worker) && is_first(worker, ns))
 		report_callback(worker, ns, waiter);
-	watch->due = limit == QUIESCE_FOREVER ? QUIESCE_FOREVER : watch->waited + (still ? ns : limit);
 }
 
 bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, uint64_t *left, struct watch *watch,
@@ -124,7 +109,7 @@ bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, u
 {
 	bool in_time = quiesce_watched_wait(word, value, left, watch);
 
-	if (watch->waited >= watch->due)
+	if (quiesce_watch_is_due(watch))
 		look(worker, watch, waiter);
 	return in_time;
 }
@@ -157,4 +142,22 @@ void quiesce_worker_glance(struct worker *worker, const char *waiter)
 	__atomic_store_n(&glances->since, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&glances->seen, breaths, __ATOMIC_RELAXED);
 	__atomic_fetch_or(&worker->state, WORKER_WATCHED, __ATOMIC_RELAXED);
+}
+
+/* ---- What runs with a lock ---- */
+
+void quiesce_function_report(struct workers *all, const char *what, const void *function, const struct holder *holder,
+		uint64_t ns, const char *waiter)
+{
+	const void *thread = __atomic_load_n(&holder->thread, __ATOMIC_RELAXED);
+	int id = __atomic_load_n(&holder->id, __ATOMIC_RELAXED);
+	struct thread_text thread_room;
+	struct place_text place_room;
+	struct time_text time_room;
+
+	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
+	quiesce_probe(stall, all->domain->name, ns, id);
+	quiesce_report("urcu_%s_%s has not returned for %s: %s, in %s; %s waits for it", all->domain->name, what,
+		       quiesce_time_text(&time_room, ns), quiesce_place_text(&place_room, function),
+		       quiesce_thread_text(&thread_room, (pthread_t)thread, id), waiter);
 }

@@ -85,14 +85,62 @@ struct watch quiesce_watch(void)
 	return (struct watch) { .due = time < FIRST_LOOK || time == QUIESCE_FOREVER ? time : FIRST_LOOK };
 }
 
+void quiesce_watch_anew(struct watch *watch, const void *target, unsigned long seen)
+{
+	uint64_t time = quiesce_stall_time();
+
+	watch->target = target;
+	watch->seen = seen;
+	watch->since = watch->waited;
+	watch->due = time == QUIESCE_FOREVER ? time : watch->waited + time;
+}
+
 bool quiesce_watch_is_due(struct watch *watch)
 {
+	uint64_t time = quiesce_stall_time();
+
 	if (!watch->due)
-		watch->due = quiesce_stall_time();
+		watch->due = time;
 	if (watch->waited < watch->due || watch->due == QUIESCE_FOREVER)
 		return false;
-	watch->due = 2 * watch->waited;
+	watch->due = time == QUIESCE_FOREVER ? time : 2 * watch->waited - watch->since;
+	return time != QUIESCE_FOREVER;
+}
+
+bool quiesce_is_first(struct told *told, unsigned long number, uint64_t ns)
+{
+	unsigned long until = __atomic_load_n(&told->until, __ATOMIC_RELAXED);
+	unsigned long now = (unsigned long)(quiesce_now() / QUIESCE_NS_PER_MS);
+	unsigned long next = now + (unsigned long)(ns / QUIESCE_NS_PER_MS);
+
+	if ((until && __atomic_load_n(&told->number, __ATOMIC_RELAXED) == number && (long)(now - until) < 0) ||
+	    !__atomic_compare_exchange_n(&told->until, &until, next + !next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&told->number, number, __ATOMIC_RELAXED);
 	return true;
+}
+
+void quiesce_hold(struct holder *holder)
+{
+	__atomic_store_n(&holder->id, quiesce_thread_id(pthread_self()), __ATOMIC_RELAXED);
+	__atomic_store_n(&holder->thread, quiesce_self(), __ATOMIC_RELAXED);
+}
+
+void quiesce_let_go(struct holder *holder)
+{
+	__atomic_store_n(&holder->thread, NULL, __ATOMIC_RELAXED);
+}
+
+bool quiesce_holder_is_due(struct holder *holder, unsigned long number, struct watch *watch)
+{
+	const void *thread = __atomic_load_n(&holder->thread, __ATOMIC_RELAXED);
+
+	if (!quiesce_watch_is_due(watch))
+		return false;
+	if (thread && watch->target == thread && watch->seen == number)
+		return quiesce_is_first(&holder->told, number, watch->waited - watch->since);
+	quiesce_watch_anew(watch, thread, number);
+	return false;
 }
 
 const char *quiesce_time_text(struct time_text *room, uint64_t ns)
