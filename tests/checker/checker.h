@@ -202,6 +202,8 @@ void ck_free(void *block, uintptr_t code);
 size_t ck_size(const void *block);
 /* Where the block begins that holds an address; of what was not allocated, a part of it; 0: none. */
 uintptr_t ck_block_of(uintptr_t address);
+/* As C11 has it, a pointer's load orders nothing by itself. */
+extern bool ck_no_dependencies;
 /* What the thread knows by a pointer to that block; NULL: nothing. */
 const struct view *ck_dependency(const struct thread *thread, uintptr_t address);
 /* The thread has read value, perhaps a pointer, from address, where a store with this view put it. */

@@ -413,7 +413,7 @@ static void catch_crashes(void)
 
 __attribute__((noreturn)) static void usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] "
+	fprintf(stderr, "usage: %s [-n EXECUTIONS] [-s SECONDS] [-f FIRST-SEED] [-1 SEED] [-m] [-c] "
 		"[-w RECORD] [-r RECORD] [-b] [-l] [-W ADDRESS:PART:ORDER] SCENARIO\n", name);
 	exit(2);
 }
@@ -443,7 +443,7 @@ int main(int argc, char **argv)
 
 	most = 1000;
 	seconds = 10;
-	while ((option = getopt(argc, argv, "n:s:f:1:w:r:mbW:l")) >= 0)
+	while ((option = getopt(argc, argv, "n:s:f:1:w:r:mcbW:l")) >= 0)
 		switch (option) {
 		case 'n': most = strtoul(optarg, NULL, 10); break;
 		case 's': seconds = strtod(optarg, NULL); break;
@@ -451,6 +451,7 @@ int main(int argc, char **argv)
 		case '1': from = strtoul(optarg, NULL, 10); one = 1; break;
 		case 'w': record_path = optarg; break;
 		case 'm': ck_malloc_fails = true; break;
+		case 'c': ck_no_dependencies = true; break;
 		case 'r': record = optarg; break;
 		case 'b': brief = true; break;
 		case 'l': ck_listing = true; break;

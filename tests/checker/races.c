@@ -271,6 +271,8 @@ void ck_free(void *memory, uintptr_t code)
 
 /* ---- Dependencies ---- */
 
+bool ck_no_dependencies;
+
 const struct view *ck_dependency(const struct thread *thread, uintptr_t address)
 {
 	uintptr_t block;
@@ -291,7 +293,7 @@ void ck_depend(uintptr_t address, uint64_t value, const struct view *view)
 	struct dependency *dependency = self->dependencies;
 	unsigned int i;
 
-	if (!block || block == ck_block_of(address))
+	if (ck_no_dependencies || !block || block == ck_block_of(address))
 		return;
 	for (i = 0; i < self->dependency_count && dependency[i].block != block; i++)
 		continue;
