@@ -55,12 +55,18 @@ static inline void listen_with(unsigned int limit_ms)
 	quiesce_set_stall_timeout(limit_ms);
 }
 
-static inline void has(const char *text)
+static inline bool said(const char *text)
 {
 	for (unsigned int i = 0; i < get(reports) && i < HEARD_MAX; i++)
 		if (strstr(heard[i], text))
-			return;
-	ck_abort_msg("\"%s\" is not in: %s", text, heard[0]);
+			return true;
+	return false;
+}
+
+static inline void has(const char *text)
+{
+	if (!said(text))
+		ck_abort_msg("\"%s\" is not in: %s", text, heard[0]);
 }
 
 static inline void names_thread(pid_t id, pthread_t thread)

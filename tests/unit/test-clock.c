@@ -14,18 +14,20 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 {
 	static int64_t leaps;
 	long kernel[2];
+	int what;
 
 	/* The kernel's old call has longs. */
 	if (syscall(SYS_clock_gettime, clock, kernel) != 0)
 		return -1;
 	time->tv_sec = kernel[0];
 	time->tv_nsec = kernel[1];
-	if (kind == STILL) {
+	what = get(kind);
+	if (what == STILL) {
 		time->tv_sec = 1000000;
 		time->tv_nsec = 1;
-	} else if (kind == FAR_OFF) {
+	} else if (what == FAR_OFF) {
 		time->tv_sec += 864000;
-	} else if (kind == LEAPS) {
+	} else if (what == LEAPS) {
 		time->tv_sec += (time_t)__atomic_add_fetch(&leaps, 864000, __ATOMIC_RELAXED);
 	}
 	return 0;
@@ -61,7 +63,7 @@ START_TEST(grace_periods_end_under_any_clock)
 	long before[2], after[2];
 	pthread_t reader;
 
-	kind = _i;
+	put(kind, _i);
 	sem_init(&slow.inside, 0, 0);
 	reader = start(read_slowly, &slow);
 	await(&slow.inside);
@@ -75,7 +77,7 @@ START_TEST(grace_periods_end_under_any_clock)
 	want((after[0] - before[0]) * 1000 + (after[1] - before[1]) / 1000000 < (SLOW_BUILD ? 500 : 50));
 	put(slow.over, true);
 	pthread_join(reader, NULL);
-	kind = -1;	/* Check wants to know how long it took */
+	put(kind, -1);	/* Check wants to know how long it took */
 }
 END_TEST
 
@@ -83,7 +85,7 @@ START_TEST(callbacks_run_under_any_clock)
 {
 	struct tally tally = { 0, 0 };
 
-	kind = _i;
+	put(kind, _i);
 	rcu_register_thread();
 	for (int i = 0; i < 50; i++) {
 		struct timespec time = { 0, 1000000 };
@@ -95,7 +97,7 @@ START_TEST(callbacks_run_under_any_clock)
 	}
 	await_that(get(tally.ran) == get(tally.queued));
 	rcu_unregister_thread();
-	kind = -1;
+	put(kind, -1);
 }
 END_TEST
 
@@ -126,9 +128,9 @@ START_TEST(a_limit_counts_what_naps_take)
 	setenv("URCU_EXIT_TIMEOUT", "300000", 1);
 	call_rcu(&head, set_key);
 	rcu_barrier();
-	kind = LEAPS;
+	put(kind, LEAPS);
 	rcu_exit();
-	kind = -1;
+	put(kind, -1);
 	sem_post(&go_on);
 }
 END_TEST

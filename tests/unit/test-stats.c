@@ -60,6 +60,13 @@ START_TEST(grace_periods_are_counted)
 }
 END_TEST
 
+/* As one who looks from outside does, without the lock under which it is written. */
+__attribute__((noinline, no_sanitize_thread))
+static unsigned long awaited(void)
+{
+	return *(const volatile unsigned long *)OBSERVED.reader_awaited;
+}
+
 START_TEST(wait_for_a_reader_is_timed)
 {
 	struct urcu_stats before = stats(), after;
@@ -69,7 +76,8 @@ START_TEST(wait_for_a_reader_is_timed)
 	held_enter(&reader);
 	writer = writer_who_waits(&reader, 0);
 	await_that(get(*OBSERVED.since) && get(*OBSERVED.leader));
-	want(get(*OBSERVED.leader) == (void *)writer && get(*OBSERVED.reader_awaited) == 1);
+	want(get(*OBSERVED.leader) == (void *)writer);
+	await_that(awaited() == 1);
 	not_returned_for(&reader, HELD_US);
 	held_leave(&reader);
 	pthread_join(writer, NULL);
