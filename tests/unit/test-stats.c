@@ -60,11 +60,11 @@ START_TEST(grace_periods_are_counted)
 }
 END_TEST
 
-/* As one who looks from outside does, without the lock under which it is written. */
+/* As one who looks from outside: without the lock under which it may be written. */
 __attribute__((noinline, no_sanitize_thread))
-static unsigned long awaited(void)
+static unsigned long word_at(const void *base, unsigned int offset)
 {
-	return *(const volatile unsigned long *)OBSERVED.reader_awaited;
+	return *(const volatile unsigned long *)((const char *)base + offset);
 }
 
 START_TEST(wait_for_a_reader_is_timed)
@@ -77,7 +77,7 @@ START_TEST(wait_for_a_reader_is_timed)
 	writer = writer_who_waits(&reader, 0);
 	await_that(get(*OBSERVED.since) && get(*OBSERVED.leader));
 	want(get(*OBSERVED.leader) == (void *)writer);
-	await_that(awaited() == 1);
+	await_that(word_at(OBSERVED.reader_awaited, 0) == 1);
 	not_returned_for(&reader, HELD_US);
 	held_leave(&reader);
 	pthread_join(writer, NULL);
@@ -305,14 +305,9 @@ END_TEST
 
 /* ---- From outside ---- */
 
-static unsigned long word_at(const void *base, unsigned int offset)
-{
-	return *(const unsigned long *)((const char *)base + offset);
-}
-
 static const void *pointer_at(const void *base, unsigned int offset)
 {
-	return *(const void *const *)((const char *)base + offset);
+	return (const void *)word_at(base, offset);
 }
 
 static unsigned int length_of(const void *node)
