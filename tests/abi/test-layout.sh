@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Sizes, offsets and constants of the public structures: as kept in layouts.txt (x86-64), and as an
-# installed liburcu has them, whose prefix LIBURCU names. TAP.
+# installed liburcu has them, whose prefix LIBURCU names. CC may compile for another machine, which RUNNER
+# emulates. TAP.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
@@ -16,7 +17,7 @@ probe() {
 
 	${CC:-cc} -w -D_GNU_SOURCE -D_LGPL_SOURCE "$@" -c -o "$work/$name.o" "$here/probe.c" &&
 	${CC:-cc} -Wl,--unresolved-symbols=ignore-all -no-pie -o "$work/$name" "$work/$name.o" &&
-	"$work/$name" > "$work/$name.txt"
+	${RUNNER:-} "$work/$name" > "$work/$name.txt"
 }
 
 compare() {
@@ -31,7 +32,7 @@ compare() {
 
 echo 1..2
 probe ours -I"$top/include"
-case $(uname -m) in
+case ${RUNNER:-$(uname -m)} in
 x86_64) compare 1 "$here/layouts.txt" "layouts are those of soname 8" ;;
 *) echo "ok 1 - layouts # SKIP kept for x86-64 alone" ;;
 esac
