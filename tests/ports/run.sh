@@ -184,8 +184,9 @@ run_port() {
 	done
 	[ -n "$tests" ] || return
 	(cd "$work/build" && rm -f tests/bin/*.log tests/bin/*.trs)
-	slowness=1
-	case $runner in qemu*) slowness=10 ;; esac
+	# As by make check, and longer under an emulator.
+	slowness=
+	case $runner in qemu*) slowness=$(($("$top/tests/patience.sh") * 5 / 2)) ;; esac
 	CK_TIMEOUT_MULTIPLIER=$slowness make -k -s -j"$(nproc)" -C "$work/build" check V=0 \
 		TESTS="$tests" T_LOG_COMPILER="timeout -k 5 1800 $runner" \
 		> "$work/check.log" 2>&1

@@ -16,13 +16,13 @@ tests="uatomic operations
 list list
 wfcqueue alone
 lfstack alone
-lfht lookups
-lfht-change model"
+lfht-change changes"
 [ -z "${EVERY:-}" ] || tests="$tests
 wfstack alone
 wfqueue alone
 rculfqueue alone
-lfht-change changes
+lfht lookups
+lfht-change model
 numbers numbers"
 
 # roots DIRECTORY: apt is told of the machines, with lists of its own, and checks what it loads.

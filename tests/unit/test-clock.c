@@ -95,7 +95,9 @@ START_TEST(callbacks_run_under_any_clock)
 		rcu_thread_offline();
 		syscall(SYS_nanosleep, &time, NULL);
 	}
-	await_that(get(tally.ran) == get(tally.queued));
+	/* With Check's limit alone: await_that would go by the clock that leaps. */
+	while (get(tally.ran) != get(tally.queued))
+		sched_yield();
 	rcu_unregister_thread();
 	put(kind, -1);
 }

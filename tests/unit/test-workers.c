@@ -489,9 +489,9 @@ START_TEST(threads_may_share_a_worker)
 	team_add(&load.team, 4, keep_queueing, &load);
 	usleep(100000);
 	end_load(&load);
-	await_that(thread_count() == 2 + SANITIZER_THREADS);
+	await_that(thread_count_is(2));
 	call_rcu_data_free(load.shared);
-	await_that(thread_count() == 1 + SANITIZER_THREADS);
+	await_that(thread_count_is(1));
 }
 END_TEST
 
