@@ -14,8 +14,8 @@
 
 #include <urcu/compiler.h>
 
-extern void __tsan_acquire(void *address) __attribute__((weak));
-extern void __tsan_release(void *address) __attribute__((weak));
+extern void __tsan_acquire(void *address) __attribute__((weak, cold));
+extern void __tsan_release(void *address) __attribute__((weak, cold));
 
 #ifdef CMM_SANITIZE_THREAD
 #define QUIESCE_IS_SEEN	true

@@ -39,9 +39,13 @@ extern void urcu_bp_register(void);
 
 static inline void _urcu_bp_read_lock(void)
 {
-	if (caa_unlikely(URCU_TLS(urcu_bp_reader) == NULL))
+	struct urcu_bp_reader *reader = URCU_TLS(urcu_bp_reader);
+
+	if (caa_unlikely(reader == NULL)) {
 		urcu_bp_register();
-	urcu_common_read_lock(&URCU_TLS(urcu_bp_reader)->ctr, _urcu_cast(const struct urcu_gp *, &urcu_bp_gp),
+		reader = URCU_TLS(urcu_bp_reader);
+	}
+	urcu_common_read_lock(&reader->ctr, _urcu_cast(const struct urcu_gp *, &urcu_bp_gp),
 		__atomic_load_n(&urcu_bp_has_sys_membarrier, __ATOMIC_RELAXED));
 }
 
