@@ -6,13 +6,6 @@
 set -u
 source=$(cd "${srcdir:?}" && pwd)
 build=$(cd "${builddir:?}" && pwd)
-libraries=$(cd "$build/.libs" && pwd -P)
-: "${CC:=cc}"
-work=$(mktemp -d)
-target=
-trap '[ -z "$target" ] || kill -9 $target; rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$source/tests/tap.inc"
 # shellcheck source=tests/tools/target.inc
 . "$source/tests/tools/target.inc"
 
@@ -25,7 +18,7 @@ leave() # why
 
 command -v gdb > /dev/null || leave "no gdb"
 gdb -nx -batch -ex 'python print("it has")' 2>&1 | grep -qx 'it has' || leave "a gdb without python"
-readelf -S "$libraries/liburcu-memb.so" 2> /dev/null | grep -q debug_info || leave "the library has no debug info"
+needs_debug_info
 
 # As make install does it, for the libraries where they are.
 for la in "$build"/liburcu-*.la; do
@@ -123,7 +116,7 @@ for flavor in mb memb bp qsbr; do
 		-ex 'set var quiesce_memb.engine.workers.list.next = (void *)8' \
 		-ex 'set var quiesce_memb.engine.workers.standard.newest = &queue_head.node' \
 		-ex 'set var queue_head.node.next = &queue_head.node' \
-		-ex 'set var quiesce_memb.engine.workers.forker.thread = (void *)77' -ex 'info rcu' -ex 'rcu callbacks'
+		-ex 'set var quiesce_memb.engine.workers.forker.holder.thread = (void *)77' -ex 'info rcu' -ex 'rcu callbacks'
 	shows 'the registry is broken: 1152921504606846976 readers' "overwritten: the registry"
 	shows 'a reader: 0x4d cannot be read' "overwritten: a reader"
 	shows 'the list of workers: 0x[0-9a-f]+ cannot be read' "overwritten: the list of workers"
