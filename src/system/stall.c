@@ -85,6 +85,33 @@ struct watch quiesce_watch(void)
 	return (struct watch) { .due = time < FIRST_LOOK || time == QUIESCE_FOREVER ? time : FIRST_LOOK };
 }
 
+/* How long a watched wait may take, with so much left (NULL: no limit). */
+static uint64_t slice_of(const uint64_t *left, const struct watch *watch)
+{
+	uint64_t due = watch->due > watch->waited ? watch->due - watch->waited : 1;
+
+	if (watch->due == QUIESCE_FOREVER)
+		due = QUIESCE_FOREVER;
+	return left && *left < due ? *left : due;
+}
+
+bool quiesce_watched_wait(int32_t *word, int32_t value, uint64_t *left, struct watch *watch)
+{
+	uint64_t given, rest;
+
+	if (left && !*left)
+		return false;
+	if (!watch->due)
+		watch->due = quiesce_stall_time();
+	given = rest = slice_of(left, watch);
+	quiesce_wait(word, value, &rest);
+	watch->waited += given - rest;
+	if (!left || *left == QUIESCE_FOREVER)
+		return true;
+	*left -= given - rest;
+	return *left;
+}
+
 void quiesce_watch_anew(struct watch *watch, const void *target, unsigned long seen)
 {
 	uint64_t time = quiesce_stall_time();

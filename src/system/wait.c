@@ -134,39 +134,6 @@ bool quiesce_wait(int32_t *word, int32_t value, uint64_t *left)
 	return limited_wait(word, value, left, FUTEX_PRIVATE_FLAG);
 }
 
-/* How long a watched wait may take, with so much left (NULL: no limit). */
-static uint64_t slice_of(const uint64_t *left, const struct watch *watch)
-{
-	uint64_t due = watch->due > watch->waited ? watch->due - watch->waited : 1;
-
-	if (watch->due == QUIESCE_FOREVER)
-		due = QUIESCE_FOREVER;
-	if (!left || *left == QUIESCE_FOREVER)
-		return due;
-	due = due < QUIESCE_WAIT_MAX ? due : QUIESCE_WAIT_MAX;
-	return due < *left ? due : *left;
-}
-
-bool quiesce_watched_wait(int32_t *word, int32_t value, uint64_t *left, struct watch *watch)
-{
-	uint64_t given, time, began;
-
-	if (left && !*left)
-		return false;
-	if (!watch->due)
-		watch->due = quiesce_stall_time();
-	given = slice_of(left, watch);
-	if (given == QUIESCE_FOREVER)
-		return futex_wait(word, value, 0, FUTEX_PRIVATE_FLAG);
-	began = quiesce_now();
-	time = futex_wait(word, value, given, FUTEX_PRIVATE_FLAG) ? used(began, given) : given;
-	watch->waited += time;
-	if (!left || *left == QUIESCE_FOREVER)
-		return true;
-	*left -= time;
-	return *left;
-}
-
 bool quiesce_wait_shared(int32_t *word, int32_t value, uint64_t *left)
 {
 	return limited_wait(word, value, left, 0);
