@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Bodies that compilers inline for functions of the library: _URCU_INLINE_VOID(f) and
- * _URCU_INLINE_INT(f) give the function f(void), which the library exports and a header has declared,
- * the body of the static inline function _f. f stays a function of the library, with its address there;
+ * Bodies that compilers inline for functions of the library: _URCU_INLINE_VOID(f),
+ * _URCU_INLINE_INT(f) and _URCU_INLINE_POINTER(f) give the function f(void), or f(void *ptr), which the library
+ * exports and a header has declared, the body of the static inline function _f. f stays a function of the library, with its address there;
  * what is not inlined calls it; a program may define it itself, as a stub. With URCU_NO_INLINE defined
  * all are called.
  *
@@ -31,15 +31,16 @@
 #endif
 
 #ifdef URCU_NO_INLINE
-#define _URCU_INLINE(type, f, body)
+#define _URCU_INLINE(type, f, parameters, body)
 #elif defined(__clang__)
-#define _URCU_INLINE(type, f, body)					\
-	extern type _urcu_inline_ ## f(void) __asm__(#f);		\
-	_URCU_GNU_INLINE type _urcu_inline_ ## f(void) body
+#define _URCU_INLINE(type, f, parameters, body)				\
+	extern type _urcu_inline_ ## f parameters __asm__(#f);		\
+	_URCU_GNU_INLINE type _urcu_inline_ ## f parameters body
 #else
-#define _URCU_INLINE(type, f, body)					\
-	_URCU_GNU_INLINE type f(void) body
+#define _URCU_INLINE(type, f, parameters, body)				\
+	_URCU_GNU_INLINE type f parameters body
 #endif
 
-#define _URCU_INLINE_VOID(f)	_URCU_INLINE(void, f, { _ ## f(); })
-#define _URCU_INLINE_INT(f)	_URCU_INLINE(int, f, { return _ ## f(); })
+#define _URCU_INLINE_VOID(f)	_URCU_INLINE(void, f, (void), { _ ## f(); })
+#define _URCU_INLINE_INT(f)	_URCU_INLINE(int, f, (void), { return _ ## f(); })
+#define _URCU_INLINE_POINTER(f)	_URCU_INLINE(void, f, (void *ptr), { _ ## f(ptr); })

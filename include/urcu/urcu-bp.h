@@ -39,6 +39,7 @@ _URCU_EXTERN_C_BEGIN
 _URCU_INLINE_VOID(urcu_bp_read_lock)
 _URCU_INLINE_VOID(urcu_bp_read_unlock)
 _URCU_INLINE_INT(urcu_bp_read_ongoing)
+_URCU_INLINE_POINTER(urcu_bp_free_rcu)
 
 #define urcu_bp_dereference	rcu_dereference
 #define urcu_bp_cmpxchg_pointer	rcu_cmpxchg_pointer

@@ -26,6 +26,7 @@ _URCU_EXTERN_C_BEGIN
 _URCU_INLINE_VOID(urcu_mb_read_lock)
 _URCU_INLINE_VOID(urcu_mb_read_unlock)
 _URCU_INLINE_INT(urcu_mb_read_ongoing)
+_URCU_INLINE_POINTER(urcu_mb_free_rcu)
 
 #define urcu_mb_dereference	rcu_dereference
 #define urcu_mb_cmpxchg_pointer	rcu_cmpxchg_pointer

@@ -29,6 +29,7 @@ _URCU_EXTERN_C_BEGIN
 _URCU_INLINE_VOID(urcu_memb_read_lock)
 _URCU_INLINE_VOID(urcu_memb_read_unlock)
 _URCU_INLINE_INT(urcu_memb_read_ongoing)
+_URCU_INLINE_POINTER(urcu_memb_free_rcu)
 
 #define urcu_memb_dereference		rcu_dereference
 #define urcu_memb_cmpxchg_pointer	rcu_cmpxchg_pointer

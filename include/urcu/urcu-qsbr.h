@@ -29,6 +29,7 @@ _URCU_EXTERN_C_BEGIN
 _URCU_INLINE_VOID(urcu_qsbr_read_lock)
 _URCU_INLINE_VOID(urcu_qsbr_read_unlock)
 _URCU_INLINE_INT(urcu_qsbr_read_ongoing)
+_URCU_INLINE_POINTER(urcu_qsbr_free_rcu)
 
 /*
  * quiescent_state: the thread, which is online, holds no pointer that rcu_dereference gave it

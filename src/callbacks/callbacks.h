@@ -213,6 +213,8 @@ struct workers_calls {
 	bool (*errand)(struct workers *all);
 	/* Whether quiesce_free_end will be called as the calling thread ends. */
 	bool (*watch_end)(void);
+	/* Of urcu/static/free-rcu.h: the calling thread's is open from now on, or (NULL) shut. */
+	void (*open)(struct urcu_free_window *window);
 };
 
 /* What a queue has counted; read by anybody, atomically. */
@@ -264,6 +266,7 @@ struct workers {
 	.defer.lock = PTHREAD_MUTEX_INITIALIZER,			\
 	.stashes = {							\
 		.lock = PTHREAD_MUTEX_INITIALIZER,			\
+		.shared.window.pointers = (all).stashes.room[0].pointers,	\
 		.shared.first = &(all).stashes.room[0],			\
 		.shared.last = &(all).stashes.room[0],			\
 		.shared.spare = &(all).stashes.room[1],			\

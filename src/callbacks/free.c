@@ -48,6 +48,8 @@ static struct stash *make_stash(struct workers *all)
 	array->base = 0;
 	array->next = NULL;
 	stash->first = stash->last = array;
+	stash->window.pointers = array->pointers;
+	stash->window.served = &all->stashes.sweep;
 	stash->owned = true;
 	stash->next = __atomic_load_n(&all->stashes.list, __ATOMIC_RELAXED);
 	/* Release: who finds it finds it whole, a fork's child too. */
@@ -69,7 +71,8 @@ static struct stash *own_stash(struct workers *all)
 	stash = adopt_stash(all);
 	if (!stash)
 		stash = make_stash(all);
-	all->calls->own()->stash = stash;
+	if (stash)
+		quiesce_stash_set_own(all, stash);
 	return stash;
 }
 
@@ -79,7 +82,7 @@ void quiesce_free_end(struct workers *all)
 
 	if (!stash)
 		return;
-	all->calls->own()->stash = NULL;
+	quiesce_stash_set_own(all, NULL);
 	quiesce_stash_free_spares(stash);
 	quiesce_delay();
 	/* Release: who adopts it goes on from what we wrote. */
@@ -144,7 +147,7 @@ static void try_grace_period(struct domain *domain)
 static bool keeps_up(const struct workers *all, const struct stash *stash)
 {
 	return stash != &all->stashes.shared && !__atomic_load_n(&all->stashes.release, __ATOMIC_RELAXED) &&
-	       stash->given - __atomic_load_n(&stash->mark, __ATOMIC_RELAXED) <= LEAD_MOST + STASH_ARRAY;
+	       stash->window.given - __atomic_load_n(&stash->mark, __ATOMIC_RELAXED) <= LEAD_MOST + STASH_ARRAY;
 }
 
 /* That was not in vain of late. Below a limit of what waits less is to wait. */
@@ -153,7 +156,7 @@ static bool is_to_lead(const struct workers *all, const struct stash *stash)
 	unsigned long waiting = quiesce_stash_waiting(stash);
 
 	return waiting >= AT_A_TIME && !quiesce_stash_is_due(stash) &&
-	       __atomic_load_n(&stash->given, __ATOMIC_RELAXED) -
+	       __atomic_load_n(&stash->window.given, __ATOMIC_RELAXED) -
 	       __atomic_load_n(&stash->tried, __ATOMIC_RELAXED) >= AT_A_TIME &&
 	       (waiting >= LEAD_MOST || __atomic_load_n(&all->limited, __ATOMIC_RELAXED) ||
 		waiting * __atomic_load_n(&stash->size, __ATOMIC_RELAXED) >= LEAD_BYTES);
@@ -174,7 +177,7 @@ static void tidy(struct workers *all, struct stash *stash)
 		try_grace_period(all->domain);
 		quiesce_stash_tidy(all, stash, most);
 		if (!quiesce_stash_is_due(stash))
-			__atomic_store_n(&stash->tried, __atomic_load_n(&stash->given, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+			__atomic_store_n(&stash->tried, __atomic_load_n(&stash->window.given, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 	}
 	waiting = quiesce_stash_waiting(stash);
 	if (waiting >= STASH_LEFT_TO_GIVER)
@@ -195,7 +198,7 @@ static bool give_shared(struct workers *all, void *ptr)
 
 	if (own->shares)
 		return true;
-	if (__atomic_load_n(&shared->given, __ATOMIC_RELAXED) % STASH_ARRAY == 0)
+	if (__atomic_load_n(&shared->window.given, __ATOMIC_RELAXED) % STASH_ARRAY == 0)
 		tidy(all, shared);
 	own->shares = true;
 	cmm_barrier();
@@ -213,7 +216,7 @@ static bool give(struct workers *all, struct stash *stash, void *ptr)
 		stash = own_stash(all);
 	if (!stash)
 		return give_shared(all, ptr);
-	if (stash->given % STASH_ARRAY == 0)
+	if (stash->window.given % STASH_ARRAY == 0)
 		tidy(all, stash);
 	return quiesce_stash_give(all, stash, ptr) || give_shared(all, ptr);
 }
@@ -238,8 +241,11 @@ void quiesce_free_the_long_way(struct workers *all, struct stash *stash, void *p
 {
 	int saved_errno = errno;
 
-	if (!ptr)
+	if (!ptr) {
+		if (stash && quiesce_stash_waiting(stash))
+			quiesce_see_to_sweep(all);
 		return;
+	}
 	/* In a child of clone or of _Fork the sweep is served by nobody. */
 	all->calls->claim(all);
 	if (give(all, stash, ptr))
@@ -258,7 +264,7 @@ int quiesce_free_with(struct workers *all, void (*release)(void *ptr))
 	if (!release)
 		return EINVAL;
 	if (__atomic_load_n(&all->stashes.list, __ATOMIC_RELAXED) ||
-	    __atomic_load_n(&all->stashes.shared.given, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&all->stashes.shared.window.given, __ATOMIC_RELAXED) ||
 	    !__atomic_compare_exchange_n(&all->stashes.release, &none, release, false, __ATOMIC_RELEASE,
 					 __ATOMIC_RELAXED))
 		return EBUSY;
@@ -306,7 +312,7 @@ void quiesce_free_barrier(struct workers *all)
 
 static bool await_freed(struct workers *all, const struct stash *stash, uint64_t *left, const char *function)
 {
-	unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
+	unsigned long given = __atomic_load_n(&stash->window.given, __ATOMIC_RELAXED);
 
 	while (!quiesce_stash_has_freed(stash, given)) {
 		if (!*left || quiesce_worker_urge(&all->standard.own) != 0)

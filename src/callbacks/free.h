@@ -38,14 +38,14 @@ static inline void quiesce_see_to_sweep(struct workers *all)
 
 static inline void quiesce_see_to_due(struct workers *all, struct stash *stash)
 {
-	if (stash->given % STASH_FEW == 0 && quiesce_stash_is_due(stash))
+	if (stash->window.given % STASH_FEW == 1 && quiesce_stash_is_due(stash))
 		quiesce_stash_free_few(all, stash);
 }
 
 /* stash: the calling thread's, or NULL. Where ThreadSanitizer is to be told, that is a call in the middle. */
 static inline void quiesce_free(struct workers *all, struct stash *stash, void *ptr)
 {
-	if (caa_unlikely(!ptr || !stash || stash->given % STASH_STRIDE == 0 || quiesce_is_told()))
+	if (caa_unlikely(!ptr || !stash || stash->window.given % STASH_STRIDE == 0 || quiesce_is_told()))
 		quiesce_free_the_long_way(all, stash, ptr);
 	else if (quiesce_stash_put(stash, ptr), caa_unlikely(!quiesce_sweep_is_served(all)))
 		quiesce_ask_for_sweep(all);

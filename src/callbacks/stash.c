@@ -18,6 +18,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include <quiesce/check.h>
 #include <urcu/compiler.h>
 
 #include "callbacks/callbacks.h"
@@ -51,7 +52,7 @@ unsigned long quiesce_stash_waiting(const struct stash *stash)
 	/* Acquire: who sees it sees whose turn it is. */
 	unsigned long freed = __atomic_load_n(&stash->freed, __ATOMIC_ACQUIRE);
 
-	return __atomic_load_n(&stash->given, __ATOMIC_RELAXED) - freed;
+	return __atomic_load_n(&stash->window.given, __ATOMIC_RELAXED) - freed;
 }
 
 /* Acquire: what was freed is. freed moves first, so who has the turn may not have come to the end of the last one. */
@@ -76,6 +77,13 @@ static struct stash_array *take_spare(struct stash *stash)
 						     __ATOMIC_ACQUIRE))
 		continue;
 	return array;
+}
+
+/* To know of each pointer is for ThreadSanitizer and urcu-check worth a call. */
+void quiesce_stash_set_own(struct workers *all, struct stash *stash)
+{
+	all->calls->own()->stash = stash;
+	all->calls->open(stash && !quiesce_is_told() && !quiesce_check_list ? &stash->window : NULL);
 }
 
 void quiesce_stash_free_spares(struct stash *stash)
@@ -127,6 +135,7 @@ static bool extend(const struct workers *all, struct stash *stash, unsigned long
 	__atomic_store_n(&stash->last->next, array, __ATOMIC_RELEASE);
 	quiesce_delay();
 	__atomic_store_n(&stash->last, array, __ATOMIC_RELEASE);
+	stash->window.pointers = array->pointers;
 	return true;
 }
 
@@ -143,7 +152,7 @@ static void measure(const struct workers *all, struct stash *stash, void *ptr)
 
 bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr)
 {
-	unsigned long given = stash->given;
+	unsigned long given = stash->window.given;
 
 	if (given % STASH_STRIDE == 0)
 		measure(all, stash, ptr);
@@ -262,9 +271,9 @@ static void release_until(struct workers *all, struct stash *stash, unsigned lon
 static void mark(struct workers *all, struct stash *stash)
 {
 	/* Acquire: what the giver did before comes before the grace period, by the barrier of the ticket. */
-	unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_ACQUIRE);
+	unsigned long given = __atomic_load_n(&stash->window.given, __ATOMIC_ACQUIRE);
 
-	quiesce_tell_acquire(&stash->given);
+	quiesce_tell_acquire(&stash->window.given);
 	if (given == stash->mark)
 		return;
 	stash->ticket = quiesce_gp_ticket(&all->domain->grace);
@@ -327,7 +336,7 @@ void quiesce_stash_tidy(struct workers *all, struct stash *stash, unsigned long 
 
 bool quiesce_stash_empty(struct workers *all, struct stash *stash)
 {
-	if (quiesce_stash_has_freed(stash, __atomic_load_n(&stash->given, __ATOMIC_RELAXED)))
+	if (quiesce_stash_has_freed(stash, __atomic_load_n(&stash->window.given, __ATOMIC_RELAXED)))
 		return true;
 	return take_turn(all, stash) && consume(all, stash, ULONG_MAX, NULL);
 }
@@ -372,7 +381,7 @@ static bool is_left_to_giver(const struct stash *stash, unsigned long waiting, u
 
 /*
  * Come to rest: nothing is left. [V1] NONE is stored before the looks at what was given, while a giver stores given
- * before he looks at sweep; pairs with [V2] in src/callbacks/free.h: one of us sees the other. As in [D1] he has no
+ * before he looks at sweep; pairs with [V2] in src/callbacks/free.h and [V5] in include/urcu/static/free-rcu.h: one of us sees the other. As in [D1] he has no
  * fence for that where a membarrier from here can be one; if the kernel has come to refuse it, there is no rest.
  */
 static void come_to_rest(struct workers *all)
@@ -401,7 +410,7 @@ bool quiesce_stashes_sweep(struct workers *all, struct worker *worker)
 		return true;
 	while ((stash = quiesce_stash_next(all, stash))) {
 		unsigned long waiting = quiesce_stash_waiting(stash);
-		unsigned long given = __atomic_load_n(&stash->given, __ATOMIC_RELAXED);
+		unsigned long given = __atomic_load_n(&stash->window.given, __ATOMIC_RELAXED);
 
 		if (is_asked(worker))
 			return false;
@@ -444,6 +453,7 @@ void quiesce_stashes_child(struct workers *all)
 		bool consumed = stash->consumer.thread == quiesce_self();
 
 		stash->owned = stash == all->calls->own()->stash;
+		stash->window.pointers = stash->last->pointers;
 		stash->entered &= stash->owned;
 		if (consumed) {
 			quiesce_hold(&stash->consumer);
@@ -465,17 +475,17 @@ void quiesce_stashes_child(struct workers *all)
  */
 void quiesce_stashes_trim(struct workers *all)
 {
-	struct stash **link = &all->stashes.list, **own = &all->calls->own()->stash, *stash;
+	struct stash **link = &all->stashes.list, *own = all->calls->own()->stash, *stash;
 
 	if (!quiesce_stashes_empty(all))
 		return;
 	while ((stash = *link)) {
-		if (stash != *own && __atomic_exchange_n(&stash->owned, true, __ATOMIC_ACQUIRE)) {
+		if (stash != own && __atomic_exchange_n(&stash->owned, true, __ATOMIC_ACQUIRE)) {
 			link = &stash->next;
 			continue;
 		}
-		if (stash == *own)
-			*own = NULL;
+		if (stash == own)
+			quiesce_stash_set_own(all, NULL);
 		*link = stash->next;
 		quiesce_stash_free_spares(stash);
 		free(stash->last);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <urcu/static/free-rcu.h>
+
 #include "system/sanitize.h"
 #include "system/system.h"
 
@@ -19,7 +21,7 @@ struct worker;
 struct workers;
 
 /* Pointers in an array; power of two. */
-#define STASH_ARRAY	256UL
+#define STASH_ARRAY	((unsigned long)URCU_FREE_ARRAY)
 /* One of so many pointers takes the long way: its size is asked for, and it may need another array. Divides that. */
 #define STASH_STRIDE	16
 /*
@@ -27,7 +29,7 @@ struct workers;
  * the allocator's that holds few of a size (glibc's: 7), and nothing goes the long way through its lists. Divides the
  * above.
  */
-#define STASH_FEW	4
+#define STASH_FEW	URCU_FREE_CALL
 
 /* So many pointers of a giver who goes on giving are left to him; with more he does not keep up. */
 #define STASH_LEFT_TO_GIVER (32 * STASH_ARRAY)
@@ -49,7 +51,7 @@ struct stash_array {
  */
 struct stash {
 	/* Written by the giver: its thread; of the shared one, whoever holds stashes.lock. */
-	unsigned long given;		/* read by others atomically */
+	struct urcu_free_window window;
 	struct stash_array *last;	/* where the next one goes */
 	struct stash_array *spare;	/* empty ones, put there by who has the turn, taken by the giver; atomically */
 	size_t size;			/* of what was given last, about; 0: not known; atomically */
@@ -71,7 +73,7 @@ struct stash {
 enum sweep {
 	SWEEP_NONE,		/* nothing waits to be freed */
 	SWEEP_UNSERVED,		/* something does, and there may be no thread that knows of it */
-	SWEEP_SERVED,		/* the standard worker will see to it */
+	SWEEP_SERVED = URCU_FREE_SERVED,	/* the standard worker will see to it */
 };
 
 /* All stashes of a domain. They stay until the library is unloaded; threads come and go. */
@@ -102,14 +104,17 @@ bool quiesce_stash_give(struct workers *all, struct stash *stash, void *ptr);
 /* The same where there is room. */
 static inline void quiesce_stash_put(struct stash *stash, void *ptr)
 {
-	unsigned long given = stash->given;
+	unsigned long given = stash->window.given;
 
-	stash->last->pointers[given % STASH_ARRAY] = ptr;
+	stash->window.pointers[given % STASH_ARRAY] = ptr;
 	quiesce_delay();
-	quiesce_tell_release(&stash->given);
+	quiesce_tell_release(&stash->window.given);
 	/* Release: who sees it sees the pointer, its array, and what the giver did before. */
-	__atomic_store_n(&stash->given, given + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&stash->window.given, given + 1, __ATOMIC_RELEASE);
 }
+
+/* The calling thread's from now on; NULL: it has none. */
+void quiesce_stash_set_own(struct workers *all, struct stash *stash);
 
 /* By the giver, not of the shared one. */
 void quiesce_stash_free_spares(struct stash *stash);

@@ -39,7 +39,7 @@ static void add_stashes(struct urcu_stats *stats, struct workers *all)
 	while ((stash = quiesce_stash_next(all, stash))) {
 		/* Acquire: not more is freed than was given. */
 		stats->freed += __atomic_load_n(&stash->freed, __ATOMIC_ACQUIRE);
-		stats->given += count(&stash->given);
+		stats->given += count(&stash->window.given);
 	}
 }
 

@@ -83,6 +83,9 @@ static bool watch_end(void)									\
 extern struct flavor quiesce_##F;								\
 static void at_exit(void)									\
 	{ quiesce_exit(&quiesce_##F.engine); }							\
+QUIESCE_TLS struct urcu_free_window *urcu_##F##_free_window;					\
+static void open_window(struct urcu_free_window *window)					\
+	{ urcu_##F##_free_window = window; }							\
 static const struct workers_calls workers_calls = {						\
 	.own = own_calls,									\
 	.first = quiesce_exit_await,								\
@@ -90,6 +93,7 @@ static const struct workers_calls workers_calls = {						\
 	.after_batch = quiesce_fork_after_batch,						\
 	.errand = quiesce_poll_errand,								\
 	.watch_end = watch_end,									\
+	.open = open_window,									\
 }
 
 #define FLAVOR_READER_CALLS(F)									\

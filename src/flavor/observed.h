@@ -71,7 +71,7 @@ _Static_assert(QUIESCE_WORKER_THREAD == (int)WORKER_THREAD && QUIESCE_WORKER_STA
 	.stash_shared = &quiesce_##F.engine.workers.stashes.shared,			\
 	.stash_list = (const void *const *)&quiesce_##F.engine.workers.stashes.list,	\
 	.stash_next = offsetof(struct stash, next),					\
-	.stash_given = offsetof(struct stash, given),					\
+	.stash_given = offsetof(struct stash, window.given),					\
 	.stash_freed = offsetof(struct stash, freed),					\
 	.stash_bytes = offsetof(struct stash, size)
 

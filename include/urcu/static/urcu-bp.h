@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <urcu/static/free-rcu.h>
 #include <urcu/static/urcu-common.h>
 
 _URCU_EXTERN_C_BEGIN
@@ -62,5 +63,9 @@ static inline int _urcu_bp_read_ongoing(void)
 	return URCU_TLS(urcu_bp_reader) != NULL &&
 	       urcu_common_read_ongoing(&URCU_TLS(urcu_bp_reader)->ctr);
 }
+
+extern DECLARE_URCU_TLS(struct urcu_free_window *, urcu_bp_free_window);
+_URCU_FREE_RCU(urcu_bp_free_rcu, urcu_bp_free_window,
+	       !__atomic_load_n(&urcu_bp_has_sys_membarrier, __ATOMIC_RELAXED))
 
 _URCU_EXTERN_C_END

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include <urcu/static/free-rcu.h>
 #include <urcu/static/urcu-common.h>
 
 _URCU_EXTERN_C_BEGIN
@@ -94,5 +95,8 @@ static inline void _urcu_qsbr_thread_offline(void)
 	cmm_smp_mb();
 	urcu_qsbr_wake_leader(reader);
 }
+
+extern DECLARE_URCU_TLS(struct urcu_free_window *, urcu_qsbr_free_window);
+_URCU_FREE_RCU(urcu_qsbr_free_rcu, urcu_qsbr_free_window, 1)
 
 _URCU_EXTERN_C_END

@@ -147,7 +147,7 @@ def show_backlog(flavor):
     pointers = number = 0
     for stash in library.stashes(flavor):
         number += 1
-        pointers += (int(stash["given"]) - int(stash["freed"])) & (2 ** (8 * pointer_size()) - 1)
+        pointers += (int(stash["window"]["given"]) - int(stash["freed"])) & (2 ** (8 * pointer_size()) - 1)
     if pointers:
         line("free_rcu", "%s wait to be freed, in %d stash%s" % (
             plural(pointers, "pointer"), number, "" if number == 1 else "es"))
