@@ -163,7 +163,7 @@ kept() {
 
 # before FILE LINE TEXT MADE: what the table has said of it; of several with the same text, the nearest.
 before() {
-	text=$(echo "$3" | sed 's/||/\\|\\|/g') awk -v file="${1#include/urcu/}:" -v line="$2" -v made="$4" '
+	text=$(echo "$3" | sed 's/|/\\|/g') awk -v file="${1#include/urcu/}:" -v line="$2" -v made="$4" '
 		BEGIN { row = " | `" ENVIRON["text"] "` | " made " | " }
 		index($0, "| " file) == 1 && (at = index($0, row)) {
 			split(substr($0, length(file) + 3), number, " ")
@@ -180,7 +180,7 @@ before() {
 row() {
 	printf '%s\n' "$1:$2: $4: $5"
 	# shellcheck disable=SC2016 # Markdown
-	printf '| %s:%s | `%s` | %s | %s |\n' "${1#include/urcu/}" "$2" "$3" "$4" "$5" | sed 's/||/\\|\\|/g' >> "$WORK/rows"
+	printf '| %s:%s | `%s` | %s | %s |\n' "${1#include/urcu/}" "$2" "$(echo "$3" | sed 's/|/\\|/g')" "$4" "$5" >> "$WORK/rows"
 }
 
 # with_reason FOUND FILE LINE TEXT ORDER: and why it stays, if nothing was found.
@@ -240,12 +240,11 @@ into_table() {
 	counts=$(awk '
 		!/^\| [a-z0-9\/-]*\.[ch]:/ { next }
 		/\| no scenario comes to it/ { never++; next }
-		/\| not (found|tried)[^:|]*: [^|]* \|$/ { kept++; next }
-		/\| not (found|tried)[^:|]*\|$/ { open++; next }
+		/\| not tried/ { untried++; next }
+		/\| not found/ { missed++; next }
 		{ found++ }
-		END { printf "%d weakenings are found; %d are not, and stay for the reason given; %d are not, without a reason; ", \
-			found, kept, open
-		printf "no scenario comes to %d places.", never }' "$WORK/table")
+		END { printf "%d weakenings are found; %d are not; %d were not tried; no scenario comes to %d places.", \
+			found, missed, untried, never }' "$WORK/table")
 	sed "s/^[0-9]* weakenings are found; .*/$counts/" "$WORK/table" > "$table"
 }
 

@@ -38,13 +38,6 @@ static void *queue(void *arg)
 	return arg;
 }
 
-/* It may run what is queued itself, as no thread can be made. */
-static __attribute__((unused)) void *waiter(void *arg)
-{
-	rcu_barrier();
-	return arg;
-}
-
 static void *ender(void *arg)
 {
 	rcu_exit();
@@ -57,11 +50,7 @@ int main(void)
 	assert(urcu_free_rcu_with(release_it) == 0);
 #endif
 	queue(NULL);
-#ifdef WAITS
-	run(queue, ender, waiter);
-#else
 	run(queue, ender, NULL);
-#endif
 	pthread_mutex_lock(&lock);
 	while (told < 2)
 		pthread_cond_wait(&changed, &lock);
