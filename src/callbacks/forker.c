@@ -57,26 +57,17 @@ void quiesce_forker_report(struct workers *all, uint64_t waited, const char *wai
 static void follow(const struct workers *all, struct watch *watch)
 {
 	unsigned long number = __atomic_load_n(&all->forker.number, __ATOMIC_RELAXED);
-	uint64_t limit;
 
-	if (watch->seen == number)
-		return;
-	limit = quiesce_stall_time();
-	watch->seen = number;
-	watch->since = watch->waited;
-	watch->due = limit == QUIESCE_FOREVER ? limit : watch->waited + limit;
+	if (watch->seen != number)
+		quiesce_watch_anew(watch, &all->forker, number);
 }
 
 /* After it. */
 static void look(struct workers *all, struct watch *watch, const char *waiting)
 {
-	uint64_t ns = watch->waited - watch->since;
-
 	follow(all, watch);
-	if (watch->due == QUIESCE_FOREVER || watch->waited < watch->due)
-		return;
-	quiesce_forker_report(all, ns, waiting);
-	watch->due = watch->waited + ns;
+	if (quiesce_watch_is_due(watch))
+		quiesce_forker_report(all, watch->waited - watch->since, waiting);
 }
 
 void quiesce_forker_wait(struct workers *all, int32_t *word, int32_t value, struct watch *watch, const char *waiting)

@@ -172,15 +172,10 @@ static void watch_turn(struct workers *all, const struct stash *stash, struct wa
 	struct thread_text thread_room;
 	struct place_text place_room;
 	struct time_text time_room;
-	uint64_t limit;
 	int id;
 
 	if (!still) {
-		limit = quiesce_stall_time();
-		watch->target = consumer;
-		watch->seen = freed;
-		watch->since = watch->waited;
-		watch->due = limit == QUIESCE_FOREVER ? limit : watch->waited + limit;
+		quiesce_watch_anew(watch, consumer, freed);
 		return;
 	}
 	id = quiesce_thread_id((pthread_t)consumer);

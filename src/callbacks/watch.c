@@ -27,9 +27,7 @@ int32_t quiesce_worker_asked(struct worker *worker)
 
 static void arm(struct worker *worker, struct watch *watch)
 {
-	watch->target = worker;
-	watch->seen = __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED);
-	watch->since = watch->waited;
+	quiesce_watch_anew(watch, worker, __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED));
 	__atomic_fetch_or(&worker->state, WORKER_WATCHED, __ATOMIC_RELAXED);
 }
 
@@ -107,16 +105,14 @@ static bool is_paused(const struct worker *worker)
 
 static void look(struct worker *worker, struct watch *watch, const char *waiter)
 {
-	uint64_t limit = quiesce_stall_time(), ns = watch->waited - watch->since;
-	bool still = stands_still(worker, watch);
+	uint64_t ns = watch->waited - watch->since;
 
-	if (!still)
+	if (!stands_still(worker, watch))
 		arm(worker, watch);
 	else if (is_paused(worker))
 		quiesce_forker_report(quiesce_workers_of(worker), ns, "barrier");
 	else if (is_in_callback(worker) && is_first(worker, ns))
 		report_callback(worker, ns, waiter);
-	watch->due = limit == QUIESCE_FOREVER ? QUIESCE_FOREVER : watch->waited + (still ? ns : limit);
 }
 
 bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, uint64_t *left, struct watch *watch,
@@ -124,7 +120,7 @@ bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, u
 {
 	bool in_time = quiesce_watched_wait(word, value, left, watch);
 
-	if (watch->waited >= watch->due)
+	if (quiesce_watch_is_due(watch))
 		look(worker, watch, waiter);
 	return in_time;
 }

@@ -85,14 +85,26 @@ struct watch quiesce_watch(void)
 	return (struct watch) { .due = time < FIRST_LOOK || time == QUIESCE_FOREVER ? time : FIRST_LOOK };
 }
 
+void quiesce_watch_anew(struct watch *watch, const void *target, unsigned long seen)
+{
+	uint64_t time = quiesce_stall_time();
+
+	watch->target = target;
+	watch->seen = seen;
+	watch->since = watch->waited;
+	watch->due = time == QUIESCE_FOREVER ? time : watch->waited + time;
+}
+
 bool quiesce_watch_is_due(struct watch *watch)
 {
+	uint64_t time = quiesce_stall_time();
+
 	if (!watch->due)
-		watch->due = quiesce_stall_time();
+		watch->due = time;
 	if (watch->waited < watch->due || watch->due == QUIESCE_FOREVER)
 		return false;
-	watch->due = 2 * watch->waited;
-	return true;
+	watch->due = time == QUIESCE_FOREVER ? time : 2 * watch->waited - watch->since;
+	return time != QUIESCE_FOREVER;
 }
 
 const char *quiesce_time_text(struct time_text *room, uint64_t ns)

@@ -247,8 +247,14 @@ struct watch {
 struct watch quiesce_watch(void);
 
 /*
- * By who waits: whether it is a stall by now, given one that began as zero. If so it is due next when the wait is
- * twice as long.
+ * By who looks: at this target, as it is now. The time begins anew, and the watch is due when a stall has taken its
+ * time from now on.
+ */
+void quiesce_watch_anew(struct watch *watch, const void *target, unsigned long seen);
+
+/*
+ * By who waits: whether it is a stall by now. If so it is due next when the wait since then is twice as long; never
+ * again if stalls are not to be reported any more.
  */
 bool quiesce_watch_is_due(struct watch *watch);
 
