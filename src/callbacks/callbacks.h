@@ -92,12 +92,12 @@ enum worker_bits {
 
 /*
  * Of who does not wait for a worker, but looks at it as he comes by. Written atomically by any, one after the other,
- * or not quite: then a look is lost. And when the next report is due, from whom ever: ms of quiesce_now.
+ * or not quite: then a look is lost. And the last report, from whom ever.
  */
 struct glances {
 	unsigned long seen;		/* breaths, as it was WATCHED */
 	unsigned long since;		/* ms of quiesce_now, the lowest bit set; 0: only seen once */
-	unsigned long told, quiet_until;	/* breaths as it was reported; no other report of the same before */
+	struct told told;		/* number: breaths */
 };
 
 struct worker {

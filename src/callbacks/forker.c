@@ -11,38 +11,25 @@
 
 void quiesce_forker_set(struct workers *all)
 {
-	__atomic_store_n(&all->forker.id, quiesce_thread_id(pthread_self()), __ATOMIC_RELAXED);
-	__atomic_store_n(&all->forker.thread, quiesce_self(), __ATOMIC_RELAXED);
-	__atomic_store_n(&all->forker.quiet_until, 0, __ATOMIC_RELAXED);
+	quiesce_hold(&all->forker.holder);
 	__atomic_store_n(&all->forker.number, all->forker.number + 1, __ATOMIC_RELAXED);
 }
 
 void quiesce_forker_unset(struct workers *all)
 {
-	__atomic_store_n(&all->forker.thread, NULL, __ATOMIC_RELAXED);
-}
-
-/* Whether nobody else has just reported the same: all who wait do so at about the same time. */
-static bool is_first(struct forker *forker, uint64_t waited)
-{
-	unsigned long quiet = __atomic_load_n(&forker->quiet_until, __ATOMIC_RELAXED);
-	unsigned long now = (unsigned long)(quiesce_now() / QUIESCE_NS_PER_MS);
-
-	return (!quiet || (long)(now - quiet) >= 0) &&
-	       __atomic_compare_exchange_n(&forker->quiet_until, &quiet,
-					   (now + (unsigned long)(waited / QUIESCE_NS_PER_MS)) | 1, false,
-					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	quiesce_let_go(&all->forker.holder);
 }
 
 void quiesce_forker_report(struct workers *all, uint64_t waited, const char *waiting)
 {
-	const void *thread = __atomic_load_n(&all->forker.thread, __ATOMIC_RELAXED);
-	int id = __atomic_load_n(&all->forker.id, __ATOMIC_RELAXED);
+	const void *thread = __atomic_load_n(&all->forker.holder.thread, __ATOMIC_RELAXED);
+	int id = __atomic_load_n(&all->forker.holder.id, __ATOMIC_RELAXED);
 	bool paused = __atomic_load_n(&all->pausing, __ATOMIC_RELAXED);
 	struct thread_text thread_room;
 	struct time_text time_room;
 
-	if (!thread || !is_first(&all->forker, waited))
+	if (!thread || !quiesce_is_first(&all->forker.holder.told,
+					 __atomic_load_n(&all->forker.number, __ATOMIC_RELAXED), waited))
 		return;
 	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
 	quiesce_probe(stall, all->domain->name, waited, id);

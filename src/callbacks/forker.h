@@ -10,12 +10,10 @@
 
 struct workers;
 
-/* That thread, for reports. Written by itself, atomically; not a thread's any more when it has forgotten a hook. */
+/* That thread, for reports. It may have ended, if it has forgotten a hook. */
 struct forker {
-	const void *thread;		/* its quiesce_self; NULL: nobody is */
-	int id;				/* the kernel's */
-	unsigned long number;		/* of threads that had the hooks, with this one */
-	unsigned long quiet_until;	/* ms of quiesce_now: no other report before; 0: at any time. By who reports */
+	struct holder holder;
+	unsigned long number;		/* of threads that had the hooks, with this one; by itself, atomically */
 };
 
 /* The calling thread has come to own the hooks; it gives them back. */

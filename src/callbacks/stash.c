@@ -20,7 +20,6 @@
 #include <urcu/compiler.h>
 
 #include "callbacks/callbacks.h"
-#include "system/probe.h"
 #include "system/sanitize.h"
 #include "system/system.h"
 
@@ -159,32 +158,8 @@ static bool try_turn(struct stash *stash)
 {
 	if (!quiesce_lock_try(&stash->turn))
 		return false;
-	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+	quiesce_hold(&stash->consumer);
 	return true;
-}
-
-/* By who waits: for whom, if the same release function has been running all the time. */
-static void watch_turn(struct workers *all, const struct stash *stash, struct watch *watch)
-{
-	const void *consumer = __atomic_load_n(&stash->consumer, __ATOMIC_RELAXED);
-	unsigned long freed = __atomic_load_n(&stash->freed, __ATOMIC_RELAXED);
-	bool still = consumer && watch->target == consumer && watch->seen == freed;
-	struct thread_text thread_room;
-	struct place_text place_room;
-	struct time_text time_room;
-	int id;
-
-	if (!still) {
-		quiesce_watch_anew(watch, consumer, freed);
-		return;
-	}
-	id = quiesce_thread_id((pthread_t)consumer);
-	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
-	quiesce_probe(stall, all->domain->name, watch->waited - watch->since, id);
-	quiesce_report("urcu_%s_free_rcu: a release function has not returned for %s: %s, in %s; a barrier of free_rcu waits "
-		       "for it", all->domain->name, quiesce_time_text(&time_room, watch->waited - watch->since),
-		       quiesce_place_text(&place_room, (const void *)(uintptr_t)release_of(all)),
-		       quiesce_thread_text(&thread_room, (pthread_t)consumer, id));
 }
 
 /* False: it is the calling thread's, in a release function. */
@@ -192,13 +167,15 @@ static bool take_turn(struct workers *all, struct stash *stash)
 {
 	struct watch watch = quiesce_watch();
 
-	if (__atomic_load_n(&stash->consumer, __ATOMIC_RELAXED) == quiesce_self())
+	if (__atomic_load_n(&stash->consumer.thread, __ATOMIC_RELAXED) == quiesce_self())
 		return false;
 	if (!quiesce_lock_try(&stash->turn))
 		while (!quiesce_lock_step(&stash->turn, NULL, &watch))
-			if (quiesce_watch_is_due(&watch))
-				watch_turn(all, stash, &watch);
-	__atomic_store_n(&stash->consumer, quiesce_self(), __ATOMIC_RELAXED);
+			if (quiesce_holder_is_due(&stash->consumer, __atomic_load_n(&stash->freed, __ATOMIC_RELAXED), &watch))
+				quiesce_function_report(all, "free_rcu: a release function",
+							(const void *)(uintptr_t)release_of(all), &stash->consumer,
+							watch.waited - watch.since, "a barrier of free_rcu");
+	quiesce_hold(&stash->consumer);
 	return true;
 }
 
@@ -206,7 +183,7 @@ static void give_turn(void *arg)
 {
 	struct stash *stash = arg;
 
-	__atomic_store_n(&stash->consumer, NULL, __ATOMIC_RELAXED);
+	quiesce_let_go(&stash->consumer);
 	quiesce_unlock(&stash->turn);
 }
 
@@ -429,12 +406,14 @@ void quiesce_stashes_child(struct workers *all)
 
 	pthread_mutex_init(&all->stashes.lock, NULL);
 	while ((stash = quiesce_stash_next(all, stash))) {
-		bool consumed = stash->consumer == quiesce_self();
+		bool consumed = stash->consumer.thread == quiesce_self();
 
 		stash->owned = stash == all->calls->own()->stash;
 		stash->turn = consumed;
-		if (!consumed)
-			stash->consumer = NULL;
+		if (consumed)
+			quiesce_hold(&stash->consumer);
+		else
+			quiesce_let_go(&stash->consumer);
 		/* That of a grace period which was under way here: one more than the child has to wait for. */
 		if (stash->mark != stash->freed && !quiesce_gp_over(&all->domain->grace, stash->ticket))
 			stash->ticket = quiesce_gp_ticket(&all->domain->grace);

@@ -52,7 +52,7 @@ struct stash {
 	/* 0: nobody frees; 1: somebody does; 2: and others may sleep on it. Atomically. */
 	int32_t turn __attribute__((aligned(QUIESCE_APART)));
 	/* Below: written by who has the turn. */
-	const void *consumer;		/* its quiesce_self(), or NULL; read by others atomically */
+	struct holder consumer;
 	unsigned long freed;		/* read by others atomically */
 	unsigned long mark, ticket;
 	struct stash_array *first;	/* of the pointer freed, or the one before that */

@@ -53,18 +53,7 @@ static const char *function_text(const struct worker *worker, struct place_text 
 /* Whether nobody else has reported the same just now. */
 static bool is_first(struct worker *worker, uint64_t ns)
 {
-	struct glances *glances = &worker->glances;
-	unsigned long breaths = __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED);
-	unsigned long told = __atomic_load_n(&glances->told, __ATOMIC_RELAXED);
-	unsigned long quiet = __atomic_load_n(&glances->quiet_until, __ATOMIC_RELAXED);
-	unsigned long now = (unsigned long)(quiesce_now() / QUIESCE_NS_PER_MS);
-
-	if ((quiet && told == breaths && (long)(now - quiet) < 0) ||
-	    !__atomic_compare_exchange_n(&glances->quiet_until, &quiet, (now + (unsigned long)(ns / QUIESCE_NS_PER_MS)) | 1,
-					 false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return false;
-	__atomic_store_n(&glances->told, breaths, __ATOMIC_RELAXED);
-	return true;
+	return quiesce_is_first(&worker->glances.told, __atomic_load_n(&worker->breaths, __ATOMIC_RELAXED), ns);
 }
 
 static void report_callback(struct worker *worker, uint64_t ns, const char *waiter)
@@ -153,4 +142,22 @@ void quiesce_worker_glance(struct worker *worker, const char *waiter)
 	__atomic_store_n(&glances->since, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&glances->seen, breaths, __ATOMIC_RELAXED);
 	__atomic_fetch_or(&worker->state, WORKER_WATCHED, __ATOMIC_RELAXED);
+}
+
+/* ---- What runs with a lock ---- */
+
+void quiesce_function_report(struct workers *all, const char *what, const void *function, const struct holder *holder,
+		uint64_t ns, const char *waiter)
+{
+	const void *thread = __atomic_load_n(&holder->thread, __ATOMIC_RELAXED);
+	int id = __atomic_load_n(&holder->id, __ATOMIC_RELAXED);
+	struct thread_text thread_room;
+	struct place_text place_room;
+	struct time_text time_room;
+
+	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);
+	quiesce_probe(stall, all->domain->name, ns, id);
+	quiesce_report("urcu_%s_%s has not returned for %s: %s, in %s; %s waits for it", all->domain->name, what,
+		       quiesce_time_text(&time_room, ns), quiesce_place_text(&place_room, function),
+		       quiesce_thread_text(&thread_room, (pthread_t)thread, id), waiter);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What holds a worker up: watch.c. A part of callbacks.h, which says what else there is. */
+/* What holds a worker up, or who waits for a lock: watch.c. A part of callbacks.h, which says what else there is. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,6 +9,7 @@
 #include "system/system.h"
 
 struct worker;
+struct workers;
 
 /*
  * As quiesce_watched_wait. When the watch is due, see whether the worker has got on, and report it if not, and who
@@ -23,6 +24,13 @@ bool quiesce_worker_watch(struct worker *worker, int32_t *word, int32_t value, u
  * above; NULL: nobody waits.
  */
 void quiesce_worker_glance(struct worker *worker, const char *waiter);
+
+/*
+ * Report a function of the program that has not returned for so long, to who waits for the lock with which holder runs it.
+ * what: the function that the program called, and what it gave to that.
+ */
+void quiesce_function_report(struct workers *all, const char *what, const void *function, const struct holder *holder,
+		uint64_t ns, const char *waiter);
 
 /* By the worker, where it is WATCHED: it gets on. And the same if it is, with what it is asked. */
 void quiesce_worker_breathe(struct worker *worker);

@@ -107,6 +107,42 @@ bool quiesce_watch_is_due(struct watch *watch)
 	return time != QUIESCE_FOREVER;
 }
 
+bool quiesce_is_first(struct told *told, unsigned long number, uint64_t ns)
+{
+	unsigned long until = __atomic_load_n(&told->until, __ATOMIC_RELAXED);
+	unsigned long now = (unsigned long)(quiesce_now() / QUIESCE_NS_PER_MS);
+	unsigned long next = now + (unsigned long)(ns / QUIESCE_NS_PER_MS);
+
+	if ((until && __atomic_load_n(&told->number, __ATOMIC_RELAXED) == number && (long)(now - until) < 0) ||
+	    !__atomic_compare_exchange_n(&told->until, &until, next + !next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&told->number, number, __ATOMIC_RELAXED);
+	return true;
+}
+
+void quiesce_hold(struct holder *holder)
+{
+	__atomic_store_n(&holder->id, quiesce_thread_id(pthread_self()), __ATOMIC_RELAXED);
+	__atomic_store_n(&holder->thread, quiesce_self(), __ATOMIC_RELAXED);
+}
+
+void quiesce_let_go(struct holder *holder)
+{
+	__atomic_store_n(&holder->thread, NULL, __ATOMIC_RELAXED);
+}
+
+bool quiesce_holder_is_due(struct holder *holder, unsigned long number, struct watch *watch)
+{
+	const void *thread = __atomic_load_n(&holder->thread, __ATOMIC_RELAXED);
+
+	if (!quiesce_watch_is_due(watch))
+		return false;
+	if (thread && watch->target == thread && watch->seen == number)
+		return quiesce_is_first(&holder->told, number, watch->waited - watch->since);
+	quiesce_watch_anew(watch, thread, number);
+	return false;
+}
+
 const char *quiesce_time_text(struct time_text *room, uint64_t ns)
 {
 	unsigned long long tenths = ns / (QUIESCE_NS_PER_S / 10);

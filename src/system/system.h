@@ -258,6 +258,32 @@ void quiesce_watch_anew(struct watch *watch, const void *target, unsigned long s
  */
 bool quiesce_watch_is_due(struct watch *watch);
 
+/* What any who wait may report, last: by who does, atomically. */
+struct told {
+	unsigned long number;		/* how far it was then */
+	unsigned long until;		/* ms of quiesce_now: no other report of the same before; 0: none was yet */
+};
+
+/* By who is about to: whether nobody else has just reported the same. ns: how long it has been so. */
+bool quiesce_is_first(struct told *told, unsigned long number, uint64_t ns);
+
+/* Who has what others wait for, while the program does what it likes. By himself, atomically. */
+struct holder {
+	const void *thread;		/* its quiesce_self; NULL: nobody */
+	int id;				/* the kernel's */
+	struct told told;
+};
+
+/* The calling thread is it from now on; or nobody is. */
+void quiesce_hold(struct holder *holder);
+void quiesce_let_go(struct holder *holder);
+
+/*
+ * By who waits, after he has slept: whether he is to report the holder, who has not got on for as long as a stall
+ * takes. number: of what it does; another one is another wait.
+ */
+bool quiesce_holder_is_due(struct holder *holder, unsigned long number, struct watch *watch);
+
 /* As quiesce_wait, but returns as well when watch is due; what it took is added to watch.waited. */
 bool quiesce_watched_wait(int32_t *word, int32_t value, uint64_t *left, struct watch *watch);
 

@@ -123,7 +123,7 @@ for flavor in mb memb bp qsbr; do
 		-ex 'set var quiesce_memb.engine.workers.list.next = (void *)8' \
 		-ex 'set var quiesce_memb.engine.workers.standard.newest = &queue_head.node' \
 		-ex 'set var queue_head.node.next = &queue_head.node' \
-		-ex 'set var quiesce_memb.engine.workers.forker.thread = (void *)77' -ex 'info rcu' -ex 'rcu callbacks'
+		-ex 'set var quiesce_memb.engine.workers.forker.holder.thread = (void *)77' -ex 'info rcu' -ex 'rcu callbacks'
 	shows 'the registry is broken: 1152921504606846976 readers' "overwritten: the registry"
 	shows 'a reader: 0x4d cannot be read' "overwritten: a reader"
 	shows 'the list of workers: 0x[0-9a-f]+ cannot be read' "overwritten: the list of workers"

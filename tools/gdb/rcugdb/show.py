@@ -184,7 +184,7 @@ under way waits for. With "all" every reader is shown, else the first 32. "rcu c
         for problem in broken:
             line("broken", problem)
         show_backlog(flavor)
-        forker = integer(flavor.workers["forker"]["thread"])
+        forker = integer(flavor.workers["forker"]["holder"]["thread"])
         if forker:
             line("fork", "%s is between the fork hooks" % threads.describe(forker))
 
