@@ -185,7 +185,8 @@ struct own_calls {
  * which is not held while anything is waited for or run.
  */
 struct defer_state {
-	pthread_mutex_t turn;
+	int32_t turn;			/* quiesce_lock_try */
+	const void *barrier;		/* quiesce_self() of who had it last; by himself, atomically */
 	pthread_mutex_t lock;
 	struct defer_queue *list;
 	unsigned int forks;		/* children deep; written in the child by its only thread */
@@ -272,7 +273,7 @@ struct workers {
 	.list = CDS_LIST_HEAD_INIT((all).list),				\
 	.standard = QUEUE_INIT(all, (all).standard),			\
 	.deferred = QUEUE_INIT(all, (all).deferred),			\
-	.defer = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, 0 }, \
+	.defer.lock = PTHREAD_MUTEX_INITIALIZER,			\
 	.stashes = {							\
 		.lock = PTHREAD_MUTEX_INITIALIZER,			\
 		.shared.first = &(all).stashes.room[0],			\

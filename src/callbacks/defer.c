@@ -53,7 +53,7 @@ static void run_own(struct workers *all, struct defer_queue *queue, const char *
 	quiesce_workers_synchronize(all, function);
 	quiesce_delay();
 	__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
-	quiesce_ring_run(queue, limit);
+	quiesce_ring_run(queue, limit, function);
 	quiesce_ring_release(queue);
 }
 
@@ -130,7 +130,6 @@ int quiesce_defer_register(struct workers *all)
 		return -ENOMEM;
 	queue = memory;
 	__builtin_memset(queue, 0, offsetof(struct defer_queue, ring));
-	pthread_mutex_init(&queue->lock, NULL);
 	queue->workers = all;
 	queue->references = 1;
 	pthread_mutex_lock(&all->defer.lock);
@@ -217,7 +216,7 @@ static bool run_all(struct workers *all)
 	quiesce_workers_synchronize(all, "defer_barrier");
 	while (defer->forks == forks && (queue = next_noted(defer))) {
 		quiesce_delay();
-		quiesce_ring_run(queue, queue->barrier);
+		quiesce_ring_run(queue, queue->barrier, "defer_barrier");
 		quiesce_ring_bury(queue);
 		quiesce_ring_release(queue);
 	}
@@ -236,7 +235,7 @@ static void end_turn(void *arg)
 	struct turn *turn = arg;
 
 	if (turn->forks == turn->defer->forks)
-		pthread_mutex_unlock(&turn->defer->turn);
+		quiesce_unlock(&turn->defer->turn);
 }
 
 void quiesce_defer_barrier(struct workers *all)
@@ -245,7 +244,8 @@ void quiesce_defer_barrier(struct workers *all)
 	bool done = waits_for_itself(all, NULL, "defer_barrier", "it returns without waiting");
 
 	while (!done) {
-		quiesce_ring_lock(all, &all->defer.turn);
+		quiesce_ring_lock(all, NULL, "defer_barrier");
+		__atomic_store_n(&all->defer.barrier, quiesce_self(), __ATOMIC_RELAXED);
 		turn.forks = all->defer.forks;
 		pthread_cleanup_push(end_turn, &turn);
 		done = run_all(all);

@@ -44,8 +44,9 @@ struct defer_queue {
 	/* Written under lock. */
 	unsigned long tail __attribute__((aligned(CAA_CACHE_LINE_SIZE)));	/* words ever taken */
 	unsigned long ran;		/* ...whose calls have come to an end */
-	deferred current;		/* function that a lone p is run with */
-	pthread_mutex_t lock;
+	deferred current;		/* function that a lone p is run with; read by others atomically */
+	struct holder holder;		/* who has the lock */
+	int32_t lock;			/* quiesce_lock_try */
 
 	enum rounds rounds;		/* where around is; set atomically */
 	struct worker *runner;		/* while rounds is RUNNING: whose callback it is */
@@ -95,8 +96,11 @@ static inline bool quiesce_ring_done(const struct defer_queue *queue, unsigned l
 /* Give up a reference. Whoever has the last one frees the queue. */
 void quiesce_ring_release(struct defer_queue *queue);
 
-/* With a reference: run what was queued before head was limit. A grace period has passed since. */
-void quiesce_ring_run(struct defer_queue *queue, unsigned long limit);
+/*
+ * With a reference: run what was queued before head was limit. A grace period has passed since. function: for reports, what
+ * the program called.
+ */
+void quiesce_ring_run(struct defer_queue *queue, unsigned long limit, const char *function);
 
 /*
  * Whether the calling thread is in a call that it runs, of queue or (NULL) of any, with its lock: to run more of it
@@ -111,7 +115,7 @@ void quiesce_ring_bury(struct defer_queue *queue);
 void quiesce_ring_start(struct defer_queue *queue);
 
 /*
- * Lock what somebody may hold while he waits, an online thread of qsbr offline: turn, or a queue's lock, in a call that
- * waits.
+ * Lock what somebody may hold while he waits, in a call that waits, an online thread of qsbr offline: queue's lock, or
+ * (NULL) turn. function as above.
  */
-void quiesce_ring_lock(struct workers *all, pthread_mutex_t *mutex);
+void quiesce_ring_lock(struct workers *all, struct defer_queue *queue, const char *function);

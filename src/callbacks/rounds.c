@@ -4,6 +4,7 @@
  * not empty an rcu_head goes around there, which runs what was queued before its own grace period. No
  * barrier of callbacks looks at that worker: deferred calls are no callbacks, and may wait for some.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "callbacks/callbacks.h"
@@ -14,27 +15,33 @@
 void quiesce_ring_release(struct defer_queue *queue)
 {
 	/* Acquire and release: all use comes before the free. */
-	if (__atomic_sub_fetch(&queue->references, 1, __ATOMIC_ACQ_REL) == 0) {
-		pthread_mutex_destroy(&queue->lock);
+	if (__atomic_sub_fetch(&queue->references, 1, __ATOMIC_ACQ_REL) == 0)
 		free(queue);
-	}
 }
 
-/* Run one call. The tail moves first: in a fork's child the call is not run again. */
-static void run_call(struct defer_queue *queue)
+/*
+ * Run one call, in a callback of worker (NULL: in none). The tail moves first: in a fork's child the call is not run
+ * again.
+ */
+static void run_call(struct defer_queue *queue, struct worker *worker)
 {
 	unsigned long tail = queue->tail;
 	uintptr_t word = queue->ring[tail++ & (RING_SIZE - 1)];
+	deferred current = queue->current;
 
 	if (word == ESCAPE)
-		queue->current = (deferred)queue->ring[tail++ & (RING_SIZE - 1)];
+		current = (deferred)queue->ring[tail++ & (RING_SIZE - 1)];
 	else if (word & 1)
-		queue->current = (deferred)(word & ~(uintptr_t)1);
+		current = (deferred)(word & ~(uintptr_t)1);
 	if (word & 1)
 		word = queue->ring[tail++ & (RING_SIZE - 1)];
+	__atomic_store_n(&queue->current, current, __ATOMIC_RELAXED);
+	if (worker)
+		__atomic_store_n(&quiesce_worker_home(worker)->running, (void (*)(struct rcu_head *))(void (*)(void))current,
+				 __ATOMIC_RELAXED);
 	__atomic_store_n(&queue->tail, tail, __ATOMIC_RELEASE);
 	quiesce_delay();
-	queue->current((void *)word);
+	current((void *)word);
 	quiesce_delay();
 }
 
@@ -53,7 +60,8 @@ static void end_run(void *arg)
 		return;
 	quiesce_tell_release(&run->queue->ran);
 	__atomic_store_n(&run->queue->ran, run->queue->tail, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&run->queue->lock);
+	quiesce_let_go(&run->queue->holder);
+	quiesce_unlock(&run->queue->lock);
 }
 
 bool quiesce_ring_runs(const struct workers *all, const struct defer_queue *queue)
@@ -81,11 +89,12 @@ static bool run_locked(struct defer_queue *queue, unsigned long limit, struct wo
 	struct defer_run run = { queue, queue->workers->defer.forks, own->runs };
 	int cancel;
 
+	quiesce_hold(&queue->holder);
 	own->runs = &run;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_cleanup_push(end_run, &run);
 	while (is_locked(&run) && (long)(limit - queue->tail) > 0 && !is_to_pause(worker)) {
-		run_call(queue);
+		run_call(queue, worker);
 		if (is_locked(&run)) {
 			quiesce_tell_release(&queue->ran);
 			__atomic_store_n(&queue->ran, queue->tail, __ATOMIC_RELEASE);
@@ -96,23 +105,71 @@ static bool run_locked(struct defer_queue *queue, unsigned long limit, struct wo
 	return is_locked(&run);
 }
 
-/* In a callback no fork waits for us meanwhile, so it must not find us with the lock. */
-static void lock_patiently(pthread_mutex_t *mutex)
+/* The queue whose calls a thread runs, with a reference; NULL: none. */
+static struct defer_queue *run_by(struct defer_state *defer, const void *thread)
 {
-	while (pthread_mutex_trylock(mutex) != 0) {
+	struct defer_queue *queue;
+
+	pthread_mutex_lock(&defer->lock);
+	queue = defer->list;
+	while (queue && __atomic_load_n(&queue->holder.thread, __ATOMIC_RELAXED) != thread)
+		queue = queue->next;
+	if (queue)
+		__atomic_fetch_add(&queue->references, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&defer->lock);
+	return queue;
+}
+
+static void look_at_call(struct workers *all, struct defer_queue *queue, struct watch *watch, const char *function)
+{
+	char waiter[64];
+
+	if (!quiesce_holder_is_due(&queue->holder, __atomic_load_n(&queue->tail, __ATOMIC_RELAXED), watch))
+		return;
+	snprintf(waiter, sizeof(waiter), "urcu_%s_%s", all->domain->name, function);
+	quiesce_function_report(all, "defer_rcu: a deferred call",
+				(const void *)(uintptr_t)__atomic_load_n(&queue->current, __ATOMIC_RELAXED), &queue->holder,
+				watch->waited - watch->since, waiter);
+}
+
+/* Who has the turn waits for a queue, and reports that himself, or runs one. */
+static void look_at_turn(struct workers *all, struct watch *watch, const char *function)
+{
+	struct defer_state *defer = &all->defer;
+	struct defer_queue *queue = run_by(defer, __atomic_load_n(&defer->barrier, __ATOMIC_RELAXED));
+
+	if (!queue) {
+		quiesce_watch_anew(watch, NULL, 0);
+		return;
+	}
+	look_at_call(all, queue, watch, function);
+	quiesce_ring_release(queue);
+}
+
+/* In a callback no fork waits for us meanwhile, so it must not find us with the lock. */
+static void lock_patiently(struct workers *all, struct defer_queue *queue, const char *function)
+{
+	int32_t *lock = queue ? &queue->lock : &all->defer.turn;
+	struct watch watch = quiesce_watch();
+
+	while (!quiesce_lock_try(lock)) {
 		struct worker *waiting = quiesce_worker_step_out();
 
-		pthread_mutex_lock(mutex);
-		pthread_mutex_unlock(mutex);
+		while (!quiesce_lock_step(lock, NULL, &watch))
+			if (queue)
+				look_at_call(all, queue, &watch, function);
+			else
+				look_at_turn(all, &watch, function);
+		quiesce_unlock(lock);
 		quiesce_worker_end_wait(waiting);
 	}
 }
 
-void quiesce_ring_lock(struct workers *all, pthread_mutex_t *mutex)
+void quiesce_ring_lock(struct workers *all, struct defer_queue *queue, const char *function)
 {
 	bool suspended = quiesce_domain_suspend(all->domain);
 
-	lock_patiently(mutex);
+	lock_patiently(all, queue, function);
 	quiesce_domain_resume(all->domain, suspended);
 }
 
@@ -125,7 +182,7 @@ static void end_visit(void *arg)
 	quiesce_ring_release(visit->queue);
 }
 
-void quiesce_ring_run(struct defer_queue *queue, unsigned long limit)
+void quiesce_ring_run(struct defer_queue *queue, unsigned long limit, const char *function)
 {
 	struct defer_visit **visits = &queue->workers->calls->own()->visits;
 	struct defer_visit visit = { queue, *visits };
@@ -133,7 +190,7 @@ void quiesce_ring_run(struct defer_queue *queue, unsigned long limit)
 	*visits = &visit;
 	pthread_cleanup_push(end_visit, &visit);
 	do
-		quiesce_ring_lock(queue->workers, &queue->lock);
+		quiesce_ring_lock(queue->workers, queue, function);
 	while (!run_locked(queue, limit, NULL));
 	pthread_cleanup_pop(0);
 	*visits = visit.outer;
@@ -220,7 +277,7 @@ static void go_around(struct rcu_head *head)
 	__atomic_store_n(&queue->rounds, RUNNING, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	pthread_cleanup_push(go_on_after, queue);
-	ran = pthread_mutex_trylock(&queue->lock) == 0 && run_locked(queue, queue->ripe, queue->runner);
+	ran = quiesce_lock_try(&queue->lock) && run_locked(queue, queue->ripe, queue->runner);
 	pthread_cleanup_pop(0);
 	quiesce_delay();
 	/* The owner may have taken more: then there is nothing to go around for, at exit above all. */
@@ -270,10 +327,11 @@ void quiesce_defer_child(struct workers *all)
 	struct defer_visit *visit;
 
 	defer->forks++;
-	pthread_mutex_init(&defer->turn, NULL);
+	defer->turn = 0;
 	pthread_mutex_init(&defer->lock, NULL);
 	for (queue = defer->list; queue; queue = queue->next) {
-		pthread_mutex_init(&queue->lock, NULL);
+		queue->lock = 0;
+		quiesce_let_go(&queue->holder);
 		queue->ran = queue->tail;
 		queue->references = 1U + has_to_go_around(queue);
 		queue->orphan = queue != all->calls->own()->defer;

@@ -65,7 +65,7 @@ static void report_callback(struct worker *worker, uint64_t ns, const char *wait
 	struct thread_text thread_room;
 	struct place_text place_room;
 	struct time_text time_room;
-	const char *function = deferred ? "of defer_rcu" : function_text(worker, &place_room);
+	const char *function = function_text(worker, &place_room);
 	bool forks = waiter && strcmp(waiter, "call_rcu_before_fork") == 0;
 
 	__atomic_fetch_add(&all->domain->grace.stalls, 1, __ATOMIC_RELAXED);

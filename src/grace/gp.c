@@ -182,6 +182,7 @@ void quiesce_gp_child(struct domain *domain)
 	grace->sleepers[0] = grace->sleepers[1] = 0;
 	__atomic_store_n(&domain->gp->futex, 0, __ATOMIC_RELAXED);
 	grace->since = 0;
+	grace->told = 0;
 	grace->leader = NULL;
 }
 

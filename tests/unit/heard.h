@@ -5,6 +5,8 @@
 
 #include "held.h"
 
+#include <sys/wait.h>
+
 #include <quiesce/report.h>
 #include <quiesce/stall.h>
 
@@ -80,6 +82,73 @@ static inline void be_culprit(void)
 {
 	want(pthread_setname_np(pthread_self(), NAME) == 0);
 	put(culprit, (pid_t)syscall(SYS_gettid));
+}
+
+static inline void *reader_by_name(void *held)
+{
+	be_culprit();
+	return held_reader(held);
+}
+
+static sem_t release;
+
+/* A callback that stays until it may leave. */
+static inline void stay(struct rcu_head *head)
+{
+	(void)head;
+	be_culprit();
+	await(&release);
+}
+
+/* ---- Who waits ---- */
+
+static inline void *sync_once(void *arg)
+{
+	synchronize_rcu();
+	return arg;
+}
+
+static inline void *drain_once(void *arg)
+{
+	want(urcu_drain(1000000) == 0);
+	return arg;
+}
+
+static inline void *fork_once(void *arg)
+{
+	call_rcu_before_fork();
+	call_rcu_after_fork_parent();
+	return arg;
+}
+
+static int pipe_end;
+
+static inline void hear_in_child(const char *message)
+{
+	want(write(pipe_end, message, strlen(message)) > 0);
+}
+
+/* In a child: exit after hold_up, which leaves what it has to wait for. Its report is heard. */
+static inline void exit_is_heard(void (*hold_up)(void))
+{
+	int ends[2], status;
+	ssize_t length;
+	pid_t pid;
+
+	want(pipe(ends) == 0);
+	pid = fork();
+	if (pid == 0) {
+		pipe_end = ends[1];
+		setenv("URCU_EXIT_TIMEOUT", "3000", 1);
+		hold_up();
+		listen_with(LIMIT_MS);
+		quiesce_set_report_handler(hear_in_child);
+		exit(0);
+	}
+	length = read(ends[0], heard[0], sizeof(heard[0]) - 1);
+	want(length > 0);
+	put(reports, 1);
+	want(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
 #endif /* TESTS_UNIT_HEARD_H */

@@ -7,7 +7,6 @@
 #include "heard.h"
 
 #include <signal.h>
-#include <sys/wait.h>
 
 /* ---- A thread between the hooks ---- */
 
@@ -74,13 +73,6 @@ static void names_forker(const struct forker *forker)
 			   "since");
 }
 
-static void *fork_too(void *arg)
-{
-	call_rcu_before_fork();
-	call_rcu_after_fork_parent();
-	return arg;
-}
-
 static void *make_worker(void *arg)
 {
 	call_rcu_data_free(create_call_rcu_data(0, -1));
@@ -114,7 +106,7 @@ static const struct {
 	void *(*wait)(void *arg);
 	const char *report;
 } waits[] = {
-	{ fork_too, "urcu_" FLAVOR "_call_rcu_before_fork has waited for " },
+	{ fork_once, "urcu_" FLAVOR "_call_rcu_before_fork has waited for " },
 	{ make_worker, "urcu_" FLAVOR "_create_call_rcu_data has waited for " },
 	{ look_at_stats, "urcu_" FLAVOR "_get_stats has waited for " },
 	/* The barrier or the worker, whoever has waited for longer. */
@@ -156,7 +148,7 @@ START_TEST(hooks_of_either_kind_are_named)
 
 	listen_with(LIMIT_MS);
 	forker_enter(&forker, (unsigned int)_i);
-	waiting = start(fork_too, NULL);
+	waiting = start(fork_once, NULL);
 	await_reports(1);
 	names_forker(&forker);
 	held_leave(&forker.held);
@@ -187,58 +179,25 @@ START_TEST(those_who_wait_for_a_fork_report_once_between_them)
 }
 END_TEST
 
-static int pipe_end;
-
-static void hear_in_child(const char *message)
+static void have_a_fork(void)
 {
-	want(write(pipe_end, message, strlen(message)) > 0);
-}
+	static struct forker forker;
 
-static void exit_beside_a_fork(void)
-{
-	struct forker forker;
-
-	setenv("URCU_EXIT_TIMEOUT", "3000", 1);
 	/* No worker has anything left to do, and waits as well. */
 	queue_and_wait(NULL);
-	listen_with(LIMIT_MS);
-	quiesce_set_report_handler(hear_in_child);
 	forker_enter(&forker, 0);
-	exit(0);
 }
 
 START_TEST(exit_that_waits_for_a_fork_is_reported)
 {
-	int ends[2], status;
-	ssize_t length;
-	pid_t pid;
-
-	want(pipe(ends) == 0);
-	pid = fork();
-	if (pid == 0) {
-		pipe_end = ends[1];
-		exit_beside_a_fork();
-	}
-	length = read(ends[0], heard[0], sizeof(heard[0]) - 1);
-	want(length > 0);
-	put(reports, 1);
+	exit_is_heard(have_a_fork);
 	has("urcu_" FLAVOR "_exit has waited for ");
 	has("\"" NAME "\"");
 	has(" has called urcu_" FLAVOR "_call_rcu_before_fork");
-	want(waitpid(pid, &status, 0) == pid && status == 0);
 }
 END_TEST
 
 /* ---- Those that nobody waits for ---- */
-
-static sem_t release;
-
-static void stay(struct rcu_head *head)
-{
-	(void)head;
-	be_culprit();
-	await(&release);
-}
 
 /* What comes by: more callbacks, or more to be freed. Until there is a report. */
 static void queue_slowly(void)
@@ -311,12 +270,6 @@ START_TEST(busy_worker_is_no_stall)
 }
 END_TEST
 
-static void *reader_by_name(void *held)
-{
-	be_culprit();
-	return held_reader(held);
-}
-
 /* The worker waits, which is enough. */
 START_TEST(reader_is_named_to_who_only_queues)
 {
@@ -347,12 +300,6 @@ static void release_slowly(void *ptr)
 	be_culprit();
 	await(&release);
 	free(ptr);
-}
-
-static void *drain_once(void *arg)
-{
-	want(urcu_drain(1000000) == 0);
-	return arg;
 }
 
 START_TEST(release_function_is_named)
@@ -391,18 +338,13 @@ static void *lead(void *arg)
 	return arg;
 }
 
-static void *sync_once(void *arg)
-{
-	synchronize_rcu();
-	return arg;
-}
-
 /* It sleeps for the reader as the signal comes. Who waits for it waits in vain after that. */
-START_TEST(leader_that_does_not_go_on_is_named)
+static void stop_a_leader(void)
 {
 	struct held reader;
 	pthread_t leader, waiting;
 
+	put(culprit, 0);
 	sem_init(&release, 0, 0);
 	signal(SIGUSR1, stay_in_handler);
 	listen_with(20 * LIMIT_MS);
@@ -418,6 +360,37 @@ START_TEST(leader_that_does_not_go_on_is_named)
 	sem_post(&release);
 	pthread_join(leader, NULL);
 	pthread_join(waiting, NULL);
+}
+
+START_TEST(leader_that_does_not_go_on_is_named)
+{
+	stop_a_leader();
+}
+END_TEST
+
+/* The parent's leader has reported a reader: it is not taken for the child's, whose grace period has the same number. */
+START_TEST(leader_of_a_child_is_named)
+{
+	struct held reader;
+	pthread_t leader;
+	int status;
+	pid_t pid;
+
+	listen_with(LIMIT_MS);
+	held_enter(&reader);
+	leader = start(lead, NULL);
+	await_reports(1);
+	call_rcu_before_fork();
+	pid = fork();
+	if (pid == 0) {
+		call_rcu_after_fork_child();
+		stop_a_leader();
+		exit(0);
+	}
+	call_rcu_after_fork_parent();
+	want(waitpid(pid, &status, 0) == pid && status == 0);
+	held_leave(&reader);
+	pthread_join(leader, NULL);
 }
 END_TEST
 
@@ -437,5 +410,6 @@ int main(void)
 	tcase_add_test(tcase, reader_is_named_to_who_only_queues);
 	tcase_add_test(tcase, release_function_is_named);
 	tcase_add_test(tcase, leader_that_does_not_go_on_is_named);
+	tcase_add_test(tcase, leader_of_a_child_is_named);
 	return run_suite(suite);
 }

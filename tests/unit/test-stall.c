@@ -5,8 +5,6 @@
  */
 #include "heard.h"
 
-#include <sys/wait.h>
-
 #ifdef TEST_QSBR
 #define REASON		"is online and has announced no quiescent state"
 #else
@@ -14,18 +12,6 @@
 #endif
 
 /* ---- Grace periods ---- */
-
-static void *reader_by_name(void *held)
-{
-	be_culprit();
-	return held_reader(held);
-}
-
-static void *sync_once(void *arg)
-{
-	synchronize_rcu();
-	return arg;
-}
 
 static void *free_cpus_once(void *arg)
 {
@@ -256,31 +242,9 @@ END_TEST
 
 /* ---- Callbacks ---- */
 
-static sem_t release;
-
-static void stay(struct rcu_head *head)
-{
-	(void)head;
-	be_culprit();
-	await(&release);
-}
-
 static void *barrier_once(void *arg)
 {
 	rcu_barrier();
-	return arg;
-}
-
-static void *drain_once(void *arg)
-{
-	want(urcu_drain(1000000) == 0);
-	return arg;
-}
-
-static void *fork_once(void *arg)
-{
-	call_rcu_before_fork();
-	call_rcu_after_fork_parent();
 	return arg;
 }
 
@@ -384,44 +348,142 @@ START_TEST(deferred_call_is_named)
 }
 END_TEST
 
-static int pipe_end;
-
-static void hear_in_child(const char *message)
+static void *defer_barrier_once(void *arg)
 {
-	want(write(pipe_end, message, strlen(message)) > 0);
+	rcu_defer_barrier();
+	return arg;
 }
 
-static void exit_with_stuck_callback(void)
+static void await_a_report(void)
+{
+	await_that(get(reports) > 0);
+}
+
+static void fill(void)
+{
+	for (int i = 0; i < 5000; i++)
+		defer_rcu(do_nothing, NULL);
+}
+
+static void leave(void)
+{
+}
+
+static const struct way {
+	void (*then)(void);		/* by who has deferred the call, when it runs */
+	unsigned int barriers;		/* others who call rcu_defer_barrier: who is first may run the call himself */
+	const char *waiter;
+} ways[] = {
+	{ await_a_report, 2, "; urcu_" FLAVOR "_defer_barrier waits for it" },
+	{ rcu_defer_barrier_thread, 0, "; urcu_" FLAVOR "_defer_barrier_thread waits for it" },
+	{ leave, 0, "; urcu_" FLAVOR "_defer_unregister_thread waits for it" },
+	{ fill, 0, "; urcu_" FLAVOR "_defer_rcu waits for it" },
+};
+
+static sem_t deferred;
+
+static void *defer_and(void *arg)
+{
+	const struct way *way = arg;
+
+	want(rcu_defer_register_thread() == 0);
+	defer_rcu(stay_deferred, NULL);
+	sem_post(&deferred);
+	await_that(get(culprit));
+	way->then();
+	rcu_defer_unregister_thread();
+	return NULL;
+}
+
+/* A thread with a call that stays, and those who call rcu_defer_barrier. */
+static pthread_t start_way(const struct way *way, struct team *team)
+{
+	pthread_t owner;
+
+	put(culprit, 0);
+	put(reports, 0);
+	owner = start(defer_and, (void *)(uintptr_t)way);
+	await(&deferred);
+	team_add(team, way->barriers, defer_barrier_once, NULL);
+	return owner;
+}
+
+/* The library's worker runs it, or who waits. */
+START_TEST(deferred_call_that_holds_others_up_is_named)
+{
+	static struct team team;
+	struct urcu_stats before, after;
+
+	sem_init(&release, 0, 0);
+	sem_init(&deferred, 0, 0);
+	listen_with(LIMIT_MS);
+	for (unsigned int i = 0; i < stalls() / 2; i++) {
+		pthread_t owner;
+		char text[64];
+
+		urcu_get_stats(&before);
+		owner = start_way(&ways[_i], &team);
+		await_reports(1);
+		has("urcu_" FLAVOR "_defer_rcu: a deferred call has not returned for ");
+		snprintf(text, sizeof(text), " s: %p (", (void *)(uintptr_t)stay_deferred);
+		has(text);
+		has(ways[_i].waiter);
+		names_thread(culprit, 0);
+		urcu_get_stats(&after);
+		want(after.stalls > before.stalls);
+		sem_post(&release);
+		team_join(&team);
+		pthread_join(owner, NULL);
+	}
+}
+END_TEST
+
+/*
+ * The library's worker has a call of its own that stays, so a caller of rcu_defer_barrier runs this one. Three more wait for
+ * his turn, and it is reported once for all of them at 1, 2 and 4 limits.
+ */
+START_TEST(those_who_wait_for_a_deferred_call_report_once_between_them)
+{
+	static const struct way way = { await_a_report, 4, NULL };
+	static struct team team;
+	pthread_t owner;
+
+	sem_init(&release, 0, 0);
+	sem_init(&deferred, 0, 0);
+	want(rcu_defer_register_thread() == 0);
+	defer_rcu(stay_deferred, NULL);
+	await_that(get(culprit));
+	listen_with(100);
+	owner = start_way(&way, &team);
+	await_reports(3);
+	for (int i = 0; i < 3; i++)
+		want(strstr(heard[i], "_defer_barrier waits for it") != NULL);
+	names_thread(culprit, 0);
+	has(" for 0.1 s");
+	has(" for 0.2 s");
+	has(" for 0.4 s");
+	sem_post(&release);
+	sem_post(&release);
+	team_join(&team);
+	pthread_join(owner, NULL);
+	rcu_defer_unregister_thread();
+}
+END_TEST
+
+static void have_a_stuck_callback(void)
 {
 	static struct rcu_head head;
 
 	sem_init(&release, 0, 0);
-	setenv("URCU_EXIT_TIMEOUT", "3000", 1);
-	listen_with(LIMIT_MS);
-	quiesce_set_report_handler(hear_in_child);
 	call_rcu(&head, stay);
 	await_that(get(culprit));
-	exit(0);
 }
 
 START_TEST(exit_that_waits_is_reported)
 {
-	int ends[2], status;
-	ssize_t length;
-	pid_t pid;
-
-	want(pipe(ends) == 0);
-	pid = fork();
-	if (pid == 0) {
-		pipe_end = ends[1];
-		exit_with_stuck_callback();
-	}
-	length = read(ends[0], heard[0], sizeof(heard[0]) - 1);
-	want(length > 0);
-	put(reports, 1);
+	exit_is_heard(have_a_stuck_callback);
 	names_callback("call_rcu", 0);
 	has("exit waits for it");
-	want(waitpid(pid, &status, 0) == pid && status == 0);
 }
 END_TEST
 
@@ -491,6 +553,9 @@ int main(void)
 	tcase_add_loop_test(tcase, callback_that_holds_others_up_is_named, 0, 4);
 	tcase_add_test(tcase, many_callbacks_are_no_stall);
 	tcase_add_test(tcase, deferred_call_is_named);
+	tcase_add_loop_test(tcase, deferred_call_that_holds_others_up_is_named, 0,
+			    (int)(sizeof(ways) / sizeof(ways[0])));
+	tcase_add_test(tcase, those_who_wait_for_a_deferred_call_report_once_between_them);
 	tcase_add_test(tcase, exit_that_waits_is_reported);
 	tcase_add_test(tcase, worker_that_cannot_be_made_is_reported);
 	tcase_add_test(tcase, wait_for_a_worker_that_cannot_be_made_is_reported);
