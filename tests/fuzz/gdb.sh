@@ -5,15 +5,9 @@
 # Usage: gdb.sh TREE BUILD TOOLS INPUT...: commands in TOOLS, the library and its debug info in BUILD.
 set -u
 source=$1
-libraries=$(cd "$2/.libs" && pwd -P)
+build=$2
 tools=$3
 shift 3
-: "${CC:=cc}"
-work=$(mktemp -d)
-target=
-trap '[ -z "$target" ] || kill -9 $target; rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$source/tests/tap.inc"
 # shellcheck source=tests/tools/target.inc
 . "$source/tests/tools/target.inc"
 
@@ -24,7 +18,7 @@ leave() # why
 }
 
 command -v gdb > /dev/null || leave "no gdb"
-readelf -S "$libraries/liburcu-memb.so" 2> /dev/null | grep -q debug_info || leave "the library has no debug info"
+needs_debug_info
 compile memb && start "$work/memb" || { cat "$work/log"; exit 1; }
 FUZZ_INPUTS=$*
 export FUZZ_INPUTS

@@ -6,13 +6,6 @@
 set -u
 source=$(cd "${srcdir:?}" && pwd)
 build=$(cd "${builddir:?}" && pwd)
-libraries=$(cd "$build/.libs" && pwd -P)
-: "${CC:=cc}"
-work=$(mktemp -d)
-target=
-trap '[ -z "$target" ] || kill -9 $target; rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$source/tests/tap.inc"
 # shellcheck source=tests/tools/target.inc
 . "$source/tests/tools/target.inc"
 
@@ -25,7 +18,7 @@ leave() # why
 
 command -v gdb > /dev/null || leave "no gdb"
 gdb -nx -batch -ex 'python print("it has")' 2>&1 | grep -qx 'it has' || leave "a gdb without python"
-readelf -S "$libraries/liburcu-memb.so" 2> /dev/null | grep -q debug_info || leave "the library has no debug info"
+needs_debug_info
 
 # As make install does it, for the libraries where they are.
 for la in "$build"/liburcu-*.la; do

@@ -6,15 +6,10 @@
 set -u
 source=$(cd "${srcdir:?}" && pwd)
 build=$(cd "${builddir:?}" && pwd)
-libraries=$(cd "$build/.libs" && pwd -P)
-: "${CC:=cc}"
-work=$(mktemp -d)
-chmod 755 "$work"
-trap '[ -z "$target" ] || kill -9 $target; tmux -S "$work/tmux" kill-server 2> /dev/null; rm -rf "$work"' EXIT
-# shellcheck source=tests/tap.inc
-. "$source/tests/tap.inc"
 # shellcheck source=tests/tools/target.inc
 . "$source/tests/tools/target.inc"
+chmod 755 "$work"
+trap '[ -z "$target" ] || kill -9 $target; tmux -S "$work/tmux" kill-server 2> /dev/null; rm -rf "$work"' EXIT
 
 if [ ! -x "$build/tools/urcu-top" ]; then
 	skip "urcu-top" "it was not built: no libelf or ncursesw"
