@@ -15,9 +15,12 @@
  *	another's fork		the thread between the hooks, or that forgot the second, for who waits for its locks, and for
  *				workers that it has paused. Of those who wait one reports it
  *	a release function	of urcu_free_rcu_with: the function, and the thread that it runs in
+ *	a deferred call		that another thread runs, for who waits in rcu_defer_barrier, rcu_defer_barrier_thread,
+ *				rcu_defer_unregister_thread, or defer_rcu on a full queue: the function, and that thread. Of
+ *				those who wait one reports it
  *	a worker's thread	that cannot be made: why, and how much waits; at once, and when the limit has passed
  *
- * Not reported is what waits for a lock of the program, and who waits in rcu_defer_barrier for another thread's.
+ * Not reported is what waits for a lock of the program.
  *
  * The limit is 10 s, or what URCU_STALL_TIMEOUT says, in seconds ("0.5"); 0: no such reports. It is read once, and
  * ignored in programs that run with more rights than who started them.

@@ -384,8 +384,10 @@ static void wait_for_those_behind(void *arg)
 	MUST(lines[0].next == 110);
 }
 
+/* When all is queued: the library's worker may come to it before. */
 static void fork_one_who_waits(void *arg)
 {
+	await(&filled);
 	run_child(wait_for_those_behind, arg);
 	sem_post(&split.end);
 }
@@ -394,10 +396,12 @@ static void fork_one_who_waits(void *arg)
 START_TEST(a_call_that_forks_may_wait_for_others_in_the_child)
 {
 	sem_init(&split.end, 0, 0);
+	sem_init(&filled, 0, 0);
 	rcu_register_thread();
 	MUST(rcu_defer_register_thread() == 0);
 	defer_rcu(fork_one_who_waits, NULL);
 	defer_numbers(0, 100);
+	sem_post(&filled);
 	rcu_defer_barrier();
 	await(&split.end);
 	must_have_run(0);
