@@ -133,6 +133,55 @@ START_TEST(destructors_of_threads_may_give)
 }
 END_TEST
 
+/* ---- Without a call ---- */
+
+#if defined(TEST_BP)
+#define WINDOW	URCU_TLS(urcu_bp_free_window)
+#elif defined(TEST_QSBR)
+#define WINDOW	URCU_TLS(urcu_qsbr_free_window)
+#elif defined(RCU_MB)
+#define WINDOW	URCU_TLS(urcu_mb_free_window)
+#else
+#define WINDOW	URCU_TLS(urcu_memb_free_window)
+#endif
+
+START_TEST(a_worker_at_rest_hears_of_each_pointer)
+{
+	give_items(1);
+	all_come_back();
+	want(WINDOW || SLOW_BUILD);
+	for (int i = 0; i < 2 * URCU_FREE_CALL && WINDOW; i++) {
+		await_that(get(*WINDOW->served) == 0);
+		give_items(1);
+		all_come_back();
+	}
+}
+END_TEST
+
+/* After the library's destructor: its key is older. */
+static void look_at_window(void *arg)
+{
+	(void)arg;
+	want(!WINDOW);
+}
+
+static void *give_and_look(void *arg)
+{
+	pthread_setspecific(key, &key);
+	return give_and_end(arg);
+}
+
+START_TEST(a_window_is_shut_behind_its_thread)
+{
+	static struct team team;
+
+	want(pthread_key_create(&key, look_at_window) == 0);
+	team_add(&team, 2, give_and_look, NULL);
+	team_join(&team);
+	all_come_back();
+}
+END_TEST
+
 START_TEST(threads_whose_end_is_not_seen_share)
 {
 	static struct team team;
@@ -434,6 +483,8 @@ int main(void)
 	tcase_add_loop_test(tc, an_idle_thread_has_nothing_left, 0, AMOUNTS);
 	tcase_add_loop_test(tc, threads_that_end_leave_nothing, 0, 2);
 	tcase_add_loop_test(tc, destructors_of_threads_may_give, 0, 2);
+	tcase_add_test(tc, a_worker_at_rest_hears_of_each_pointer);
+	tcase_add_test(tc, a_window_is_shut_behind_its_thread);
 	tcase_add_test(tc, threads_whose_end_is_not_seen_share);
 	tcase_add_test(tc, a_barrier_returns_when_all_is_freed);
 	tcase_add_test(tc, barriers_of_many_threads_each_keep_their_promise);
