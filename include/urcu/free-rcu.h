@@ -9,6 +9,10 @@
  * thread that comes to rest, or ends, leaves nothing behind: what it gave last is freed within two grace periods
  * (three, if it stops in the middle of a flood) and about 20 ms. While nothing waits to be freed, nothing runs.
  *
+ * CALLS. Compilers inline urcu_free_rcu (urcu/inline.h) unless URCU_NO_INLINE is defined: three of four pointers are
+ * noted without a call, once the thread has made its first. A library may refuse that at any time, and then each is one
+ * (urcu/static/free-rcu.h).
+ *
  * ORDER. None: pointers may be freed in any order, and at the same time. What the caller did before
  * urcu_free_rcu comes before the grace period, and so does each section that may hold the object before its end.
  *
