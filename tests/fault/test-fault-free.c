@@ -295,7 +295,7 @@ static void exit_in_few(void *arg)
 	for (int i = 0; i < 100000; i++) {
 		void *block = malloc(24);
 
-		if (i > 2 * LEAD_MOST && i % 16 == FEW - 1)
+		if (i > 2 * LEAD_MOST && i % 16 == FEW)
 			when_asked = leave_as_asked;
 		urcu_free_rcu(block);
 		when_asked = NULL;
