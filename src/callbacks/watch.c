@@ -78,12 +78,16 @@ static void report_callback(struct worker *worker, uint64_t ns, const char *wait
 		       quiesce_queue_backlog(quiesce_worker_home(worker)));
 }
 
-/* In a callback that does not wait for a grace period: that one is its leader's affair. A guest is, too. */
+/*
+ * In a callback, or a sweep, that does not wait for a grace period: that one is its leader's affair. A guest is, too.
+ * One that gets no processor between two of them is neither.
+ */
 static bool is_in_callback(const struct worker *worker)
 {
 	const int32_t in_callback = WORKER_BUSY | WORKER_THREAD;
 
-	return (quiesce_worker_state(worker) & (in_callback | WORKER_WAITING | WORKER_STARTING)) == in_callback;
+	return (quiesce_worker_state(worker) & (in_callback | WORKER_WAITING | WORKER_STARTING)) == in_callback &&
+	       (__atomic_load_n(&worker->serving, __ATOMIC_RELAXED) || quiesce_worker_has_sweep(worker));
 }
 
 /* One that is paused does not wait for its callback. */
