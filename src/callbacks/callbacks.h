@@ -105,6 +105,7 @@ struct worker {
 	int32_t state;
 	/* Below: written by whoever set WORKER_STARTING, or by the worker's thread. */
 	pthread_t thread;
+	int id;				/* the kernel's, of who ran it last; atomically, for reports: the thread may have ended */
 	uint64_t round_ended;		/* the next one begins at the earliest a lingering later */
 	unsigned int rounds;		/* of a bound worker: since it last looked where it runs */
 	bool gathers;			/* it waited for its last callbacks to be more */

@@ -60,8 +60,7 @@ static void report_callback(struct worker *worker, uint64_t ns, const char *wait
 {
 	const struct workers *all = quiesce_workers_of(worker);
 	bool deferred = quiesce_worker_is_deferred(worker);
-	pthread_t thread = worker->thread;
-	int id = quiesce_thread_id(thread);
+	int id = __atomic_load_n(&worker->id, __ATOMIC_RELAXED);
 	struct thread_text thread_room;
 	struct place_text place_room;
 	struct time_text time_room;
@@ -73,7 +72,7 @@ static void report_callback(struct worker *worker, uint64_t ns, const char *wait
 	quiesce_report("urcu_%s_%s: a %s of worker %lu has not returned for %s: %s, in %s; %s waits for it%s; with it "
 		       "%lu callbacks wait", all->domain->name, forks ? waiter : deferred ? "defer_rcu" : "call_rcu",
 		       deferred ? "deferred call" : "callback", quiesce_worker_home(worker)->id,
-		       quiesce_time_text(&time_room, ns), function, quiesce_thread_text(&thread_room, thread, id),
+		       quiesce_time_text(&time_room, ns), function, quiesce_thread_text(&thread_room, worker->thread, id),
 		       waiter ? waiter : "nobody", forks ? ": does it wait for a lock that the forking thread holds?" : "",
 		       quiesce_queue_backlog(quiesce_worker_home(worker)));
 }

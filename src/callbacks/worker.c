@@ -464,6 +464,7 @@ static void work(struct worker *worker)
 
 void quiesce_worker_run(struct worker *worker)
 {
+	__atomic_store_n(&worker->id, quiesce_thread_id(pthread_self()), __ATOMIC_RELAXED);
 	while (await_work(worker))
 		work(worker);
 }
