@@ -51,7 +51,7 @@ static struct worker *press(struct call_rcu_data *queue, const uint64_t *left)
 	struct worker *worker = quiesce_queue_server(queue);
 
 	if (quiesce_worker_urge(worker) != 0 && !left)
-		quiesce_worker_stand_in(queue, worker);
+		quiesce_worker_stand_in(worker);
 	return worker;
 }
 

@@ -475,6 +475,12 @@ void quiesce_workers_synchronize(struct workers *all, const char *function);
 /* The life of a worker's thread: serve until asked to stop. */
 void quiesce_worker_run(struct worker *worker);
 
+/* Whether anything is queued, given up or asked for, for which it would be woken: of what anybody may read. */
+bool quiesce_worker_is_called(const struct worker *worker);
+
+/* ...or is left of what it took: for itself alone. */
+bool quiesce_worker_has_work(const struct worker *worker);
+
 /* Serve one round. */
 void quiesce_worker_run_once(struct worker *worker);
 
@@ -500,7 +506,7 @@ int quiesce_worker_urge(struct worker *worker);
  * Run what worker serves in the calling thread, one round of it, unless it has a thread. For
  * waiters when none can be made.
  */
-void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker);
+void quiesce_worker_stand_in(struct worker *worker);
 
 /* Wait until its thread has left and is joined. One without a thread has stopped. */
 bool quiesce_worker_await_stop(struct worker *worker, uint64_t *left);

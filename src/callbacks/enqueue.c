@@ -36,12 +36,17 @@ void quiesce_queue_start(struct call_rcu_data *queue)
 {
 	unsigned int forgo = __atomic_load_n(&queue->forgo, __ATOMIC_RELAXED);
 	unsigned int patience = __atomic_load_n(&queue->patience, __ATOMIC_RELAXED);
+	int error;
 
 	if (forgo) {
 		__atomic_store_n(&queue->forgo, forgo - 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (quiesce_worker_start(quiesce_queue_server(queue)) == 0)
+	error = quiesce_worker_start(quiesce_queue_server(queue));
+	/* No refusal: rcu_exit sees to what is queued beside it, and the next call shall not be forgone. */
+	if (error == ECANCELED)
+		return;
+	if (!error)
 		patience = 0;
 	else
 		patience = patience < PATIENCE_MAX ? 2 * patience + 1 : PATIENCE_MAX;

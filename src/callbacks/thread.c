@@ -106,24 +106,23 @@ static void give_up(void *arg)
 }
 
 /*
- * LEFT comes as THREAD goes: nobody makes another thread without seeing to this one, nor frees the
- * queue without joining it. Barriers may have counted on it.
+ * Leave the place, as a thread (come: LEFT) or a guest. LEFT comes as THREAD goes: nobody makes another thread
+ * without seeing to this one, nor frees the queue without joining it. Barriers may have counted on us, and who
+ * queued something took us for its thread; rcu_exit, which asked us to leave or found us here, may be over.
  */
-static void leave(struct worker *worker)
+static void leave(struct worker *worker, int32_t come)
 {
+	const int32_t gone = WORKER_THREAD | WORKER_GUEST | WORKER_STOP | WORKER_REST;
 	struct call_rcu_data *home = quiesce_worker_home(worker);
 	int32_t state = quiesce_worker_state(worker);
-	bool work = quiesce_queue_has_work(home) || quiesce_worker_has_sweep(worker);
+	bool work = quiesce_worker_has_work(worker);
 
-	while (!__atomic_compare_exchange_n(&worker->state, &state,
-					    (state & ~(WORKER_THREAD | WORKER_STOP | WORKER_REST)) | WORKER_LEFT,
-					    true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(&worker->state, &state, (state & ~gone) | come, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
 	quiesce_wake(&worker->state, INT_MAX);
 	quiesce_queue_wake_barriers(home);
-	/* rcu_exit asked us to leave, and may be over. */
-	if (!(state & WORKER_REST) && (work || __atomic_load_n(&home->newest, __ATOMIC_SEQ_CST) ||
-				       quiesce_worker_has_sweep(worker)))
+	if (!(state & WORKER_REST) && (work || quiesce_worker_is_called(worker)))
 		quiesce_worker_start(worker);
 	quiesce_worker_leave_sweep(home->workers, worker);
 }
@@ -145,7 +144,7 @@ static void *serve(void *arg)
 	pthread_cleanup_pop(0);
 	all->domain->calls->part();
 	quiesce_delay();
-	leave(worker);
+	leave(worker, WORKER_LEFT);
 	return NULL;
 }
 
@@ -252,9 +251,8 @@ static void give_up_guest(void *arg)
 		renounce(guest->worker);
 }
 
-void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
+void quiesce_worker_stand_in(struct worker *worker)
 {
-	struct workers *all = queue->workers;
 	struct guest guest = { .worker = worker };
 	int cancel;
 
@@ -268,18 +266,8 @@ void quiesce_worker_stand_in(struct call_rcu_data *queue, struct worker *worker)
 	pthread_cleanup_pop(0);
 	quiesce_delay();
 	retire(&guest);
-	__atomic_fetch_and(&worker->state, ~(WORKER_THREAD | WORKER_GUEST | WORKER_STOP | WORKER_REST),
-			   __ATOMIC_SEQ_CST);
-	quiesce_wake(&worker->state, INT_MAX);
+	leave(worker, 0);
 	pthread_setcancelstate(cancel, NULL);
-	quiesce_delay();
-	/*
-	 * Who queued something meanwhile took us for its thread. What was taken is none of our concern:
-	 * it is the next server's, or that of the one who stopped us.
-	 */
-	if (__atomic_load_n(&queue->newest, __ATOMIC_SEQ_CST) || quiesce_worker_has_sweep(worker))
-		quiesce_worker_start(worker);
-	quiesce_worker_leave_sweep(all, worker);
 }
 
 /* ---- Stopping ---- */

@@ -95,13 +95,20 @@ static void bury_orphans(struct worker *worker)
 
 /* ---- A round ---- */
 
-static bool worker_has_work(const struct worker *worker)
+bool quiesce_worker_is_called(const struct worker *worker)
 {
-	const struct call_rcu_data *queue = NULL;
 	struct workers *all = quiesce_workers_of(worker);
 
-	if (is_foster(worker) && (__atomic_load_n(&all->orphans, __ATOMIC_SEQ_CST) ||
-				  quiesce_sweep_is_wanted(all) || all->calls->errand(all)))
+	return __atomic_load_n(&quiesce_worker_home(worker)->newest, __ATOMIC_SEQ_CST) ||
+	       (is_foster(worker) && (__atomic_load_n(&all->orphans, __ATOMIC_SEQ_CST) ||
+				      quiesce_sweep_is_wanted(all) || all->calls->errand(all)));
+}
+
+bool quiesce_worker_has_work(const struct worker *worker)
+{
+	const struct call_rcu_data *queue = NULL;
+
+	if (quiesce_worker_is_called(worker))
 		return true;
 	while ((queue = next_served(worker, queue)))
 		if (quiesce_queue_has_work(queue))
@@ -390,7 +397,7 @@ static void sleep_once(struct worker *worker, int32_t state, uint64_t *left)
 static void doze(struct worker *worker, int32_t bit, uint64_t *left)
 {
 	int32_t state = __atomic_or_fetch(&worker->state, bit, __ATOMIC_SEQ_CST);
-	bool called = bit == WORKER_IDLE ? worker_has_work(worker) : state & WORKER_URGENT;
+	bool called = bit == WORKER_IDLE ? quiesce_worker_has_work(worker) : state & WORKER_URGENT;
 
 	quiesce_delay();
 	if (!called && !quiesce_worker_must_leave(worker, state))
@@ -405,7 +412,7 @@ static void doze_rt(struct worker *worker)
 	uint64_t left = RT_PERIOD;
 
 	__atomic_fetch_and(&worker->state, ~WORKER_URGENT, __ATOMIC_SEQ_CST);
-	if (!worker_has_work(worker))
+	if (!quiesce_worker_has_work(worker))
 		doze(worker, WORKER_LINGER, &left);
 }
 
@@ -438,7 +445,7 @@ static void linger(struct worker *worker, uint64_t left)
 static bool await_work(struct worker *worker)
 {
 	while (!quiesce_worker_must_leave(worker, quiesce_worker_state(worker))) {
-		bool work = worker_has_work(worker);
+		bool work = quiesce_worker_has_work(worker);
 		uint64_t left = work || worker->gathers ? linger_left(worker) : 0;
 
 		if (left)

@@ -107,12 +107,12 @@ static bool is_empty(struct worker *worker, uint64_t *left)
 	return quiesce_queue_has_run(quiesce_worker_home(worker));
 }
 
-/* Queues that nobody serves any more and that are empty: those that the program gave up, or all. */
-static void free_queues(struct engine *engine, bool owned)
+/* As nobody can use them any more, and they are empty: all queues. */
+static void free_queues(struct engine *engine)
 {
 	struct workers *all = &engine->workers;
 	struct call_rcu_data *queue, *next, *freed = NULL;
-	struct call_rcu_data **table = owned ? all->per_cpu : NULL;
+	struct call_rcu_data **table = all->per_cpu;
 
 	quiesce_forker_lock(all, &all->lock, "exit");
 	all->orphans = all->standard.own.fostered = NULL;
@@ -120,7 +120,7 @@ static void free_queues(struct engine *engine, bool owned)
 		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);
 	for (queue = quiesce_queue_behind(all, &all->list); queue; queue = next) {
 		next = quiesce_queue_behind(all, &queue->node);
-		if ((!owned && !queue->drained && queue->server == &queue->own) || queue->pins)
+		if (queue->pins)
 			continue;
 		quiesce_queue_unlink(queue);
 		queue->next_fostered = freed;
@@ -162,25 +162,30 @@ static void drain(struct engine *engine, uint64_t *left)
 		quiesce_free_until(&engine->workers, left, "exit");
 }
 
+/* Where it must not wait it leaves all as it is. */
 static bool drain_and_close(struct engine *engine)
 {
 	uint64_t left = time_limit();
-	bool suspended, gone;
+	bool suspended, gone = false;
 
 	if (!quiesce_fork_is_ours(engine) || __atomic_load_n(&engine->workers.inherited, __ATOMIC_RELAXED) ||
-	    quiesce_fork_is_between(engine) || !left) {
-		__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
+	    quiesce_fork_is_between(engine) || !left)
 		return false;
-	}
 	suspended = quiesce_domain_suspend(&engine->domain);
 	if (can_walk(engine, &left)) {
 		drain(engine, &left);
 		gone = close_workers(engine, &left);
-	} else {
-		__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
-		gone = false;
 	}
 	quiesce_domain_resume(&engine->domain, suspended);
+	return gone;
+}
+
+/* For good. */
+static bool end_workers(struct engine *engine)
+{
+	bool gone = drain_and_close(engine);
+
+	__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
 	return gone;
 }
 
@@ -197,26 +202,24 @@ void quiesce_exit(struct engine *engine)
 	__atomic_store_n(&engine->exit_awaited, false, __ATOMIC_RELAXED);
 	if (!is_closed(engine)) {
 		quiesce_note_end();
-		drain_and_close(engine);
+		end_workers(engine);
 	}
 	errno = saved_errno;
 }
 
-enum end { BY_HAND, UNLOADED, PROCESS };
-
 /*
- * With no thread left: what nobody can use any more. At the end of the process that is for it to end:
- * exit may have interrupted malloc.
+ * With no thread of ours left: what nobody can use any more. After rcu_exit queues are in use, by barriers that stand
+ * in too. At the end of the process they are for it to end: exit may have interrupted malloc.
  */
-static void give_back(struct engine *engine, enum end end)
+static void give_back(struct engine *engine, bool unloaded)
 {
 	if (!for_each_worker(engine, is_empty, NULL) ||
 	    !quiesce_registry_alone(&engine->domain.registry, engine->domain.calls->self()))
 		return;
-	if (end != PROCESS)
-		free_queues(engine, end == UNLOADED);
-	if (end == UNLOADED)
+	if (unloaded) {
+		free_queues(engine);
 		quiesce_stashes_trim(&engine->workers);
+	}
 	quiesce_registry_trim(&engine->domain.registry);
 }
 
@@ -233,19 +236,21 @@ static bool reopen(struct worker *worker, uint64_t *left)
 	return true;
 }
 
+/* A lock that somebody has for a moment is waited for once more: without the last look what is queued would stay. */
 void quiesce_exit_rest(struct engine *engine)
 {
 	int saved_errno = errno;
-	uint64_t left = 0;
+	uint64_t left = time_limit();
 
 	if (is_closed(engine))
 		return;
 	if (drain_and_close(engine))
-		give_back(engine, BY_HAND);
-	__atomic_store_n(&engine->workers.closing, false, __ATOMIC_SEQ_CST);
-	if (quiesce_fork_is_ours(engine) && !__atomic_load_n(&engine->workers.inherited, __ATOMIC_RELAXED) &&
-	    !quiesce_fork_is_between(engine) && can_walk(engine, &left))
-		for_each_worker(engine, reopen, NULL);
+		give_back(engine, false);
+	if (is_closed(engine)) {
+		__atomic_store_n(&engine->workers.closing, false, __ATOMIC_SEQ_CST);
+		if (can_walk(engine, &left))
+			for_each_worker(engine, reopen, NULL);
+	}
 	errno = saved_errno;
 }
 
@@ -259,11 +264,11 @@ bool quiesce_exit_end(struct engine *engine)
 	if (unloaded && quiesce_fork_is_between(engine))
 		quiesce_fork_forgotten(engine, "closes the library");
 	if (!is_closed(engine))
-		gone = drain_and_close(engine);
+		gone = end_workers(engine);
 	else
 		gone = quiesce_fork_is_ours(engine) && can_walk(engine, &left) &&
 		       for_each_worker(engine, quiesce_worker_await_stop, &left);
 	if (gone)
-		give_back(engine, unloaded ? UNLOADED : PROCESS);
+		give_back(engine, unloaded);
 	return quiesce_fork_is_ours(engine) && can_walk(engine, &left);
 }

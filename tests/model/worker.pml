@@ -184,7 +184,7 @@ inline stand_in(me)
 		state = state & ~(THREAD | GUEST | STOPPING);
 #endif
 		wake(ON_STATE);
-		if :: newest -> start(); failed = 0 :: else fi
+		if :: HAS_WORK -> start(); failed = 0 :: else fi
 	:: else
 	fi
 }

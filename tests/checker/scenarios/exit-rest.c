@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu_exit beside somebody who queues, and gives: no barrier helps, and all of it is done when rcu_exit is over. */
+/*
+ * rcu_exit beside somebody who queues, gives, or waits, and what is queued after it: no later barrier helps, and all of it
+ * is done when rcu_exit is over.
+ */
 #include "checker/rcu.h"
 
 #include <urcu/free-rcu.h>
@@ -38,9 +41,20 @@ static void *queue(void *arg)
 	return arg;
 }
 
+/* As threads have to leave, it may run itself what it waits for, and what else is queued then. */
+static __attribute__((unused)) void *waiter(void *arg)
+{
+	queue(NULL);
+	rcu_barrier();
+	return arg;
+}
+
 static void *ender(void *arg)
 {
 	rcu_exit();
+#ifdef AFTER
+	queue(NULL);
+#endif
 	return arg;
 }
 
@@ -49,8 +63,14 @@ int main(void)
 #ifdef GIVES
 	assert(urcu_free_rcu_with(release_it) == 0);
 #endif
+#ifdef AFTER
+	run(waiter, ender, NULL);
+#elif defined WAITS
+	run(queue, ender, waiter);
+#else
 	queue(NULL);
 	run(queue, ender, NULL);
+#endif
 	pthread_mutex_lock(&lock);
 	while (told < 2)
 		pthread_cond_wait(&changed, &lock);
