@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_exit beside somebody who queues, gives, or waits, and what is queued after it: no later barrier helps, and all of it
- * is done when rcu_exit is over.
+ * rcu_exit beside somebody who queues, gives or waits, and what is queued after it: no later barrier helps, and
+ * all of it is done when rcu_exit is over.
  */
 #include "checker/rcu.h"
 
