@@ -52,7 +52,7 @@ static struct urcu_bp_reader **names_of(struct bp_arena *arena, pthread_t tid)
 
 static struct urcu_bp_reader *next_name(const struct urcu_bp_reader *reader)
 {
-	return (struct urcu_bp_reader *)reader->unused[0];
+	return (struct urcu_bp_reader *)reader->next_name;
 }
 
 static struct urcu_bp_reader *find_namesake(struct bp_arena *arena)
@@ -68,7 +68,7 @@ static void add_name(struct bp_arena *arena, struct urcu_bp_reader *reader)
 {
 	struct urcu_bp_reader **names = names_of(arena, reader->tid);
 
-	reader->unused[0] = (unsigned long)*names;
+	reader->next_name = (unsigned long)*names;
 	*names = reader;
 }
 
@@ -82,7 +82,7 @@ static void remove_name(struct bp_arena *arena, const struct urcu_bp_reader *rea
 	}
 	while (next_name(other) != reader)
 		other = next_name(other);
-	other->unused[0] = reader->unused[0];
+	other->next_name = reader->next_name;
 }
 
 /* ---- Slots ---- */
@@ -119,6 +119,7 @@ static struct urcu_bp_reader *try_get(struct bp_arena *arena, bool watched)
 		struct bp_slot *slot = quiesce_bp_slot(reader);
 
 		memset(&slot->own, 0, sizeof(slot->own));
+		reader->window = NULL;
 		slot->destructors = 0;
 	}
 	pthread_mutex_unlock(&arena->lock);

@@ -43,7 +43,7 @@ struct bp_arena {
 	pthread_mutex_t lock;
 	struct cds_list_head *unused;	/* node.next of a slot points to the next slot's node */
 	struct bp_chunk *chunks;	/* mapped ones */
-	/* Slots of unwatched threads, by a hash of tid; chained by their unused[0]. */
+	/* Slots of unwatched threads, by a hash of tid; chained by their next_name. */
 	struct urcu_bp_reader *names[BP_ARENA_NAMES];
 	unsigned int used_static;	/* of first, from its start, were ever handed out */
 	struct bp_slot first[BP_ARENA_STATIC];

@@ -59,6 +59,11 @@ static bool watch_end(void)
 	return urcu_bp_reader->alloc == BP_WATCHED;
 }
 
+static void open_window(struct urcu_free_window *window)
+{
+	urcu_bp_reader->window = window;
+}
+
 static void child(void)
 {
 	quiesce_bp_arena_reset(&arena, urcu_bp_reader);

@@ -76,16 +76,15 @@ extern struct flavor quiesce_##F;								\
 static void watch(void)										\
 	{ quiesce_flavor_watch_fork(&quiesce_##F); }						\
 static bool watch_end(void)									\
-	{ return quiesce_flavor_watch_end(&quiesce_##F); }
+	{ return quiesce_flavor_watch_end(&quiesce_##F); }					\
+static void open_window(struct urcu_free_window *window)					\
+	{ urcu_##F##_reader.window = window; }
 
 /* What the floors below are given, from own_calls. */
 #define FLAVOR_CALLS(F)										\
 extern struct flavor quiesce_##F;								\
 static void at_exit(void)									\
 	{ quiesce_exit(&quiesce_##F.engine); }							\
-QUIESCE_TLS struct urcu_free_window *urcu_##F##_free_window;					\
-static void open_window(struct urcu_free_window *window)					\
-	{ urcu_##F##_free_window = window; }							\
 static const struct workers_calls workers_calls = {						\
 	.own = own_calls,									\
 	.first = quiesce_exit_await,								\

@@ -136,13 +136,13 @@ END_TEST
 /* ---- Without a call ---- */
 
 #if defined(TEST_BP)
-#define WINDOW	URCU_TLS(urcu_bp_free_window)
+#define WINDOW	(URCU_TLS(urcu_bp_reader) ? URCU_TLS(urcu_bp_reader)->window : NULL)
 #elif defined(TEST_QSBR)
-#define WINDOW	URCU_TLS(urcu_qsbr_free_window)
+#define WINDOW	URCU_TLS(urcu_qsbr_reader).window
 #elif defined(RCU_MB)
-#define WINDOW	URCU_TLS(urcu_mb_free_window)
+#define WINDOW	URCU_TLS(urcu_mb_reader).window
 #else
-#define WINDOW	URCU_TLS(urcu_memb_free_window)
+#define WINDOW	URCU_TLS(urcu_memb_reader).window
 #endif
 
 START_TEST(a_worker_at_rest_hears_of_each_pointer)

@@ -11,7 +11,6 @@
 
 #include <urcu/arch.h>
 #include <urcu/compiler.h>
-#include <urcu/tls-compat.h>
 
 _URCU_EXTERN_C_BEGIN
 
@@ -52,12 +51,12 @@ static inline int urcu_common_give(struct urcu_free_window *window, void *ptr, i
 	return caa_likely(__atomic_load_n(window->served, __ATOMIC_RELAXED) == URCU_FREE_SERVED) ? 1 : -1;
 }
 
-/* The inlined form of function f: window is its flavor's, call another name of f. */
+/* The inlined form of function f: window is where its flavor has the calling thread's. */
 #define _URCU_FREE_RCU(f, window, fence)						\
 	extern void _urcu_call_ ## f(void *ptr) __asm__(#f);				\
 	static inline void _ ## f(void *ptr)						\
 	{										\
-		int given = urcu_common_give(URCU_TLS(window), ptr, fence);		\
+		int given = urcu_common_give(window, ptr, fence);		\
 											\
 		if (caa_unlikely(given <= 0))						\
 			_urcu_call_ ## f(given ? NULL : ptr);				\

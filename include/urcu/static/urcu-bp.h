@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <urcu/static/free-rcu.h>
 #include <urcu/static/urcu-common.h>
 
 _URCU_EXTERN_C_BEGIN
@@ -13,7 +12,9 @@ struct urcu_bp_reader {
 	struct cds_list_head node;
 	pthread_t tid;
 	int alloc;
-	unsigned long unused[2];
+	unsigned long next_name;	/* src/flavor/bp-arena.h */
+	/* What urcu_free_rcu needs no call for (urcu/static/free-rcu.h). Written by the thread. */
+	struct urcu_free_window *window;
 	/* Place in the registry, from 1; 0: not registered. */
 	unsigned long slot;
 	char rest[CAA_CACHE_LINE_SIZE - 7 * sizeof(unsigned long)];
@@ -64,8 +65,7 @@ static inline int _urcu_bp_read_ongoing(void)
 	       urcu_common_read_ongoing(&URCU_TLS(urcu_bp_reader)->ctr);
 }
 
-extern DECLARE_URCU_TLS(struct urcu_free_window *, urcu_bp_free_window);
-_URCU_FREE_RCU(urcu_bp_free_rcu, urcu_bp_free_window,
+_URCU_FREE_RCU(urcu_bp_free_rcu, URCU_TLS(urcu_bp_reader) ? URCU_TLS(urcu_bp_reader)->window : NULL,
 	       !__atomic_load_n(&urcu_bp_has_sys_membarrier, __ATOMIC_RELAXED))
 
 _URCU_EXTERN_C_END

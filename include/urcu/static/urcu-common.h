@@ -25,6 +25,7 @@
 #include <urcu/compiler.h>
 #include <urcu/list.h>
 #include <urcu/pointer.h>
+#include <urcu/static/free-rcu.h>
 #include <urcu/syscall-compat.h>
 #include <urcu/tls-compat.h>
 
@@ -53,7 +54,9 @@ struct urcu_reader {
 	struct cds_list_head node;
 	pthread_t tid;
 	unsigned int registered:1;
-	unsigned long unused[2];
+	unsigned long unused_word;
+	/* What urcu_free_rcu needs no call for (urcu/static/free-rcu.h). Written by the thread. */
+	struct urcu_free_window *window;
 	/* Place in the registry, from 1; 0: not registered. */
 	unsigned long slot;
 	char rest[CAA_CACHE_LINE_SIZE - 7 * sizeof(unsigned long)];

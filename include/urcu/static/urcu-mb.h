@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <urcu/static/free-rcu.h>
 #include <urcu/static/urcu-common.h>
 
 _URCU_EXTERN_C_BEGIN
@@ -25,7 +24,6 @@ static inline int _urcu_mb_read_ongoing(void)
 	return urcu_common_read_ongoing(&URCU_TLS(urcu_mb_reader).ctr);
 }
 
-extern DECLARE_URCU_TLS(struct urcu_free_window *, urcu_mb_free_window);
-_URCU_FREE_RCU(urcu_mb_free_rcu, urcu_mb_free_window, 1)
+_URCU_FREE_RCU(urcu_mb_free_rcu, URCU_TLS(urcu_mb_reader).window, 1)
 
 _URCU_EXTERN_C_END

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <urcu/static/free-rcu.h>
 #include <urcu/static/urcu-common.h>
 
 _URCU_EXTERN_C_BEGIN
@@ -32,8 +31,7 @@ static inline int _urcu_memb_read_ongoing(void)
 	return urcu_common_read_ongoing(&URCU_TLS(urcu_memb_reader).ctr);
 }
 
-extern DECLARE_URCU_TLS(struct urcu_free_window *, urcu_memb_free_window);
-_URCU_FREE_RCU(urcu_memb_free_rcu, urcu_memb_free_window,
+_URCU_FREE_RCU(urcu_memb_free_rcu, URCU_TLS(urcu_memb_reader).window,
 	       !__atomic_load_n(&urcu_memb_has_sys_membarrier, __ATOMIC_RELAXED))
 
 _URCU_EXTERN_C_END

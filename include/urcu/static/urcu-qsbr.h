@@ -3,7 +3,6 @@
 
 #include <limits.h>
 
-#include <urcu/static/free-rcu.h>
 #include <urcu/static/urcu-common.h>
 
 _URCU_EXTERN_C_BEGIN
@@ -19,7 +18,8 @@ struct urcu_qsbr_reader {
 	int waiting;
 	pthread_t tid;
 	unsigned int registered:1;
-	unsigned long unused[1];
+	/* What urcu_free_rcu needs no call for (urcu/static/free-rcu.h). Written by the thread. */
+	struct urcu_free_window *window;
 	/* Place in the registry, from 1; 0: not registered. */
 	unsigned long slot;
 	char rest[CAA_CACHE_LINE_SIZE - 7 * sizeof(unsigned long)];
@@ -96,7 +96,6 @@ static inline void _urcu_qsbr_thread_offline(void)
 	urcu_qsbr_wake_leader(reader);
 }
 
-extern DECLARE_URCU_TLS(struct urcu_free_window *, urcu_qsbr_free_window);
-_URCU_FREE_RCU(urcu_qsbr_free_rcu, urcu_qsbr_free_window, 1)
+_URCU_FREE_RCU(urcu_qsbr_free_rcu, URCU_TLS(urcu_qsbr_reader).window, 1)
 
 _URCU_EXTERN_C_END
