@@ -4,20 +4,9 @@
  * all of it is done when rcu_exit is over.
  */
 #include "checker/rcu.h"
+#include "checker/told.h"
 
 #include <urcu/free-rcu.h>
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-int told;
-
-static void tell(void)
-{
-	pthread_mutex_lock(&lock);
-	told++;
-	pthread_cond_signal(&changed);
-	pthread_mutex_unlock(&lock);
-}
 
 static void run_callback(struct rcu_head *head)
 {
@@ -71,9 +60,6 @@ int main(void)
 	queue(NULL);
 	run(queue, ender, NULL);
 #endif
-	pthread_mutex_lock(&lock);
-	while (told < 2)
-		pthread_cond_wait(&changed, &lock);
-	pthread_mutex_unlock(&lock);
+	await(2);
 	return 0;
 }

@@ -4,29 +4,15 @@
  * worker is stopped meanwhile: then who gives next sees to all of it.
  */
 #include "checker/rcu.h"
+#include "checker/told.h"
 
 #include <urcu/backlog.h>
 #include <urcu/free-rcu.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-int told;
-
-static void tell(void *block)
+static void release_it(void *block)
 {
 	free(block);
-	pthread_mutex_lock(&lock);
-	told++;
-	pthread_cond_signal(&changed);
-	pthread_mutex_unlock(&lock);
-}
-
-static void await(int count)
-{
-	pthread_mutex_lock(&lock);
-	while (told < count)
-		pthread_cond_wait(&changed, &lock);
-	pthread_mutex_unlock(&lock);
+	tell();
 }
 
 static void *giver(void *arg)
@@ -43,7 +29,7 @@ static __attribute__((unused)) void *stopper(void *arg)
 
 int main(void)
 {
-	assert(urcu_free_rcu_with(tell) == 0);
+	assert(urcu_free_rcu_with(release_it) == 0);
 	giver(NULL);
 #ifdef STOP
 	run(giver, stopper, NULL);

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "checker/rcu.h"
+#include "checker/told.h"
 
 int ran;
 
@@ -18,34 +19,18 @@ static void *producer(void *arg)
 	return arg;
 }
 
-/* The main thread sleeps until a mutex is free, so that a worker that nobody wakes is a deadlock. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-int told;
-
-static void tell(struct rcu_head *head)
+static void run_callback(struct rcu_head *head)
 {
 	free(caa_container_of(head, struct item, head));
-	pthread_mutex_lock(&lock);
-	told++;
-	pthread_cond_signal(&changed);
-	pthread_mutex_unlock(&lock);
-}
-
-static void await(int count)
-{
-	pthread_mutex_lock(&lock);
-	while (told < count)
-		pthread_cond_wait(&changed, &lock);
-	pthread_mutex_unlock(&lock);
+	tell();
 }
 
 int main(void)
 {
-	call_rcu(&make_item(1)->head, tell);
+	call_rcu(&make_item(1)->head, run_callback);
 	run(producer, producer, NULL);
 	await(1);
-	call_rcu(&make_item(1)->head, tell);
+	call_rcu(&make_item(1)->head, run_callback);
 	await(2);
 	return 0;
 }
