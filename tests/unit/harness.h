@@ -63,13 +63,6 @@
 #define SLOW_BUILD 0
 #endif
 
-/* ThreadSanitizer has a thread of its own, once the test has made one. */
-#ifdef __SANITIZE_THREAD__
-#define SANITIZER_THREADS 1
-#else
-#define SANITIZER_THREADS 0
-#endif
-
 /* An assertion for any thread and for hot loops: Check's own write to a pipe each time. */
 #define want(cond)								\
 	do {									\
@@ -446,14 +439,11 @@ static inline unsigned int thread_count(void)
 }
 
 /* ThreadSanitizer has one or two of its own, once the test has made one: there it is not looked at. */
-static inline bool thread_count_is(unsigned int count)
-{
 #ifdef __SANITIZE_THREAD__
-	return count > 0;
+#define thread_count_is(count)	((count) > 0)
 #else
-	return thread_count() == count;
+#define thread_count_is(count)	(thread_count() == (count))
 #endif
-}
 
 /* Whether a thread of this process sleeps, as the kernel says. */
 static inline bool sleeps(pid_t thread)
