@@ -81,12 +81,23 @@ static void want_lock(struct rcu_head *head)
 	note_run(head);
 }
 
+/* What follows goes to one worker, be it that of a CPU. */
+static void stay_on_this_cpu(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	MUST(sched_setaffinity(0, sizeof(here), &here) == 0);
+}
+
 static int callback_wants_lock(int kind)
 {
 	static struct rcu_head heads[2];
 
 	pthread_mutex_lock(&lock);
 	choose_worker(kind);
+	stay_on_this_cpu();
 	rcu_register_thread();
 	call_rcu(&heads[0], want_lock);
 	call_rcu(&heads[1], note_run);
