@@ -50,6 +50,14 @@ right() {
 	result $? "nothing is found where all is right"
 }
 
+# Of a program that was not compiled for it, too: it gives by what was inlined (urcu/static/free-rcu.h).
+inlined() {
+	build_bug "$work" 33-give-twice -O1 -DBUG_INLINED -L"$LIBRARIES" -Wl,-rpath,"$LIBRARIES" > "$work/log" 2>&1 &&
+		! under_check symbols=0 "$work/33-give-twice" > "$work/log" 2>&1 &&
+		is_report_of "$work/log" 33-give-twice "freed-twice, both places"
+	result $? "33-give-twice, inlined: freed-twice, both places"
+}
+
 prepare_bugs "$here" "$work"
 for name in ${BUGS:-$(cd "$here/bugs" && printf '%s\n' [0-9]*.c | sed 's/\.c$//')}; do
 	[ "$name" != right ] || continue
@@ -66,6 +74,7 @@ for name in ${BUGS:-$(cd "$here/bugs" && printf '%s\n' [0-9]*.c | sed 's/\.c$//'
 done
 
 case "${BUGS:-right}" in *right*) right ;; esac
+case "${BUGS:-33-give-twice}" in *33-give-twice*) inlined ;; esac
 if [ -n "${BUGS:-}" ]; then
 	plan
 	exit

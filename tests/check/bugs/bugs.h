@@ -4,7 +4,9 @@
  * lines say what the mistake is (BUG), and by what name urcu-check reports it (FOUND); if need be, of which flavor
  * it is (FLAVOR), and with which options it is found (OPTIONS).
  */
+#ifndef BUG_INLINED
 #define URCU_CHECK
+#endif
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
