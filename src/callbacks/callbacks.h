@@ -228,7 +228,8 @@ struct workers {
 	struct domain *domain;
 	const struct workers_calls *calls;
 	struct call_rcu_data **per_cpu;	/* entry: atomically; NULL: none was ever set */
-	bool closing;			/* exit: no new threads, no new callbacks; set atomically */
+	/* Bits of src/process/exit.c: no new threads, no new callbacks; changed atomically. */
+	int32_t closing;
 	/* Since when no thread can be made, in ms, and when that is reported again, from then on; 0: never. Atomically. */
 	unsigned long refused, refused_due;
 	bool limited;			/* backlog has a limit; set atomically */

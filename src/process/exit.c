@@ -17,6 +17,9 @@
 /* Between two tries to get a lock. */
 #define TRY_PAUSE	(100 * QUIESCE_NS_PER_US)
 
+/* closing: by rcu_exit, until it is over; by the end of the process or of the library, for good. */
+enum { EMPTIED = 1, ENDED = 2 };
+
 static uint64_t time_limit(void)
 {
 	const char *text = secure_getenv(LIMIT_VARIABLE);
@@ -139,11 +142,11 @@ static void free_queues(struct engine *engine)
  * [X2] closing is set before the looks for busy workers; pairs with [X1] in src/callbacks/state.c: a worker
  * that we do not see busy sees it, and runs nothing any more. Returns whether all threads are gone.
  */
-static bool close_workers(struct engine *engine, uint64_t *left)
+static bool close_workers(struct engine *engine, int32_t how, uint64_t *left)
 {
 	bool own = quiesce_worker_current(&engine->workers) || quiesce_domain_in_section(&engine->domain);
 
-	__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&engine->workers.closing, how, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	for_each_worker(engine, ask_to_stop, left);
 	return for_each_worker(engine, await_halt, left) && !own &&
@@ -163,7 +166,7 @@ static void drain(struct engine *engine, uint64_t *left)
 }
 
 /* Where it must not wait it leaves all as it is. */
-static bool drain_and_close(struct engine *engine)
+static bool drain_and_close(struct engine *engine, int32_t how)
 {
 	uint64_t left = time_limit();
 	bool suspended, gone = false;
@@ -174,24 +177,24 @@ static bool drain_and_close(struct engine *engine)
 	suspended = quiesce_domain_suspend(&engine->domain);
 	if (can_walk(engine, &left)) {
 		drain(engine, &left);
-		gone = close_workers(engine, &left);
+		gone = close_workers(engine, how, &left);
 	}
 	quiesce_domain_resume(&engine->domain, suspended);
 	return gone;
 }
 
-/* For good. */
+/* Beside another thread's rcu_exit too. */
 static bool end_workers(struct engine *engine)
 {
-	bool gone = drain_and_close(engine);
+	bool gone = drain_and_close(engine, ENDED);
 
-	__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&engine->workers.closing, ENDED, __ATOMIC_SEQ_CST);
 	return gone;
 }
 
-static bool is_closed(const struct engine *engine)
+static bool has_ended(const struct engine *engine)
 {
-	return __atomic_load_n(&engine->workers.closing, __ATOMIC_RELAXED);
+	return __atomic_load_n(&engine->workers.closing, __ATOMIC_RELAXED) & ENDED;
 }
 
 /* dlclose calls what is registered by atexit after the library's destructor. */
@@ -200,7 +203,7 @@ void quiesce_exit(struct engine *engine)
 	int saved_errno = errno;
 
 	__atomic_store_n(&engine->exit_awaited, false, __ATOMIC_RELAXED);
-	if (!is_closed(engine)) {
+	if (!has_ended(engine)) {
 		quiesce_note_end();
 		end_workers(engine);
 	}
@@ -242,15 +245,12 @@ void quiesce_exit_rest(struct engine *engine)
 	int saved_errno = errno;
 	uint64_t left = time_limit();
 
-	if (is_closed(engine))
+	if (__atomic_load_n(&engine->workers.closing, __ATOMIC_RELAXED))
 		return;
-	if (drain_and_close(engine))
+	if (drain_and_close(engine, EMPTIED))
 		give_back(engine, false);
-	if (is_closed(engine)) {
-		__atomic_store_n(&engine->workers.closing, false, __ATOMIC_SEQ_CST);
-		if (can_walk(engine, &left))
-			for_each_worker(engine, reopen, NULL);
-	}
+	if (__atomic_fetch_and(&engine->workers.closing, ~EMPTIED, __ATOMIC_SEQ_CST) == EMPTIED && can_walk(engine, &left))
+		for_each_worker(engine, reopen, NULL);
 	errno = saved_errno;
 }
 
@@ -263,7 +263,7 @@ bool quiesce_exit_end(struct engine *engine)
 	/* Its threads must not outlive its code. */
 	if (unloaded && quiesce_fork_is_between(engine))
 		quiesce_fork_forgotten(engine, "closes the library");
-	if (!is_closed(engine))
+	if (!has_ended(engine))
 		gone = end_workers(engine);
 	else
 		gone = quiesce_fork_is_ours(engine) && can_walk(engine, &left) &&

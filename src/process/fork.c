@@ -228,7 +228,8 @@ static void reset_end(struct engine *engine)
 {
 	bool ends = quiesce_child_ends();
 
-	engine->workers.closing &= ends;
+	if (!ends)
+		engine->workers.closing = 0;
 	if (!ends && !engine->exit_awaited)
 		for_each_worker(engine, make_fresh);
 }

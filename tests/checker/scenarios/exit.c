@@ -17,11 +17,16 @@
 #include "checker/rcu.h"
 
 int ran, closed;
-pthread_t main_thread;
+pthread_t main_thread, thread;
+#ifdef OTHER_ENDS
+__thread bool waits;	/* the other thread, in rcu_exit: it may run what is queued */
+#else
+enum { waits = false };
+#endif
 
 static void count(struct rcu_head *head)
 {
-	assert(!GET(closed, relaxed));
+	assert(!GET(closed, relaxed) || waits);
 	free(caa_container_of(head, struct item, head));
 	__atomic_fetch_add(&ran, 1, relaxed);
 }
@@ -52,6 +57,10 @@ static __attribute__((destructor)) void wait_for_more(void)
 	assert(GET(ran, relaxed) > before);
 	SET(closed, 1, relaxed);
 #endif
+#ifdef OTHER_ENDS
+	/* Who ends first may have left the join of the worker's thread to the other. */
+	pthread_join(thread, NULL);
+#endif
 }
 
 static void *other(void *arg)
@@ -61,6 +70,12 @@ static void *other(void *arg)
 #elif defined(OTHER_CALLS)
 	call_rcu(&make_item(1)->head, count);
 	rcu_barrier();
+	call_rcu(&make_item(1)->head, count);
+#elif defined(OTHER_ENDS)
+	waits = true;
+	call_rcu(&make_item(1)->head, count);
+	rcu_exit();
+	waits = false;
 	call_rcu(&make_item(1)->head, count);
 #elif defined(OTHER_DEFERS)
 	rcu_defer_register_thread();
@@ -96,7 +111,6 @@ static __attribute__((unused)) void handle(int signal)
 
 int main(void)
 {
-	pthread_t thread;
 #ifdef CHILD
 	int status;
 	pid_t pid;
