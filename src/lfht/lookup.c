@@ -165,20 +165,20 @@ static void prefetch(const struct cds_lfht *ht, unsigned int order, unsigned lon
 	__builtin_prefetch((const void *)((uintptr_t)quiesce_word_node(word) & is_node));
 }
 
-static inline __attribute__((always_inline)) void find_any_from(const struct cds_lfht *ht,
-		unsigned int order, bool cached, unsigned long word, struct cds_lfht_iter *iter)
+/* The first node from word on, of any hash. */
+static inline void find_any(const struct cds_lfht *ht, unsigned long word, struct cds_lfht_iter *iter)
 {
-	struct cds_lfht_node *node;
+	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
+	struct cds_lfht_node *node = NULL;
 	unsigned long after = WORD_END;
 
 	for (;; word = after) {
-		unsigned long index = quiesce_word_index(word);
-
-		node = NULL;
-		if (word & WORD_BUCKET && !index)
-			break;
 		if (word & WORD_BUCKET) {
-			if (!cached)
+			unsigned long index = quiesce_word_index(word);
+
+			if (!index)
+				break;
+			if (order >= ORDER_UNCACHED)
 				prefetch(ht, order, quiesce_reverse(index));
 			after = quiesce_word(&quiesce_bucket(ht, index)->next);
 			continue;
@@ -189,19 +189,9 @@ static inline __attribute__((always_inline)) void find_any_from(const struct cds
 			quiesce_tell_acquire(node);
 			break;
 		}
+		node = NULL;
 	}
 	set_iter(iter, node, after);
-}
-
-/* The first node from word on, of any hash. */
-static void find_any(const struct cds_lfht *ht, unsigned long word, struct cds_lfht_iter *iter)
-{
-	unsigned int order = quiesce_shape_order(quiesce_shape(ht));
-
-	if (order < ORDER_UNCACHED)
-		find_any_from(ht, order, true, word, iter);
-	else
-		find_any_from(ht, order, false, word, iter);
 }
 
 void cds_lfht_first(struct cds_lfht *ht, struct cds_lfht_iter *iter)

@@ -55,6 +55,24 @@ START_TEST(a_node_is_deleted_once)
 }
 END_TEST
 
+START_TEST(a_traversal_ends_where_its_last_node_was_deleted)
+{
+	struct item items[2] = { { .hash = 7 }, { .hash = 7 } };
+	struct cds_lfht_iter iter;
+
+	enter();
+	for (unsigned int i = 0; i < 2; i++)
+		cds_lfht_add(ht, 7, &items[i].node);
+	cds_lfht_first(ht, &iter);
+	want(cds_lfht_iter_get_node(&iter) == &items[0].node);
+	want(cds_lfht_del(ht, &items[1].node) == 0);
+	cds_lfht_next(ht, &iter);
+	want(!cds_lfht_iter_get_node(&iter));
+	leave();
+	destroy_table(items, 2);
+}
+END_TEST
+
 START_TEST(add_unique_returns_what_is_there)
 {
 	struct item items[5] = { { .key = 1 }, { .key = 1 }, { .key = 2 }, { .key = 1 } };
@@ -417,6 +435,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tcase, make_table, NULL);
 	tcase_add_test(tcase, a_node_is_deleted_once);
+	tcase_add_test(tcase, a_traversal_ends_where_its_last_node_was_deleted);
 	tcase_add_test(tcase, add_unique_returns_what_is_there);
 	tcase_add_test(tcase, add_replace_takes_the_place_of_one);
 	tcase_add_test(tcase, replace_returns_whether_it_did_and_why_not);
