@@ -217,18 +217,18 @@ static void ripen(struct call_rcu_data *queue)
 }
 
 /*
- * [B3] All that was taken up to ripe has run; pairs with [B4] in src/callbacks/barrier.c. [B5] done is stored
- * before the look for barriers; pairs with [B6] in src/callbacks/barrier.c: either we see one, or it sees done.
+ * [B3] All that was taken up to ripe has run, and is counted; pairs with [B4] in src/callbacks/barrier.c. [B5] done is
+ * stored before the look for barriers; pairs with [B6] in src/callbacks/barrier.c: either we see one, or it sees done.
  */
 static void tell_done(struct call_rcu_data *queue)
 {
-	if (queue->batch) {
-		quiesce_queue_tell(queue, false);
+	bool done = !queue->batch;
+
+	quiesce_queue_tell(queue, done);
+	if (!done)
 		return;
-	}
 	quiesce_tell_release(&queue->done);
 	__atomic_store_n(&queue->done, queue->ripe, __ATOMIC_SEQ_CST);
-	quiesce_queue_tell(queue, true);
 	quiesce_delay();
 	if (__atomic_load_n(&queue->barriers, __ATOMIC_SEQ_CST))
 		quiesce_queue_wake_barriers(queue);

@@ -83,6 +83,7 @@ struct thread {
 	void *(*start)(void *);
 	void *arg, *result;
 	void *keys[32];
+	void *cleanup;			/* the innermost of what pthread_cleanup_push has made */
 	int saved_errno;
 	bool started;
 	jmp_buf here;

@@ -311,6 +311,38 @@ void *sim_pthread_getspecific(pthread_key_t key)
 	return ck_self ? ck_self->keys[key] : NULL;
 }
 
+/* ---- The end of a thread by its own call: what pthread_cleanup_push has made runs, the innermost first ---- */
+
+void sim___pthread_register_cancel(void *buffer)
+{
+	((__pthread_unwind_buf_t *)buffer)->__pad[0] = ck_self->cleanup;
+	ck_self->cleanup = buffer;
+}
+
+void sim___pthread_unregister_cancel(void *buffer)
+{
+	ck_self->cleanup = ((__pthread_unwind_buf_t *)buffer)->__pad[0];
+}
+
+/* Each handler is followed by this call. */
+void sim___pthread_unwind_next(void *buffer)
+{
+	__pthread_unwind_buf_t *next = ck_self->cleanup;
+
+	(void)buffer;
+	if (!next)
+		ck_thread_over(ck_self);
+	sim___pthread_unregister_cancel(next);
+	_longjmp((struct __jmp_buf_tag *)next->__cancel_jmp_buf, 1);
+}
+
+void sim_pthread_exit(void *result)
+{
+	ck_trace(CODE, "calls pthread_exit");
+	ck_self->result = result;
+	sim___pthread_unwind_next(NULL);
+}
+
 /* ---- What is nothing here: no cancelling ---- */
 
 int sim_pthread_setcancelstate(int state, int *old)
@@ -319,14 +351,4 @@ int sim_pthread_setcancelstate(int state, int *old)
 	if (old)
 		*old = 0;
 	return 0;
-}
-
-void sim___pthread_register_cancel(void *buffer)
-{
-	(void)buffer;
-}
-
-void sim___pthread_unregister_cancel(void *buffer)
-{
-	(void)buffer;
 }

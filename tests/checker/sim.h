@@ -43,6 +43,8 @@ int sim_pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)
 int sim_atexit(void (*handler)(void));
 void sim___pthread_register_cancel(void *buffer);
 void sim___pthread_unregister_cancel(void *buffer);
+__attribute__((noreturn)) void sim___pthread_unwind_next(void *buffer);
+__attribute__((noreturn)) void sim_pthread_exit(void *result);
 
 long sim_syscall(long number, long a, long b, long c, long d, long e, long f);
 int sim_clock_gettime(clockid_t clock, struct timespec *time);

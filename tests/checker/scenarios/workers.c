@@ -6,18 +6,25 @@
  *	b rcu_barrier   t urcu_barrier_timeout of 1 ms   d urcu_drain of 1 ms   y rcu_defer_barrier
  *	o a worker of its own   R one with URCU_CALL_RCU_RT   x it is freed
  *	c workers for all CPUs   C they are freed   w the standard worker is stopped   l a limit of one callback
+ *	N the calling CPU's is taken from it and freed   z rcu_exit   n urcu_get_stats
  *	r a section, in which what is reachable stays   p a poll that is asked until it says yes
+ *	u a section that is left twice   S synchronize_rcu, after what was reachable was made unreachable
+ *	h the hooks of a fork   H the same, in a section   s a callback that waits for readers   X one that ends its thread
+ *	k one that calls the hooks of a fork
+ *	v until the thread's deferred calls have run, without asking for it
  * What came back says that the thread's own callbacks have run: they have, and the thread sees what they did. With ORDER
  * they have run in their order.
  */
 #include <sched.h>
 
+#include <quiesce/report.h>
 #include <quiesce/stall.h>
 
 #include "checker/rcu.h"
 
 #include <urcu/backlog.h>
 #include <urcu/free-rcu.h>
+#include <urcu/stats.h>
 
 #ifndef B
 #define B ""
@@ -61,19 +68,46 @@ static void run_callback(struct rcu_head *head)
 	free(callback);
 }
 
+/* Whoever forks must not wait for it in a section. */
+static void wait_and_run(struct rcu_head *head)
+{
+	synchronize_rcu();
+	run_callback(head);
+}
+
+static void run_and_leave(struct rcu_head *head)
+{
+	run_callback(head);
+	pthread_exit(NULL);
+}
+
+static void call_hooks(void)
+{
+	call_rcu_before_fork();
+	call_rcu_after_fork_parent();
+}
+
+static void call_hooks_and_run(struct rcu_head *head)
+{
+	call_hooks();
+	run_callback(head);
+}
+
 struct self {
 	int who, queued, given, deferred;	/* given to defer_rcu, and done */
+	int noted;				/* the same, for who is not told */
+	int checked;				/* that many callbacks have run */
 	struct call_rcu_data *own;
 	bool registered;
 };
 
-static void queue(struct self *self)
+static void queue(struct self *self, void (*call)(struct rcu_head *head))
 {
 	struct callback *callback = malloc(sizeof(*callback));
 
 	callback->who = self->who;
 	callback->number = self->queued++;
-	call_rcu(&callback->head, run_callback);
+	call_rcu(&callback->head, call);
 }
 
 /* What is reachable in a section of anybody's is made unreachable, and given away. */
@@ -94,9 +128,12 @@ static void give_often(int count)
 		urcu_free_rcu(often);
 }
 
-static void note_deferred(void *count)
+static void note_deferred(void *arg)
 {
-	++*(int *)count;
+	struct self *self = arg;
+
+	self->deferred++;
+	__atomic_fetch_add(&self->noted, 1, relaxed);
 }
 
 static void defer(struct self *self, int count)
@@ -106,7 +143,7 @@ static void defer(struct self *self, int count)
 	self->registered = true;
 	self->given += count;
 	while (count--)
-		defer_rcu(note_deferred, &self->deferred);
+		defer_rcu(note_deferred, self);
 }
 
 static void look(void)
@@ -117,6 +154,29 @@ static void look(void)
 	item = rcu_dereference(shared);
 	if (item)
 		assert(item->value == 1);
+	rcu_read_unlock();
+}
+
+static void wait_for_readers(void)
+{
+	struct item *item = rcu_xchg_pointer(&shared, NULL);
+
+	synchronize_rcu();
+	if (item)
+		item->value = 3;
+	free(item);
+}
+
+static void leave_twice(void)
+{
+	look();
+	rcu_read_unlock();
+}
+
+static void call_hooks_in_section(void)
+{
+	rcu_read_lock();
+	call_hooks();
 	rcu_read_unlock();
 }
 
@@ -138,16 +198,49 @@ static void own_worker(struct self *self, unsigned long flags)
 	set_thread_call_rcu_data(self->own);
 }
 
-static void check(const struct self *self)
+static void take_from_cpu(void)
+{
+	int cpu = sched_getcpu();
+	struct call_rcu_data *worker = get_cpu_call_rcu_data(cpu);
+
+	if (!worker)
+		return;
+	assert(set_cpu_call_rcu_data(cpu, NULL) == 0);
+	synchronize_rcu();
+	call_rcu_data_free(worker);
+}
+
+static void check(struct self *self)
 {
 	for (int i = 0; i < self->queued; i++)
 		assert(done[self->who][i] == 1);
+	self->checked = self->queued;
+}
+
+/* What is over is counted, and no more than what was begun. */
+static void read_stats(const struct self *self)
+{
+	struct urcu_stats stats;
+
+	urcu_get_stats(&stats);
+	assert(stats.run >= (unsigned long)self->checked);
+	assert(stats.freed <= stats.given);
+	assert(!self->checked || stats.grace_periods);
+}
+
+static void await_deferred(const struct self *self)
+{
+	while (GET(self->noted, relaxed) != self->given)
+		sched_yield();
 }
 
 static void step(struct self *self, char letter)
 {
 	switch (letter) {
-	case 'q': queue(self); break;
+	case 'q': queue(self, run_callback); break;
+	case 's': queue(self, wait_and_run); break;
+	case 'k': queue(self, call_hooks_and_run); break;
+	case 'X': queue(self, run_and_leave); break;
 	case 'f': give(0); break;
 	case 'F': give(300); break;
 	case 'G': give_often(2100); break;
@@ -175,6 +268,16 @@ static void step(struct self *self, char letter)
 	case 'l': urcu_set_backlog_limit(0, 1); break;
 	case 'r': look(); break;
 	case 'p': poll_until_over(); break;
+	case 'N': take_from_cpu(); break;
+#ifndef TEST_BP
+	case 'z': rcu_exit(); break;
+#endif
+	case 'n': read_stats(self); break;
+	case 'u': leave_twice(); break;
+	case 'S': wait_for_readers(); break;
+	case 'h': call_hooks(); break;
+	case 'H': call_hooks_in_section(); break;
+	case 'v': await_deferred(self); break;
 	default: abort();
 	}
 }
@@ -194,6 +297,11 @@ static void *go(void *text)
 	return NULL;
 }
 
+static __attribute__((unused)) void hear_nothing(const char *message)
+{
+	(void)message;
+}
+
 int main(void)
 {
 	static char *const texts[3] = { A, B, C };
@@ -202,6 +310,9 @@ int main(void)
 	/* Time passes when nobody can run. */
 	quiesce_set_stall_timeout(0);
 	shared = make_item(1);
+#ifdef REPORTS
+	quiesce_set_report_handler(hear_nothing);
+#endif
 #ifdef RELEASE
 	often = malloc(1);
 	assert(urcu_free_rcu_with(release_it) == 0);
