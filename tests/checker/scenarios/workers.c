@@ -11,7 +11,6 @@
  *	u a section that is left twice   S synchronize_rcu, after what was reachable was made unreachable
  *	h the hooks of a fork   H the same, in a section   s a callback that waits for readers   X one that ends its thread
  *	k one that calls the hooks of a fork
- *	v until the thread's deferred calls have run, without asking for it
  * What came back says that the thread's own callbacks have run: they have, and the thread sees what they did. With ORDER
  * they have run in their order.
  */
@@ -95,7 +94,6 @@ static void call_hooks_and_run(struct rcu_head *head)
 
 struct self {
 	int who, queued, given, deferred;	/* given to defer_rcu, and done */
-	int noted;				/* the same, for who is not told */
 	int checked;				/* that many callbacks have run */
 	struct call_rcu_data *own;
 	bool registered;
@@ -128,12 +126,9 @@ static void give_often(int count)
 		urcu_free_rcu(often);
 }
 
-static void note_deferred(void *arg)
+static void note_deferred(void *count)
 {
-	struct self *self = arg;
-
-	self->deferred++;
-	__atomic_fetch_add(&self->noted, 1, relaxed);
+	++*(int *)count;
 }
 
 static void defer(struct self *self, int count)
@@ -143,7 +138,7 @@ static void defer(struct self *self, int count)
 	self->registered = true;
 	self->given += count;
 	while (count--)
-		defer_rcu(note_deferred, self);
+		defer_rcu(note_deferred, &self->deferred);
 }
 
 static void look(void)
@@ -228,12 +223,6 @@ static void read_stats(const struct self *self)
 	assert(!self->checked || stats.grace_periods);
 }
 
-static void await_deferred(const struct self *self)
-{
-	while (GET(self->noted, relaxed) != self->given)
-		sched_yield();
-}
-
 static void step(struct self *self, char letter)
 {
 	switch (letter) {
@@ -277,7 +266,6 @@ static void step(struct self *self, char letter)
 	case 'S': wait_for_readers(); break;
 	case 'h': call_hooks(); break;
 	case 'H': call_hooks_in_section(); break;
-	case 'v': await_deferred(self); break;
 	default: abort();
 	}
 }
