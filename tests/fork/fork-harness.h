@@ -47,6 +47,7 @@
 
 #include <quiesce/stall.h>
 
+#include "../entries.h"
 #include "../limits.h"
 #include "../sections.h"
 #include "../suite.h"
@@ -231,21 +232,6 @@ static UNUSED_OK void relax(void)
 } while (0)
 
 #define await_value(word, value) await_that(get(word) == (value))
-
-/* The state letter of one of our threads, as /proc shows it. */
-static UNUSED_OK char thread_state(pid_t tid)
-{
-	char path[64], line[256], *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	fclose(file);
-	return end && end[1] ? end[2] : 0;
-}
 
 #define LOOKS 8
 
