@@ -39,19 +39,26 @@ bool quiesce_gp_over(const struct gp_state *grace, unsigned long ticket)
 	return over;
 }
 
-/* Have some of those who wait with this ticket, if any sleep, look again. */
+/*
+ * Have one, or all, of those who wait with this ticket, if any sleep, look again. It is the call of all that ends
+ * asleep, not who wakes up: he may not run for long, and every leader until then would call nobody. Turn's release
+ * is behind that: who read the new turn sets asleep after it.
+ */
 static void call_up(struct gp_state *grace, unsigned long ticket, int count)
 {
 	int which = ticket >> 1 & 1;
 
-	if (!__atomic_load_n(&grace->sleepers[which], __ATOMIC_SEQ_CST))
+	if (!__atomic_load_n(&grace->asleep[which], __ATOMIC_SEQ_CST))
 		return;
+	if (count == INT_MAX)
+		__atomic_store_n(&grace->asleep[which], false, __ATOMIC_RELAXED);
+	quiesce_delay();
 	__atomic_fetch_add(&grace->turn[which], 1, __ATOMIC_SEQ_CST);
 	quiesce_wake(&grace->turn[which], count);
 }
 
 /*
- * The leader's turn ends, with this sequence. [W1] That store comes before the looks at sleepers; pairs with
+ * The leader's turn ends, with this sequence. [W1] That store comes before the looks at asleep; pairs with
  * [W2] in src/grace/gp.c: either we see the sleeper, or it sees the sequence. One of those who wait for the
  * next has to lead it.
  */
@@ -80,9 +87,10 @@ static void look_at_leader(struct domain *domain, unsigned long sequence, struct
 }
 
 /*
- * Sleep until the ticket's grace period is over or has to be led. [W2] sleepers is raised before the
- * look at the sequence, and turn is read before it; pairs with [W1] in src/grace/gp.c: a leader who comes
- * to its end after our look changes turn, and the sleep does not begin.
+ * Sleep until the ticket's grace period is over or has to be led. [W2] asleep is set before the look at
+ * the sequence; pairs with [W1] in src/grace/gp.c: a leader who comes to its end after our look changes turn,
+ * and the sleep does not begin. turn is read before both: a leader who ends asleep after we have set it, be
+ * it for an earlier ticket, changes turn after that, too.
  */
 static void await_turn(struct domain *domain, unsigned long ticket, struct watch *watch)
 {
@@ -91,14 +99,13 @@ static void await_turn(struct domain *domain, unsigned long ticket, struct watch
 	unsigned long sequence;
 	int32_t seen;
 
-	__atomic_fetch_add(&grace->sleepers[which], 1, __ATOMIC_SEQ_CST);
 	seen = __atomic_load_n(&grace->turn[which], __ATOMIC_SEQ_CST);
+	quiesce_delay();
+	__atomic_store_n(&grace->asleep[which], true, __ATOMIC_SEQ_CST);
 	sequence = __atomic_load_n(&grace->sequence, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	if ((sequence & 1) && !reached(sequence, ticket))
 		quiesce_watched_wait(&grace->turn[which], seen, NULL, watch);
-	quiesce_delay();
-	__atomic_fetch_sub(&grace->sleepers[which], 1, __ATOMIC_RELAXED);
 	if ((sequence & 1) && quiesce_watch_is_due(watch))
 		look_at_leader(domain, sequence, watch);
 }
@@ -179,7 +186,7 @@ void quiesce_gp_child(struct domain *domain)
 	struct gp_state *grace = &domain->grace;
 
 	grace->sequence &= ~1UL;
-	grace->sleepers[0] = grace->sleepers[1] = 0;
+	grace->asleep[0] = grace->asleep[1] = false;
 	__atomic_store_n(&domain->gp->futex, 0, __ATOMIC_RELAXED);
 	grace->since = 0;
 	grace->told = 0;

@@ -145,7 +145,7 @@ struct gp_state {
 	 * somebody has to lead it there.
 	 */
 	int32_t turn[2];
-	unsigned int sleepers[2];
+	bool asleep[2];		/* somebody may sleep there: set by who is about to, ended by the leader who wakes all */
 	/* The leader's. How many times more to spin for a short while only; how many the next time. */
 	unsigned int short_spins, caution;
 	bool told_below_zero;		/* the leader's: that a thread unlocked once too often */

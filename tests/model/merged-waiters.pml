@@ -19,8 +19,10 @@
 #endif
 
 byte sequence;			/* far from wrapping, as is turn */
-byte turn[2];
-byte sleepers[2];
+bit asleep[2];
+
+/* Of turn, whose value says nothing: for whom it is as he read it, its index plus one. */
+byte read[CALLERS + 1];
 
 /* Of the kernel: what each thread sleeps on, turn's index plus one, or 0. */
 byte bed[CALLERS + 1];
@@ -51,16 +53,36 @@ inline wake_one(index)
 	}
 }
 
+inline change_turn(index)
+{
+	d_step {
+		for (i : 1 .. CALLERS) {
+			if :: read[i] == (index) + 1 -> read[i] = 0 :: else fi
+		}
+		i = 0
+	}
+}
+
 #ifdef MUTANT_CALL_UP_LEAVES_TURN
 #define CHANGE_TURN(index) skip
 #else
-#define CHANGE_TURN(index) turn[index]++
+#define CHANGE_TURN(index) change_turn(index)
+#endif
+#define READ_TURN read[_pid] = WHICH(ticket) + 1
+
+/* Before the turn changes: who sets it after that sees the sequence. */
+#if defined(MUTANT_CALL_UP_FORGETS_LATE)
+#define FORGET(index) skip
+#define FORGET_LATE(index) asleep[index] = 0
+#else
+#define FORGET(index) asleep[index] = 0
+#define FORGET_LATE(index) skip
 #endif
 
 inline call_up_all(index)
 {
 	if
-	:: sleepers[index] -> CHANGE_TURN(index); wake_all(index)
+	:: asleep[index] -> FORGET(index); CHANGE_TURN(index); wake_all(index); FORGET_LATE(index)
 	:: else
 	fi
 }
@@ -68,7 +90,11 @@ inline call_up_all(index)
 inline call_up_one(index)
 {
 	if
-	:: sleepers[index] -> CHANGE_TURN(index); wake_one(index)
+	:: asleep[index] ->
+#ifdef MUTANT_CALL_UP_ONE_FORGETS
+		asleep[index] = 0;
+#endif
+		CHANGE_TURN(index); wake_one(index)
 	:: else
 	fi
 }
@@ -100,45 +126,47 @@ inline lead_turn()
 	mine = 0
 }
 
-#ifdef MUTANT_AWAIT_TURN_COUNTS_NOBODY
-#define COUNT(by) skip
+#ifdef MUTANT_AWAIT_TURN_TELLS_NOBODY
+#define TELL skip
 #else
-#define COUNT(by) sleepers[WHICH(ticket)] = sleepers[WHICH(ticket)] + by
+#define TELL asleep[WHICH(ticket)] = 1
 #endif
 
 inline await_turn()
 {
-#ifndef MUTANT_W2_COUNTS_LATE
-	COUNT(1);
+#if !defined(MUTANT_W2_READS_TURN_LATE) && !defined(MUTANT_W2_READS_TURN_SECOND)
+	READ_TURN;
 #endif
-#ifndef MUTANT_W2_READS_TURN_LATE
-	turned = turn[WHICH(ticket)];
+#ifndef MUTANT_W2_TELLS_LATE
+	TELL;
+#endif
+#ifdef MUTANT_W2_READS_TURN_SECOND
+	READ_TURN;
 #endif
 	seen = sequence;
-#ifdef MUTANT_W2_COUNTS_LATE
-	COUNT(1);
+#ifdef MUTANT_W2_TELLS_LATE
+	TELL;
 #endif
 #ifdef MUTANT_W2_READS_TURN_LATE
-	turned = turn[WHICH(ticket)];
+	READ_TURN;
 #endif
 	if
 	:: seen % 2 && seen < ticket ->
 		d_step {
 			if
-			:: turn[WHICH(ticket)] == turned -> bed[_pid] = WHICH(ticket) + 1
+			:: read[_pid] -> bed[_pid] = WHICH(ticket) + 1
 			:: else
 			fi
 		};
 		bed[_pid] == 0
 	:: else
 	fi;
-	turned = 0;
-	COUNT(-1)
+	read[_pid] = 0
 }
 
 active [CALLERS + 1] proctype caller()
 {
-	byte ticket, seen, turned, before, mine, i;
+	byte ticket, seen, before, mine, i;
 
 	if
 	:: _pid == 0 -> goto end	/* no thread has the number 0 */

@@ -9,7 +9,7 @@
  * one that found nobody registered has nobody to wait for: who registers too late to be seen sees its
  * store (F1, A1); one is led at a time; and every call returns (W1, W2; else: invalid end state).
  *
- * Atomic additions and exchanges go to memory, with all stores before them. sleepers, turn and
+ * Atomic additions and exchanges go to memory, with all stores before them. asleep, turn and
  * registered are changed in no other way, so they are plain variables here; the sequence, a store, is
  * a word of memory. The reader stays in its section until the end, so a leader who sees it
  * waits, for good reason, and is let go. It loads after its
@@ -23,7 +23,8 @@
 #define DEPTH 3
 #include "store-buffers.inc"
 
-byte sleepers[2], turn[2];
+bit asleep[2];
+byte turn[2];
 bit registered, left;
 byte held;			/* the words' bits that the reader saw unset */
 bit leading;
@@ -36,14 +37,16 @@ byte beginning[CPUS];		/* the callers whose stores the leader's grace period beg
 /* All stores of the CPU are in memory: as an atomic operation with release and its own store. */
 #define drained(cpu) (buffers[cpu].count == 0)
 
-inline call_up(which)
+inline call_up(which, all)
 {
 	atomic {
 		if
-		:: sleepers[which] == 0
+		:: !asleep[which]
 		:: else ->
-#ifndef MUTANT_CALL_UP_LEAVES_TURN
-			drained(_pid) -> turn[which]++;
+#ifdef MUTANT_CALL_UP_LEAVES_TURN
+			asleep[which] = asleep[which] && !all;
+#else
+			drained(_pid) -> asleep[which] = asleep[which] && !all; turn[which]++;
 #endif
 			if :: bed[1] == which + 1 -> bed[1] = 0 :: else fi;
 			if :: bed[2] == which + 1 -> bed[2] = 0 :: else fi
@@ -70,9 +73,9 @@ inline end_turn(to)
 #ifndef MUTANT_W1_RELAXED
 	full_barrier(_pid);
 #endif
-	call_up(to / 2 % 2);
+	call_up(to / 2 % 2, true);
 #ifndef MUTANT_END_TURN_WAKES_NO_NEXT
-	call_up((to / 2 + 1) % 2)
+	call_up((to / 2 + 1) % 2, false)
 #endif
 }
 
@@ -122,13 +125,13 @@ inline try()
 
 inline await_turn()
 {
-	atomic { drained(_pid) -> sleepers[ticket / 2 % 2]++ };
+#ifndef MUTANT_W2_READS_TURN_LATE
+	seen = turn[ticket / 2 % 2];
+#endif
+	atomic { drained(_pid) -> asleep[ticket / 2 % 2] = 1 };
+	load(_pid, SEQUENCE, sequence);
 #ifdef MUTANT_W2_READS_TURN_LATE
-	load(_pid, SEQUENCE, sequence);
 	seen = turn[ticket / 2 % 2];
-#else
-	seen = turn[ticket / 2 % 2];
-	load(_pid, SEQUENCE, sequence);
 #endif
 	if
 	:: sequence % 2 == 1 && sequence < ticket ->
@@ -141,7 +144,6 @@ inline await_turn()
 		bed[_pid] == 0
 	:: else
 	fi;
-	atomic { drained(_pid) -> sleepers[ticket / 2 % 2]-- };
 	seen = 0
 }
 

@@ -114,9 +114,12 @@ holds merged-waiters
 found merged-waiters -DMUTANT_T1_JOINS_RUNNING
 found merged-waiters -DMUTANT_LEADS_WITHOUT_EXCHANGE
 found merged-waiters -DMUTANT_W1_AFTER_LOOK
-found merged-waiters -DMUTANT_W2_COUNTS_LATE
+found merged-waiters -DMUTANT_W2_TELLS_LATE
 found merged-waiters -DMUTANT_W2_READS_TURN_LATE
-found merged-waiters -DMUTANT_AWAIT_TURN_COUNTS_NOBODY
+found merged-waiters -DMUTANT_W2_READS_TURN_SECOND
+found merged-waiters -DMUTANT_CALL_UP_FORGETS_LATE
+found merged-waiters -DMUTANT_CALL_UP_ONE_FORGETS
+found merged-waiters -DMUTANT_AWAIT_TURN_TELLS_NOBODY
 found merged-waiters -DMUTANT_CALL_UP_LEAVES_TURN
 found merged-waiters -DMUTANT_END_TURN_WAKES_NO_NEXT
 found merged-waiters -DMUTANT_END_TURN_WAKES_ONE

@@ -321,17 +321,24 @@ END_TEST
 
 /* ---- Sharing ---- */
 
+static pid_t callers[17];
+static unsigned int called;
+
 static void *synchronize(void *arg)
 {
-	(void)arg;
+	callers[raise_by(called, 1) - 1] = (pid_t)syscall(SYS_gettid);
 	synchronize_rcu();
-	return NULL;
+	return arg;
 }
 
-static unsigned int sleepers(void)
+/* A few times in a row: not in a short contention. */
+static bool all_callers_sleep(void)
 {
-	return __atomic_load_n(&domain->grace.sleepers[0], __ATOMIC_SEQ_CST) +
-	       __atomic_load_n(&domain->grace.sleepers[1], __ATOMIC_SEQ_CST);
+	for (unsigned int looks = 0; looks < 8; looks++)
+		for (unsigned int i = 0; i < 17; i++)
+			if (get(called) < 17 || thread_state(callers[i]) != 'S')
+				return false;
+	return true;
 }
 
 START_TEST(those_who_wait_share_one_grace_period)
@@ -342,12 +349,13 @@ START_TEST(those_who_wait_share_one_grace_period)
 	choose_form(_i);
 	rcu_register_thread();
 	for (int round = 0; round < 20; round++) {
+		called = 0;
 		rcu_read_lock();
 		before = gp_number();
 		team_add(&team, 1, synchronize, NULL);
 		await_gp_since(before);
 		team_add(&team, 16, synchronize, NULL);
-		await_that(sleepers() == 16);
+		await_that(all_callers_sleep());
 		rcu_read_unlock();
 		team_join(&team);
 		want(periods_since(before) == 2);
