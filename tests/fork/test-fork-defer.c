@@ -372,34 +372,41 @@ static void *own_first_two(void *arg)
 	return arg;
 }
 
-static void wait_for_those_behind(void *arg)
+/* In the queue's owner, or in what was the library's worker, which has to register before it defers. */
+static void wait_for_those_behind(void *owner)
 {
-	(void)arg;
+	bool own = pthread_equal(*(pthread_t *)owner, pthread_self());
+
 	STAGE("rcu_defer_barrier in the call that forked");
 	rcu_defer_barrier();
 	must_have_run(0);
 	MUST(lines[0].next == 100);
+	MUST(own || rcu_defer_register_thread() == 0);
 	defer_numbers(0, 10);
 	rcu_defer_barrier();
 	MUST(lines[0].next == 110);
+	if (!own)
+		rcu_defer_unregister_thread();
 }
 
 /* When all is queued: the library's worker may come to it before. */
-static void fork_one_who_waits(void *arg)
+static void fork_one_who_waits(void *owner)
 {
 	await(&filled);
-	run_child(wait_for_those_behind, arg);
+	run_child(wait_for_those_behind, owner);
 	sem_post(&split.end);
 }
 
 /* In the parent it would be waited for itself; in the child the call is not awaited any more. */
 START_TEST(a_call_that_forks_may_wait_for_others_in_the_child)
 {
+	pthread_t owner = pthread_self();
+
 	sem_init(&split.end, 0, 0);
 	sem_init(&filled, 0, 0);
 	rcu_register_thread();
 	MUST(rcu_defer_register_thread() == 0);
-	defer_rcu(fork_one_who_waits, NULL);
+	defer_rcu(fork_one_who_waits, &owner);
 	defer_numbers(0, 100);
 	sem_post(&filled);
 	rcu_defer_barrier();
