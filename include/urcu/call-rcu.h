@@ -119,8 +119,9 @@ _URCU_EXTERN_C_BEGIN
  *
  * May be called in a section, from a callback, from a destructor, between the fork hooks, after a fork
  * with or without them, after exit. The thread should be registered; it must be if workers come and go
- * (free_all_cpu_call_rcu_data) at the same time. func returns (pthread_exit is reported), and may use
- * sections, call_rcu and synchronize_rcu, but not rcu_barrier.
+ * (free_all_cpu_call_rcu_data) at the same time. In qsbr it may be offline: it is online while it queues on a CPU's
+ * worker. func returns (pthread_exit is reported), and may use sections, call_rcu and synchronize_rcu, but not
+ * rcu_barrier.
  */
 extern void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 

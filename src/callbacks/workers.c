@@ -58,23 +58,22 @@ void quiesce_workers_set_own(struct workers *all, struct call_rcu_data *queue)
 /* A CPU's worker may be taken away and freed, after a grace period, while we queue on it. */
 static void enqueue_on_cpu(struct workers *all, struct rcu_head *head)
 {
-	all->domain->calls->enter();
+	bool offline = quiesce_domain_enter(all->domain);
+
 	quiesce_enqueue(chosen_queue(all), head);
-	all->domain->calls->leave();
+	quiesce_domain_leave(all->domain, offline);
 }
 
 /* There is a limit. A CPU's worker may be taken away and freed while we look at it, but not while we wait. */
 static __attribute__((noinline)) void keep_to_limit(struct workers *all)
 {
 	struct call_rcu_data *own = all->calls->own()->worker;
-	bool of_cpu = !own && cpu_table(all), passed, served;
+	bool of_cpu = !own && cpu_table(all), offline = of_cpu && quiesce_domain_enter(all->domain), passed, served;
 	struct urcu_backlog seen;
 
-	if (of_cpu)
-		all->domain->calls->enter();
 	passed = quiesce_backlog_is_passed(all, own ? own : chosen_queue(all), &seen, &served);
 	if (of_cpu)
-		all->domain->calls->leave();
+		quiesce_domain_leave(all->domain, offline);
 	if (passed)
 		quiesce_backlog_pass(all, &seen, served);
 }

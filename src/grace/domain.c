@@ -53,6 +53,23 @@ bool quiesce_domain_holds_up(const struct domain *domain)
 	return domain->announces ? self && self->ctr : quiesce_domain_in_section(domain);
 }
 
+bool quiesce_domain_enter(const struct domain *domain)
+{
+	bool offline = domain->announces && domain->calls->self() && !quiesce_domain_holds_up(domain);
+
+	if (caa_unlikely(offline))
+		domain->calls->resume();
+	domain->calls->enter();
+	return offline;
+}
+
+void quiesce_domain_leave(const struct domain *domain, bool offline)
+{
+	domain->calls->leave();
+	if (caa_unlikely(offline))
+		domain->calls->suspend();
+}
+
 bool quiesce_domain_suspend(const struct domain *domain)
 {
 	return domain->calls->suspend && domain->calls->suspend();

@@ -256,6 +256,10 @@ bool quiesce_domain_in_section(const struct domain *domain);
 /* Whether grace periods of this domain may wait for the calling thread: in a section, or online where it announces. */
 bool quiesce_domain_holds_up(const struct domain *domain);
 
+/* A section, for which a registered thread that is offline goes online. Returns what to give to leave. */
+bool quiesce_domain_enter(const struct domain *domain);
+void quiesce_domain_leave(const struct domain *domain, bool offline);
+
 /*
  * An online reader that waits for others holds up grace periods they may wait for: it goes offline
  * meanwhile. Returns what to give to resume; does nothing in domains that do not announce.

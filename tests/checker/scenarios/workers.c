@@ -10,7 +10,7 @@
  *	r a section, in which what is reachable stays   p a poll that is asked until it says yes
  *	u a section that is left twice   S synchronize_rcu, after what was reachable was made unreachable
  *	h the hooks of a fork   H the same, in a section   s a callback that waits for readers   X one that ends its thread
- *	k one that calls the hooks of a fork
+ *	k one that calls the hooks of a fork   O in qsbr: offline from here on
  * What came back says that the thread's own callbacks have run: they have, and the thread sees what they did. With ORDER
  * they have run in their order.
  */
@@ -262,6 +262,7 @@ static void step(struct self *self, char letter)
 	case 'z': rcu_exit(); break;
 #endif
 	case 'n': read_stats(self); break;
+	case 'O': rcu_thread_offline(); break;
 	case 'u': leave_twice(); break;
 	case 'S': wait_for_readers(); break;
 	case 'h': call_hooks(); break;
