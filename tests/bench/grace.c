@@ -130,7 +130,7 @@ static double grace_periods(void)
 }
 
 /*
- * What they do in a microsecond: the median of so many watches. In one of 36 ms it is the scheduler's turns that count, who
+ * What they do in a nanosecond: the median of so many watches. In one of 36 ms it is the scheduler's turns that count, who
  * shares a CPU with whom; and the mean of many is that of the few in which a reader lost its CPU outside of a section.
  */
 #define WATCHES 11
