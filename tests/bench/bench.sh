@@ -77,6 +77,11 @@ make_plan() {
 	on_both memb callrcu inlined pie - "$length"
 	on_both memb flood inlined pie - "$length $seconds"
 	plan quiesce memb budget inlined pie - "$length $seconds"
+	for flavor in memb qsbr; do
+		for inlining in inlined called; do
+			plan quiesce $flavor giving $inlining pie $inlining short
+		done
+	done
 	for flavor in $flavors_called; do
 		[ "$flavor" != memb ] || continue
 		on_both "$flavor" callrcu inlined pie - short
@@ -105,7 +110,7 @@ limit_of() { # PROGRAM ARGUMENTS
 	case $1,$2 in
 	lfht*,10000000*) echo 40 ;;
 	flood,long* | budget,long*) echo 200 ;;
-	flood,* | budget,*) echo 20 ;;
+	flood,* | budget,* | giving,*) echo 20 ;;
 	*,long*) echo 40 ;;
 	*) echo 6 ;;
 	esac
