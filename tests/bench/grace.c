@@ -102,6 +102,7 @@ static void beside_readers(unsigned long threads)
 static void beside_idle(unsigned long threads)
 {
 	bench_start_group(&group, threads, idle);
+	bench_await_idle(&group);
 	BENCH_WAIT("synchronize_rcu", bench_of(threads, "idle thread"), synchronize_rcu());
 	bench_stop_group(&group);
 }
@@ -192,6 +193,7 @@ static void polls(void)
 {
 	BENCH_WAIT("start poll, until it is over", "nobody else", poll_once());
 	bench_start_group(&group, 1000, idle);
+	bench_await_idle(&group);
 	BENCH_WAIT("start poll, until it is over", "1000 idle threads", poll_once());
 	bench_stop_group(&group);
 	section = 1e6;
