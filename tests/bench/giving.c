@@ -86,7 +86,8 @@ static void empty_free_rcu(void)
 
 /*
  * An array that is full is free when two epochs have begun after that: one for readers that began before, one more
- * as the number may have been read late. An epoch begins when all who are in a section have seen the last one.
+ * as the number may have been read late. An epoch begins when all who are in a section have seen the last one. Nobody
+ * is: to say so a reader would need a full fence a section, as in ck_epoch.
  */
 static unsigned long epoch_now;				/* atomically */
 
@@ -165,27 +166,9 @@ static void empty_ck(void)
 
 /* ---- Turns ---- */
 
-static const struct way {
-	const char *name;
-	void (*give)(void *block);
-	void (*empty)(void);
-} ways[] = {
-	{ "free, in arrays", give_array, empty_kept },
-	{ "free, four at a time", give_four, empty_kept },
-	{ "free_rcu", give_free_rcu, empty_free_rcu },
-	{ "epochs by hand", give_by_hand, empty_by_hand },
-#ifdef GIVING_CK
-	{ "ck_epoch_call", give_ck, empty_ck },
-#endif
-};
-
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
 static size_t size;				/* of a block */
-static pthread_barrier_t together;		/* the producers, before each turn */
-static double rates[PRODUCERS][WAYS][TURNS];
 
-/* Called by its address: the compiler makes a loop of each way. */
+/* In line: who gives a pointer by a call of his own would not be compared with who gives it without. */
 static inline __attribute__((always_inline)) unsigned long give_until(double end, void (*give)(void *block))
 {
 	unsigned long count = 0;
@@ -203,28 +186,42 @@ static inline __attribute__((always_inline)) unsigned long give_until(double end
 	return count;
 }
 
-static unsigned long give_in(size_t way, double end)
-{
-	switch (way) {
-	case 0:
-		return give_until(end, give_array);
-	case 1:
-		return give_until(end, give_four);
-	case 2:
-		return give_until(end, give_free_rcu);
-	case 3:
-		return give_until(end, give_by_hand);
-#ifdef GIVING_CK
-	case 4:
-		return give_until(end, give_ck);
-#endif
+#define DEFINE_LOOP(give)						\
+	static unsigned long loop_ ## give(double end)			\
+	{								\
+		return give_until(end, give);				\
 	}
-	return 0;
-}
+
+DEFINE_LOOP(give_array)
+DEFINE_LOOP(give_four)
+DEFINE_LOOP(give_free_rcu)
+DEFINE_LOOP(give_by_hand)
+#ifdef GIVING_CK
+DEFINE_LOOP(give_ck)
+#endif
+
+static const struct way {
+	const char *name;
+	unsigned long (*loop)(double end);	/* returns how many */
+	void (*empty)(void);
+} ways[] = {
+	{ "free, in arrays", loop_give_array, empty_kept },
+	{ "free, four at a time", loop_give_four, empty_kept },
+	{ "free_rcu", loop_give_free_rcu, empty_free_rcu },
+	{ "epochs by hand", loop_give_by_hand, empty_by_hand },
+#ifdef GIVING_CK
+	{ "ck_epoch_call", loop_give_ck, empty_ck },
+#endif
+};
+
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static pthread_barrier_t together;		/* the producers, before each turn */
+static double rates[PRODUCERS][WAYS][TURNS];
 
 static double rate_of(size_t way)
 {
-	double time = -bench_now(), count = (double)give_in(way, bench_now() + 3 * bench_length);
+	double time = -bench_now(), count = (double)ways[way].loop(bench_now() + 3 * bench_length);
 
 	ways[way].empty();
 	return count / (time + bench_now()) * 1e3;
