@@ -167,10 +167,38 @@ static void two_producers(double length)
 }
 
 /* What is in the same time is as much on every side: how much of it waits is to be compared. */
+static void in_step(unsigned long producers, unsigned int millions, double length)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s, %u M/s each", bench_of(producers, "producer"), millions);
+	pace = millions * 1e-3;
+	flood(name, producers, length);
+}
+
+static void one_slowly(double length)
+{
+	in_step(1, 1, length);
+}
+
+static void one_in_step(double length)
+{
+	in_step(1, 3, length);
+}
+
+static void one_fast(double length)
+{
+	in_step(1, 5, length);
+}
+
 static void two_in_step(double length)
 {
-	pace = 3e-3;
-	flood("2 producers, 3 M/s each", 2, length);
+	in_step(2, 3, length);
+}
+
+static void two_fast(double length)
+{
+	in_step(2, 5, length);
 }
 
 static void every_cpu(double length)
@@ -201,7 +229,7 @@ static void all_per_cpu(double length)
 #endif
 
 static void (*const floods[])(double length) = {
-	one_producer, two_producers, two_in_step, every_cpu,
+	one_producer, two_producers, one_slowly, one_in_step, one_fast, two_in_step, two_fast, every_cpu,
 #ifndef BENCH_RWLOCK
 	slow_reader,
 #endif
