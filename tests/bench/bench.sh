@@ -77,11 +77,9 @@ make_plan() {
 	on_both memb callrcu inlined pie - "$length"
 	on_both memb flood inlined pie - "$length $seconds"
 	plan quiesce memb budget inlined pie - "$length $seconds"
-	for flavor in memb qsbr; do
-		for inlining in inlined called; do
-			plan quiesce $flavor giving $inlining pie $inlining short
-		done
-	done
+	plan quiesce memb giving inlined pie inlined short
+	plan quiesce memb giving called pie called short
+	plan quiesce qsbr giving inlined pie inlined short
 	for flavor in $flavors_called; do
 		[ "$flavor" != memb ] || continue
 		on_both "$flavor" callrcu inlined pie - short
