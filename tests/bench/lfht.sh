@@ -55,9 +55,10 @@ other_sides() {
 
 for nodes; do
 	for side in $sides; do
-		[ -z "${BENCH_PART:-}" ] && [ -x "$work/$side-lfht-size" ] || continue
-		timeout 120 "$work/$side-lfht-size" "$nodes" |
-			sed "s/^/$side 1 /" || echo "# $side-size did not end"
+		if [ -z "${BENCH_PART:-}" ] && [ -x "$work/$side-lfht-size" ]; then
+			timeout 120 "$work/$side-lfht-size" "$nodes" |
+				sed "s/^/$side 1 /" || echo "# $side-size did not end"
+		fi
 	done
 	for threads in ${BENCH_THREADS:-1 2}; do
 		for round in $(seq "$rounds"); do
