@@ -111,6 +111,7 @@ limit_of() { # PROGRAM ARGUMENTS
 	flood,long* | budget,long*) echo 200 ;;
 	flood,* | budget,* | giving,*) echo 20 ;;
 	*,long*) echo 40 ;;
+	grace,*) echo 15 ;;
 	*) echo 6 ;;
 	esac
 }
