@@ -288,6 +288,7 @@ struct bench_group {
 	pthread_mutex_t gate;		/* held by who started them, until they are stopped */
 	pthread_t threads[BENCH_THREADS_MAX];
 	unsigned long next;		/* number; atomically */
+	unsigned long idle;		/* how many have nothing to do; atomically */
 };
 
 static inline bool bench_stopped(const struct bench_group *group)
@@ -299,6 +300,7 @@ static inline bool bench_stopped(const struct bench_group *group)
 static inline void bench_idle(struct bench_group *group)
 {
 	bench_offline();
+	__atomic_fetch_add(&group->idle, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&group->gate);
 	pthread_mutex_unlock(&group->gate);
 	bench_online();
@@ -341,6 +343,19 @@ static inline void bench_start_group(struct bench_group *group, unsigned long co
 	group->count = count;
 	bench_offline();
 	pthread_barrier_wait(&group->begin);
+	bench_online();
+}
+
+/*
+ * Wait until all of them sleep. A thousand take a while to come to that, on all CPUs, and who measures beside them would
+ * measure what interrupts these cost.
+ */
+static inline void bench_await_idle(const struct bench_group *group)
+{
+	bench_offline();
+	while (__atomic_load_n(&group->idle, __ATOMIC_RELAXED) != group->count)
+		bench_nap(1e6);
+	bench_nap(bench_length);
 	bench_online();
 }
 

@@ -5,8 +5,8 @@
 # of DPDK's rte_rcu_qsbr (below $DPDK, or installed; grace periods alone) and of pthread_rwlock where they can do the job. Everything is compiled first; then each program
 # runs once a round on one side after the other, so that a drifting machine drifts for all.
 # BENCH_ONLY names the programs to run (floors readers ...), else it is all. BENCH_UNDER is what each is started
-# by, "chrt -r 20" where others keep the CPUs busy: readers and grace then have no more than two threads run. Leaves
-# below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md,
+# by, "chrt -r 20" where others keep the CPUs busy: readers and grace then have no more than two threads run. BENCH_TABLES
+# is how many nodes hash tables have, "10000 1000000". Leaves below OUT: raw.tsv (each round), results.tsv and results.json (see summary.awk), table.md,
 # targets.md (see targets.awk), growth.md, *.svg, and times, how long each run took.
 set -eu
 
@@ -21,6 +21,7 @@ long) rounds=5 flavors_called="memb mb qsbr bp" tables="1000 1000000 10000000" s
 *) echo "bench.sh: short or long?" >&2; exit 2 ;;
 esac
 rounds=${4:-$rounds}
+tables=${BENCH_TABLES:-$tables}
 few=${BENCH_UNDER:+ few}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -77,6 +78,9 @@ make_plan() {
 	on_both memb callrcu inlined pie - "$length"
 	on_both memb flood inlined pie - "$length $seconds"
 	plan quiesce memb budget inlined pie - "$length $seconds"
+	plan quiesce memb giving inlined pie inlined short
+	plan quiesce memb giving called pie called short
+	plan quiesce qsbr giving inlined pie inlined short
 	for flavor in $flavors_called; do
 		[ "$flavor" != memb ] || continue
 		on_both "$flavor" callrcu inlined pie - short
@@ -103,10 +107,11 @@ in_fields() {
 # liburcu's tables sometimes stop growing, and are then hundreds of times as slow.
 limit_of() { # PROGRAM ARGUMENTS
 	case $1,$2 in
-	lfht*,10000000*) echo 40 ;;
+	lfht*,10000000*) echo 80 ;;
 	flood,long* | budget,long*) echo 200 ;;
-	flood,* | budget,*) echo 20 ;;
+	flood,* | budget,* | giving,*) echo 20 ;;
 	*,long*) echo 40 ;;
+	grace,*) echo 15 ;;
 	*) echo 6 ;;
 	esac
 }

@@ -73,9 +73,11 @@ static void flood(const char *name, unsigned long producers, double length)
 	drain += bench_now();
 	time += bench_now();
 	bench_print("malloc + call_rcu(free)", name, calls / time * 1e3, "M/s");
-	bench_print("callbacks run", name, calls / 1e6, "M");
 	bench_print("memory at most", name, memory("VmHWM:") - before, "MB");
 	bench_print("until all has run", name, drain / 1e6, "ms");
+	if (pace > 0)
+		return;
+	bench_print("callbacks run", name, calls / 1e6, "M");
 	bench_print("from call to run, median", name, delay_of(0.5), "ns");
 	bench_print("from call to run, 99.9%", name, delay_of(0.999), "ns");
 }
@@ -167,10 +169,38 @@ static void two_producers(double length)
 }
 
 /* What is in the same time is as much on every side: how much of it waits is to be compared. */
+static void in_step(unsigned long producers, unsigned int millions, double length)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s, %u M/s each", bench_of(producers, "producer"), millions);
+	pace = millions * 1e-3;
+	flood(name, producers, length);
+}
+
+static void one_slowly(double length)
+{
+	in_step(1, 1, length);
+}
+
+static void one_in_step(double length)
+{
+	in_step(1, 3, length);
+}
+
+static void one_fast(double length)
+{
+	in_step(1, 5, length);
+}
+
 static void two_in_step(double length)
 {
-	pace = 3e-3;
-	flood("2 producers, 3 M/s each", 2, length);
+	in_step(2, 3, length);
+}
+
+static void two_fast(double length)
+{
+	in_step(2, 5, length);
 }
 
 static void every_cpu(double length)
@@ -201,7 +231,7 @@ static void all_per_cpu(double length)
 #endif
 
 static void (*const floods[])(double length) = {
-	one_producer, two_producers, two_in_step, every_cpu,
+	one_producer, two_producers, one_slowly, one_in_step, one_fast, two_in_step, two_fast, every_cpu,
 #ifndef BENCH_RWLOCK
 	slow_reader,
 #endif

@@ -169,7 +169,7 @@ static void fill(struct bench_group *group, struct shelf *shelf)
 		if (shelf->filled - __atomic_load_n(&shelf->emptied, __ATOMIC_ACQUIRE) == SHELF)
 			continue;
 		for (int i = 0; i < BATCH; i++)
-			array[i] = malloc(32);
+			array[i] = malloc(24);		/* as flood.c */
 		__atomic_store_n(&shelf->filled, shelf->filled + 1, __ATOMIC_RELEASE);
 	}
 }
@@ -256,6 +256,35 @@ static void stack_lines(void)
 	munmap(stacks, LINES * size);
 }
 
+/*
+ * And for words of threads that sleep, thread-local as a reader's is: what a scan of readers cannot be faster than, in the
+ * order in which they came; and behind a membarrier, which is no longer alone.
+ */
+static const volatile unsigned long *words[LINES];
+
+static void show_word(struct bench_group *group, unsigned long number)
+{
+	words[number] = &own;
+	bench_idle(group);
+}
+
+static void read_words(void)
+{
+	for (int i = 0; i < LINES; i++)
+		(void)*words[i];
+}
+
+static void idle_threads(void)
+{
+	bench_start_group(&group, LINES, show_word);
+	bench_await_idle(&group);
+	BENCH_WAIT("1000 words of idle threads", "read", read_words());
+	BENCH_WAIT("membarrier", "1000 idle threads", membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+	BENCH_WAIT("1000 words of idle threads", "a membarrier, and read",
+		   membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED); read_words());
+	bench_stop_group(&group);
+}
+
 /* One step along a ring of words that no cache foresees: each waits for the one before. */
 static void miss_in(const char *name, unsigned long bytes)
 {
@@ -293,6 +322,7 @@ int main(int argc, char **argv)
 	if (bench_long)
 		miss_in("512 MB", 512UL << 20);
 	membarriers();
+	idle_threads();
 	round_trips("one core", 0);
 	round_trips("across cores", 1);
 	BENCH_WAIT("fork + wait", "bare", fork_once());

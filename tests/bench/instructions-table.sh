@@ -13,6 +13,8 @@ awk -F '\t' '
 		name["synchronize"] = "synchronize_rcu, nobody else"
 		name["beside"] = "synchronize_rcu, beside an idle worker"
 		name["defer"] = "defer_rcu"
+		name["give"] = "malloc + urcu_free_rcu, 24 bytes"
+		name["keep"] = "malloc + free, in arrays of 4096"
 		name["barrier"] = "rcu_barrier, nothing queued"
 		name["lookup"] = "cds_lfht_lookup, a hit"
 		name["miss"] = "cds_lfht_lookup, a miss"

@@ -67,6 +67,20 @@ static void add_and_delete(unsigned long i)
 	cds_lfht_del(table, &other.node);
 }
 
+/* The floor of free_rcu, as in giving.c. */
+static void keep(void *block)
+{
+	static void *blocks[4096];
+	static unsigned long kept;
+
+	blocks[kept++] = block;
+	if (kept < sizeof(blocks) / sizeof(blocks[0]))
+		return;
+	for (kept = 0; kept < sizeof(blocks) / sizeof(blocks[0]); kept++)
+		free(blocks[kept]);
+	kept = 0;
+}
+
 #define REPEAT(statement) do {					\
 	for (unsigned long i = 0; i < count; i++) {		\
 		statement;					\
@@ -89,6 +103,10 @@ WATCHED(nested, rcu_read_lock(); rcu_read_unlock())
 WATCHED(synchronize, synchronize_rcu())
 WATCHED(call, call_rcu(&heads[i], nothing))
 WATCHED(defer, defer_rcu(nothing_of, &heads[i]))
+WATCHED(keep, keep(malloc(24)))
+#ifdef URCU_HAVE_FREE_RCU
+WATCHED(give, urcu_free_rcu(malloc(24)))
+#endif
 WATCHED(lookup, look_up(i % NODES))
 WATCHED(miss, look_up(NODES + i))
 WATCHED(update, add_and_delete(i))
@@ -104,7 +122,10 @@ static const struct {
 	{ "synchronize", watched_synchronize }, { "defer", watched_defer },
 	{ "lookup", watched_lookup }, { "miss", watched_miss }, { "update", watched_update },
 	{ "barrier", watched_barrier }, { "beside", watched_beside },
-	{ "nested", watched_nested },
+	{ "nested", watched_nested }, { "keep", watched_keep },
+#ifdef URCU_HAVE_FREE_RCU
+	{ "give", watched_give },
+#endif
 };
 
 int main(int argc, char **argv)

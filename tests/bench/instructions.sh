@@ -49,7 +49,9 @@ for flavor in memb mb qsbr bp; do
 					measure "$program" miss 1024
 					measure "$program" update 1024
 				fi
+				[ "$build" != pie ] || [ "$side" != quiesce ] || measure "$program" give 81920
 				[ $inlining,$build = called,pie ] || continue
+				measure "$program" keep 81920
 				measure "$program" call 1000
 				measure "$program" synchronize 100
 				measure "$program" beside 100

@@ -6,12 +6,17 @@
 #include <time.h>
 
 /* In nanoseconds. */
-static inline double now(void)
+static inline double clock_of(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static inline double now(void)
+{
+	return clock_of(CLOCK_MONOTONIC);
 }
 
 /*

@@ -3,7 +3,8 @@
  * The hash table, timed: compiled against ours and against the installed liburcu from this one
  * source (lfht.sh). Prints "name nodes threads nanoseconds" a line, of one operation each; of
  * several threads, the mean of each one's own. sized is what misses.sh counts, growing the
- * part that it leaves out.
+ * part that it leaves out; walks are traversals of a sized table, and grown is what it takes all threads of the process,
+ * the library's too, to grow one.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -239,12 +240,50 @@ static void growing(void)
 	synchronize_rcu();
 }
 
+static int by_size(const void *a, const void *b)
+{
+	double difference = *(const double *)a - *(const double *)b;
+
+	return (difference > 0) - (difference < 0);
+}
+
+/* The first of a process, and the median of those that follow. */
+static void walks(void)
+{
+	double times[101];
+
+	table = cds_lfht_new(power_of_two(nodes), 1, 0, 0, NULL);
+	insert(0, nodes);
+	measure("iterate", iterate);
+	for (int i = 0; i < 101; i++) {
+		times[i] = -now();
+		iterate(0, nodes);
+		times[i] += now();
+	}
+	qsort(times, 101, sizeof(*times), by_size);
+	printf("iterate-again %lu 1 %.1f\n", nodes, times[50] / (double)nodes);
+}
+
+/* Until 100 ms later, when what the library does in other threads is over as well. */
+static void grown(void)
+{
+	const struct timespec later = { .tv_nsec = 100000000 };
+	double time = -clock_of(CLOCK_PROCESS_CPUTIME_ID);
+
+	table = cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
+	measure("insert-growing", insert);
+	nanosleep(&later, NULL);
+	time += clock_of(CLOCK_PROCESS_CPUTIME_ID);
+	found = nodes;
+	printf("insert-growing-of-all-threads %lu %lu %.1f\n", nodes, thread_count, time / (double)nodes);
+}
+
 int main(int argc, char **argv)
 {
 	const char *part = argc > 3 ? argv[3] : "";
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: lfht NODES THREADS [sized|growing]\n");
+		fprintf(stderr, "usage: lfht NODES THREADS [sized|growing|walks|grown]\n");
 		return 2;
 	}
 	nodes = strtoul(argv[1], NULL, 0);
@@ -253,10 +292,15 @@ int main(int argc, char **argv)
 	memset(items, 1, nodes * sizeof(*items));
 	rcu_register_thread();
 
-	if (strcmp(part, "growing") != 0)
+	if (strcmp(part, "walks") == 0)
+		walks();
+	if (strcmp(part, "grown") == 0)
+		grown();
+	if (!*part || strcmp(part, "sized") == 0)
 		sized(!*part);
 	/* Last, for liburcu's may never end. */
-	if (strcmp(part, "sized") != 0)
+	if (!*part || strcmp(part, "growing") == 0)
 		growing();
+	fflush(stdout);
 	_exit(!found);
 }

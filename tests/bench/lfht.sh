@@ -6,6 +6,8 @@
 # unordered_flat_map under a pthread_rwlock.
 # The sides take turns, ROUNDS times; a line has the median of each (nanoseconds, or bytes where the
 # name says so), the spread (the middle half of the rounds), and how many times liburcu's ours is.
+# BENCH_PART names the one part to run (sized, growing, walks, grown: lfht.c), on ours and liburcu's; BENCH_THREADS is
+# how many threads, "1 2"; BENCH_UNDER is what each program is started by, "chrt -r 20 taskset -c 0".
 set -eu
 
 here=$(dirname "$0")
@@ -32,30 +34,38 @@ if [ -n "${LIBURCU:-}" ]; then
 	build liburcu "$library" "$headers" -lurcu-memb
 	sides="$sides liburcu"
 fi
-if ${CC:-cc} -w -O2 ${CK:+-I"$CK/include"} -o "$work/ck_ht-lfht" "$here/lfht-ck.c" \
-	$(find "${CK:-/usr}" -name libck.a 2>/dev/null | head -n 1) 2>/dev/null; then
-	sides="$sides ck_ht"
-fi
-for peer in CUCKOO TBB BOOST; do
-	libraries=$(dirname "$(find "${TABLES:-/usr}" -name libtbb.so 2>/dev/null | head -n 1)")
-	side=$(echo $peer | tr '[:upper:]' '[:lower:]')
-	if ${CXX:-c++} -w -O2 -std=c++17 -DPEER=$peer ${TABLES:+-I"$TABLES/include"} \
-		-o "$work/$side-lfht" "$here/lfht-peers.cc" -L"$libraries" -Wl,-rpath,"$libraries" \
-		-Wl,--as-needed -ltbb -pthread 2>/dev/null; then
-		sides="$sides $side"
+
+# Those that have no parts.
+other_sides() {
+	if ${CC:-cc} -w -O2 ${CK:+-I"$CK/include"} -o "$work/ck_ht-lfht" "$here/lfht-ck.c" \
+		$(find "${CK:-/usr}" -name libck.a 2>/dev/null | head -n 1) 2>/dev/null; then
+		sides="$sides ck_ht"
 	fi
-done
+	for peer in CUCKOO TBB BOOST; do
+		libraries=$(dirname "$(find "${TABLES:-/usr}" -name libtbb.so 2>/dev/null | head -n 1)")
+		side=$(echo $peer | tr '[:upper:]' '[:lower:]')
+		if ${CXX:-c++} -w -O2 -std=c++17 -DPEER=$peer ${TABLES:+-I"$TABLES/include"} \
+			-o "$work/$side-lfht" "$here/lfht-peers.cc" -L"$libraries" -Wl,-rpath,"$libraries" \
+			-Wl,--as-needed -ltbb -pthread 2>/dev/null; then
+			sides="$sides $side"
+		fi
+	done
+}
+[ -n "${BENCH_PART:-}" ] || other_sides
 
 for nodes; do
 	for side in $sides; do
-		[ ! -x "$work/$side-lfht-size" ] || timeout 120 "$work/$side-lfht-size" "$nodes" |
-			sed "s/^/$side 1 /" || echo "# $side-size did not end"
+		if [ -z "${BENCH_PART:-}" ] && [ -x "$work/$side-lfht-size" ]; then
+			timeout 120 "$work/$side-lfht-size" "$nodes" |
+				sed "s/^/$side 1 /" || echo "# $side-size did not end"
+		fi
 	done
-	for threads in 1 2; do
+	for threads in ${BENCH_THREADS:-1 2}; do
 		for round in $(seq "$rounds"); do
 			for side in $sides; do
 				[ "$threads" = 1 ] || [ "$side" != ck_ht ] || continue
-				timeout 120 "$work/$side-lfht" "$nodes" "$threads" |
+				# shellcheck disable=SC2086 # a list of words
+				timeout 120 ${BENCH_UNDER:-} "$work/$side-lfht" "$nodes" "$threads" ${BENCH_PART:-} |
 					sed "s/^/$side $round /" || echo "# $side did not end"
 			done
 		done

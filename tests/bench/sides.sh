@@ -58,6 +58,9 @@ compile() {
 	case $1 in
 	quiesce)
 		flags="$flags -DBENCH_GP=urcu_$2_gp"
+		# It has Concurrency Kit's way in the same process.
+		[ "$3" != giving ] || [ -z "$ck_library" ] ||
+			where="$where -DGIVING_CK ${CK:+-I$CK/include} $ck_library"
 		cc_program "$target" "$3" "$5" $flags -I"$prefix/include" \
 			-L"$prefix/lib" -Wl,-rpath,"$prefix/lib" $where
 		;;

@@ -76,16 +76,19 @@ END {
 			theirs = f[3] SUBSEP flavor[n] SUBSEP f[4] SUBSEP f[5] SUBSEP f[6] SUBSEP "liburcu"
 			peer = other[(f[7] == "same" ? f[3] ", " f[5] ", " f[6] : f[7]), "ck"]
 			ground = floor_of[f[8]]
-			# The same program has measured the floor, beside what stands on it.
-			if (f[8] ~ /^own /)
-				ground = f[3] SUBSEP flavor[n] SUBSEP f[4] SUBSEP substr(f[8], 5) \
-					SUBSEP f[6] SUBSEP "quiesce"
+			# The same program has measured the floor, or the peer, beside what stands on it.
+			if (f[7] ~ /^own /) peer = own(f, flavor[n], f[7])
+			if (f[8] ~ /^own /) ground = own(f, flavor[n], f[8])
 			printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f[1], flavor[n],
 				shown(ours, u), shown(theirs, u), ratio[ours],
 				shown(peer, u), shown(ground, unit_of(ground, u)),
 				aim(test[1], test[2], u), reached(ours, theirs, ground, test[1], test[2], u ~ /\/s$/)
 		}
 	}
+}
+
+function own(f, flavor, what) {
+	return f[3] SUBSEP flavor SUBSEP f[4] SUBSEP substr(what, 5) SUBSEP f[6] SUBSEP "quiesce"
 }
 
 function unit_of(key, fallback,    f) {
