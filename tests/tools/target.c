@@ -42,7 +42,7 @@ struct cds_wfcq_tail queue_tail, broken_tail;
 struct cds_list_head nowhere = { (void *)8, (void *)8 };
 
 static pthread_barrier_t both;
-static pid_t writer_id;
+static pid_t writer_id, follower_id;
 
 static void free_item(struct rcu_head *head)
 {
@@ -96,6 +96,16 @@ static void *write_on(void *arg)
 {
 	prctl(PR_SET_NAME, "writer");
 	writer_id = (pid_t)syscall(SYS_gettid);
+	pthread_barrier_wait(&both);
+	synchronize_rcu();
+	return arg;
+}
+
+/* When there is a leader. */
+static void *follow(void *arg)
+{
+	prctl(PR_SET_NAME, "follower");
+	follower_id = (pid_t)syscall(SYS_gettid);
 	pthread_barrier_wait(&both);
 	synchronize_rcu();
 	return arg;
@@ -180,6 +190,8 @@ int main(int argc, char **argv)
 	rcu_thread_offline();
 #endif
 	await_asleep(writer_id);
+	begin(follow);
+	await_asleep(follower_id);
 	for (int i = 0; i < 5; i++)
 		call_rcu(&make_item(i)->head, free_item);
 	set_thread_call_rcu_data(made);

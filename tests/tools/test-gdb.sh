@@ -47,7 +47,8 @@ all_of_it() # live or core
 {
 	shows '^memb  .*liburcu-memb' "$1: the flavor"
 	shows 'one after [0-9]+ is under way, and waits for 1 reader' "$1: the grace period that waits"
-	shows 'led by thread [0-9]+ \(LWP [0-9]+' "$1: who leads it"
+	shows 'led by thread [0-9]+ \(LWP [0-9]+( "writer")?\)$' "$1: who leads it"
+	shows 'waited for by .*thread [0-9]+ \(LWP [0-9]+( "follower")?\)' "$1: who waits for it"
 	shows 'thread [0-9]+ \(LWP.*\) in a section, 2 deep, from before this grace period: AWAITED' "$1: who holds it up"
 	shows 'in hold at .*target.c:[0-9]+' "$1: ...and where"
 	shows 'worker +standard: thread [0-9]+ .*waits for a grace period' "$1: the standard worker"

@@ -7,6 +7,7 @@ from .memory import (
     Broken, Limit, Spent, address_of, chain, integer, lookup, offset, plural, pointer_size, symbol, word, words)
 
 READERS_SHOWN = 32
+WAITING = 8
 OFFSETS = 4096      # QUIESCE_OFFSETS: less than this is no function but where a head is
 
 
@@ -42,27 +43,32 @@ def every_flavor(command, show):
 def show_grace_period(flavor, threads, readers):
     grace = flavor.domain["grace"]
     sequence = int(grace["sequence"])
-    sleepers = int(grace["sleepers"][0]) + int(grace["sleepers"][1])
     if not sequence & 1:
         line("grace period", "none is under way; %d are over" % (sequence >> 1))
     else:
         older = sum(reader.older for reader in readers)
         line("grace period", "the one after %d is under way, and waits for %s" % (
             sequence >> 1, plural(older, "reader")))
-        leaders = threads.within("quiesce_lead")
-        of_this = [thread for thread in leaders if leads(thread, flavor)]
-        line("", "led by " + ", ".join(map(library.describe, of_this)) if of_this
+        leaders = of_flavor(flavor, threads, "quiesce_lead")
+        line("", "led by " + ", ".join(map(library.describe, leaders)) if leaders
              else "no thread is seen that leads it")
-    if sleepers:
-        line("", plural(sleepers, "other thread") + " may sleep until it is their turn or it is over")
+    waiting = of_flavor(flavor, threads, "await_turns")
+    if waiting:
+        more = len(waiting) - WAITING
+        line("", "waited for by " + ", ".join(map(library.describe, waiting[:WAITING])) +
+             (", and %d more" % more if more > 0 else ""))
     if int(grace["wanted"]):
         line("", "one is wanted by a poll")
 
 
-def leads(thread, flavor):
-    """Whether it is this flavor's grace period that a thread leads: by quiesce_lead's argument, if that is known."""
+def of_flavor(flavor, threads, function):
+    """The threads that are in a function of the engine for this flavor: by its argument, if that is known."""
+    return [thread for thread in threads.within(function) if is_for(flavor, thread, function)]
+
+
+def is_for(flavor, thread, function):
     for frame in library.frames(thread):
-        if frame.name() == "quiesce_lead":
+        if frame.name() == function:
             try:
                 return integer(frame.read_var("domain")) == address_of(flavor.domain)
             except (gdb.error, ValueError):
