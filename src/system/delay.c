@@ -10,10 +10,12 @@
 
 #include <urcu/arch.h>
 
-/* Of as many points that a thread passes one is a delay. */
-#define SELDOM		24
-#define SPIN_MAX	1000U		/* pauses */
-#define SLEEP_MAX	1000000U	/* ns */
+/* Of as many points that a thread passes one is a delay; and a sleep takes so many ns at most (tests/torture/delays.sh). */
+#ifndef DELAYS_SELDOM
+#define DELAYS_SELDOM		24
+#define DELAYS_SLEEP_MAX	1000000U
+#endif
+#define SPIN_MAX		1000U		/* pauses */
 
 /* Each thread's numbers begin with the program's seed and the thread's turn among those that came. */
 static uint32_t first_number(void)
@@ -57,12 +59,12 @@ void quiesce_delay(void)
 {
 	uint32_t number = next_number();
 
-	if (number % SELDOM)
+	if (number % DELAYS_SELDOM)
 		return;
-	number /= SELDOM;
+	number /= DELAYS_SELDOM;
 	switch (number % 8) {
 	case 0:
-		sleep_once(number / 8 % SLEEP_MAX);
+		sleep_once(number / 8 % DELAYS_SLEEP_MAX);
 		break;
 	case 1: case 2: case 3:
 		spin(number / 8 % SPIN_MAX);
