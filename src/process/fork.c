@@ -281,13 +281,13 @@ static void inherit_workers(struct engine *engine)
 
 	engine->workers.inherited = true;
 	quiesce_workers_mend(all);
-	reset_workers(engine);
 	quiesce_queue_mend(&all->standard);
-	quiesce_for_each_made(queue, all) {
+	quiesce_for_each_made(queue, all)
 		quiesce_queue_mend(queue);
+	reset_workers(engine);
+	quiesce_for_each_made(queue, all)
 		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
 			foster(all, queue);
-	}
 }
 
 /* ---- Registry and grace periods ---- */
