@@ -35,7 +35,7 @@ static void use(void)
 		quiesce_registry_add(&registry, &heirs[i]);
 	assert(quiesce_registry_scan(&registry, 1) == 0);
 	quiesce_bp_arena_reset(&arena, NULL);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < BP_ARENA_STATIC + 2; i++)
 		assert(quiesce_bp_arena_get(&arena, true)->alloc == BP_WATCHED);
 }
 

@@ -70,7 +70,8 @@ static void *other(void *arg)
 	rcu_defer_barrier();
 	rcu_defer_unregister_thread();
 #elif defined(OTHER_FREES)
-	urcu_free_rcu(make_item(1));
+	for (int i = 0; i < OTHER_FREES; i++)
+		urcu_free_rcu(make_item(1));
 	rcu_barrier();
 #elif defined(OTHER_POLLS)
 	poll_state_synchronize_rcu(start_poll_synchronize_rcu());
