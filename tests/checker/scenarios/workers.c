@@ -8,6 +8,7 @@
  *	c workers for all CPUs   C they are freed   w the standard worker is stopped   l a limit of one callback
  *	N the calling CPU's is taken from it and freed   z rcu_exit   n urcu_get_stats
  *	r a section, in which what is reachable stays   p a poll that is asked until it says yes
+ *	P a poll that is asked when all the others have done what they can
  *	u a section that is left twice   S synchronize_rcu, after what was reachable was made unreachable
  *	h the hooks of a fork   H the same, in a section   s a callback that waits for readers   X one that ends its thread
  *	k one that calls the hooks of a fork
@@ -15,6 +16,7 @@
  * they have run in their order.
  */
 #include <sched.h>
+#include <time.h>
 
 #include <quiesce/report.h>
 #include <quiesce/stall.h>
@@ -187,6 +189,24 @@ static void poll_until_over(void)
 	free(item);
 }
 
+/* A virtual second is over when nobody else can go on. Of a few looks one finds what they did. */
+static void poll_late(void)
+{
+	struct item *item = rcu_xchg_pointer(&shared, NULL);
+	struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
+	struct timespec second = { .tv_sec = 1 };
+
+	bool over = false;
+
+	nanosleep(&second, NULL);
+	for (int i = 0; i < 20 && !over; i++)
+		over = poll_state_synchronize_rcu(state);
+	assert(over);
+	if (item)
+		item->value = 3;
+	free(item);
+}
+
 static void own_worker(struct self *self, unsigned long flags)
 {
 	self->own = create_call_rcu_data(flags, -1);
@@ -257,6 +277,7 @@ static void step(struct self *self, char letter)
 	case 'l': urcu_set_backlog_limit(0, 1); break;
 	case 'r': look(); break;
 	case 'p': poll_until_over(); break;
+	case 'P': poll_late(); break;
 	case 'N': take_from_cpu(); break;
 #ifndef TEST_BP
 	case 'z': rcu_exit(); break;
