@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Callbacks, and threads whose steps are texts: A, B and C. A letter for each:
- *	q call_rcu   f urcu_free_rcu   F as many as an array of it holds, and some   e defer_rcu   E more than its queue holds
+ *	q call_rcu   Q the same, without a wait of a tenth of a second for room: time passes when nobody can go on
+ *	f urcu_free_rcu   F as many as an array of it holds, and some   e defer_rcu   E more than its queue holds
  *	G thousands, of one block that stays, so that who gives leads grace periods himself
  *	b rcu_barrier   t urcu_barrier_timeout of 1 ms   d urcu_drain of 1 ms   y rcu_defer_barrier
  *	o a worker of its own   R one with URCU_CALL_RCU_RT   x it is freed
@@ -108,6 +109,22 @@ static void queue(struct self *self, void (*call)(struct rcu_head *head))
 	callback->who = self->who;
 	callback->number = self->queued++;
 	call_rcu(&callback->head, call);
+}
+
+static long milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void queue_soon(struct self *self)
+{
+	long before = milliseconds();
+
+	queue(self, run_callback);
+	assert(milliseconds() - before < 100);
 }
 
 /* What is reachable in a section of anybody's is made unreachable, and given away. */
@@ -247,6 +264,7 @@ static void step(struct self *self, char letter)
 {
 	switch (letter) {
 	case 'q': queue(self, run_callback); break;
+	case 'Q': queue_soon(self); break;
 	case 's': queue(self, wait_and_run); break;
 	case 'k': queue(self, call_hooks_and_run); break;
 	case 'X': queue(self, run_and_leave); break;
