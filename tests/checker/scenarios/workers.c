@@ -7,6 +7,7 @@
  *	b rcu_barrier   t urcu_barrier_timeout of 1 ms   d urcu_drain of 1 ms   y rcu_defer_barrier
  *	o a worker of its own   R one with URCU_CALL_RCU_RT   x it is freed
  *	c workers for all CPUs   C they are freed   w the standard worker is stopped   l a limit of one callback
+ *	D a fork that waits for half a second for what is at the limit, and does not wait so long
  *	N the calling CPU's is taken from it and freed   z rcu_exit   n urcu_get_stats
  *	r a section, in which what is reachable stays   p a poll that is asked until it says yes
  *	P a poll that is asked when all the others have done what they can
@@ -124,6 +125,15 @@ static void queue_soon(struct self *self)
 	long before = milliseconds();
 
 	queue(self, run_callback);
+	assert(milliseconds() - before < 100);
+}
+
+static void fork_soon(void)
+{
+	long before = milliseconds();
+
+	urcu_set_fork_drain(500);
+	call_hooks();
 	assert(milliseconds() - before < 100);
 }
 
@@ -293,6 +303,7 @@ static void step(struct self *self, char letter)
 	case 'C': free_all_cpu_call_rcu_data(); break;
 	case 'w': urcu_stop_default_worker(); break;
 	case 'l': urcu_set_backlog_limit(0, 1); break;
+	case 'D': fork_soon(); break;
 	case 'r': look(); break;
 	case 'p': poll_until_over(); break;
 	case 'P': poll_late(); break;
