@@ -44,7 +44,7 @@ void quiesce_backlog_get(struct workers *all, bool listed, struct urcu_backlog *
 	unsigned long callbacks;
 
 	if (!listed)
-		quiesce_forker_lock(all, &all->lock, "get_backlog");
+		quiesce_workers_lock(all, "get_backlog");
 	callbacks = callbacks_of_all(all);
 	if (!listed)
 		quiesce_unlock(&all->lock);

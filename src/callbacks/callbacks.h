@@ -233,7 +233,7 @@ struct workers {
 	/* Since when no thread can be made, in ms, and when that is reported again, from then on; 0: never. Atomically. */
 	unsigned long refused, refused_due;
 	bool limited;			/* backlog has a limit; set atomically */
-	int32_t lock __attribute__((aligned(QUIESCE_APART)));	/* quiesce_forker_lock */
+	int32_t lock __attribute__((aligned(QUIESCE_APART)));	/* quiesce_workers_lock */
 	struct cds_list_head list;	/* all but the two below, by rising id */
 	struct call_rcu_data *orphans;	/* stopped with callbacks left; the standard one fosters */
 	struct call_rcu_data *cpu_room[CPU_ROOM];	/* per_cpu, on all but large machines */

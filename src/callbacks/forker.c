@@ -75,6 +75,12 @@ void quiesce_forker_lock(struct workers *all, int32_t *lock, const char *waiting
 		look(all, &watch, waiting);
 }
 
+void quiesce_workers_lock(struct workers *all, const char *waiting)
+{
+	all->calls->claim(all);
+	quiesce_forker_lock(all, &all->lock, waiting);
+}
+
 bool quiesce_forker_lock_until(struct workers *all, int32_t *lock, uint64_t *left, const char *waiting)
 {
 	struct watch watch = { 0 };

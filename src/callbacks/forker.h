@@ -29,3 +29,6 @@ void quiesce_forker_wait(struct workers *all, int32_t *word, int32_t value, stru
 /* Take a lock that it may have: fork.lock or workers.lock. The second: false if nothing is left. */
 void quiesce_forker_lock(struct workers *all, int32_t *lock, const char *waiting);
 bool quiesce_forker_lock_until(struct workers *all, int32_t *lock, uint64_t *left, const char *waiting);
+
+/* Take workers.lock. In a child that nobody told us of (_Fork) a dead thread may have it: so the child is claimed first. */
+void quiesce_workers_lock(struct workers *all, const char *waiting);

@@ -87,7 +87,8 @@ bool quiesce_queue_break_circle(struct call_rcu_data *queue)
 /*
  * In a child of a fork that the server did not pause for. It may have been about to append what it had turned
  * around, which is then in both chains, or at the end of the one without being its last; or to make a batch of
- * what waits, which is then both.
+ * what waits, which is then both, or a batch of which ripe does not know yet. Nor does it of what was taken and is
+ * lost: where nothing is on its way to a batch, all that was taken is in one, or over.
  */
 void quiesce_queue_mend(struct call_rcu_data *queue)
 {
@@ -99,6 +100,8 @@ void quiesce_queue_mend(struct call_rcu_data *queue)
 			queue->turned = NULL;
 		queue->waiting_last = node;
 	}
+	if (!queue->waiting && !queue->turned && !queue->taken)
+		queue->ripe = queue->takes;
 }
 
 /* The same for the list: what is behind is as the way forward has it. */
@@ -166,7 +169,7 @@ struct call_rcu_data *quiesce_queue_next(struct workers *all, struct call_rcu_da
 
 	if (!before)
 		return &all->standard;
-	quiesce_forker_lock(all, &all->lock, "barrier");
+	quiesce_workers_lock(all, "barrier");
 	queue = quiesce_queue_behind(all, before == &all->standard ? &all->list : &before->node);
 	if (queue) {
 		queue->pins++;
@@ -187,7 +190,7 @@ void quiesce_queue_unpin(struct call_rcu_data *queue)
 
 	if (queue == &all->standard)
 		return;
-	quiesce_forker_lock(all, &all->lock, "barrier");
+	quiesce_workers_lock(all, "barrier");
 	note_pin(all, queue, NULL);
 	/* exit may have interrupted this very thread in malloc: then it stays, as all does. */
 	if (--queue->pins == 0 && queue->drained &&

@@ -48,7 +48,7 @@ void quiesce_workers_count(struct workers *all, bool listed, struct urcu_stats *
 	struct call_rcu_data *queue;
 
 	if (!listed)
-		quiesce_forker_lock(all, &all->lock, "get_stats");
+		quiesce_workers_lock(all, "get_stats");
 	add_gone(stats, &all->gone);
 	add_queue(stats, &all->standard);
 	quiesce_for_each_made(queue, all)

@@ -64,7 +64,7 @@ static void adopt_orphans(struct worker *worker)
 
 	if (!is_foster(worker) || !__atomic_load_n(&all->orphans, __ATOMIC_RELAXED))
 		return;
-	quiesce_forker_lock(all, &all->lock, "call_rcu: a worker");
+	quiesce_workers_lock(all, "call_rcu: a worker");
 	while ((queue = all->orphans)) {
 		__atomic_store_n(&all->orphans, queue->next_fostered, __ATOMIC_RELAXED);
 		quiesce_delay();
@@ -85,7 +85,7 @@ static void bury_orphans(struct worker *worker)
 			continue;
 		}
 		quiesce_delay();
-		quiesce_forker_lock(all, &all->lock, "call_rcu: a worker");
+		quiesce_workers_lock(all, "call_rcu: a worker");
 		*link = queue->next_fostered;
 		queue = quiesce_queue_retire(queue);
 		quiesce_unlock(&all->lock);

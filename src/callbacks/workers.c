@@ -115,7 +115,7 @@ static struct call_rcu_data *allocate(struct workers *all, unsigned long flags, 
 /* At the list's end, where the highest id belongs. A child of a fork without hooks reads it without the lock. */
 static void link_queue(struct workers *all, struct call_rcu_data *queue)
 {
-	quiesce_forker_lock(all, &all->lock, "create_call_rcu_data");
+	quiesce_workers_lock(all, "create_call_rcu_data");
 	queue->id = all->last_id + 1;
 	__atomic_store_n(&all->last_id, queue->id, __ATOMIC_RELAXED);
 	if (all->pausing)
@@ -126,7 +126,7 @@ static void link_queue(struct workers *all, struct call_rcu_data *queue)
 
 static void unlink_queue(struct workers *all, struct call_rcu_data *queue)
 {
-	quiesce_forker_lock(all, &all->lock, "call_rcu_data_free");
+	quiesce_workers_lock(all, "call_rcu_data_free");
 	queue = quiesce_queue_retire(queue);
 	quiesce_unlock(&all->lock);
 	free(queue);
@@ -159,7 +159,7 @@ struct call_rcu_data *quiesce_workers_create(struct workers *all, unsigned long 
 /* From here on the standard worker serves what the queue still holds. */
 static void give_to_foster(struct workers *all, struct call_rcu_data *queue)
 {
-	quiesce_forker_lock(all, &all->lock, "call_rcu_data_free");
+	quiesce_workers_lock(all, "call_rcu_data_free");
 	__atomic_store_n(&queue->server, &all->standard.own, __ATOMIC_SEQ_CST);
 	quiesce_delay();
 	queue->next_fostered = all->orphans;

@@ -117,7 +117,7 @@ static void free_queues(struct engine *engine)
 	struct call_rcu_data *queue, *next, *freed = NULL;
 	struct call_rcu_data **table = all->per_cpu;
 
-	quiesce_forker_lock(all, &all->lock, "exit");
+	quiesce_workers_lock(all, "exit");
 	all->orphans = all->standard.own.fostered = NULL;
 	if (table)
 		__atomic_store_n(&all->per_cpu, NULL, __ATOMIC_RELEASE);

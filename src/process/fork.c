@@ -93,8 +93,11 @@ static void enter(struct engine *engine)
 	if (quiesce_fork_is_between(engine) && fork->depth == NESTED_MAX)
 		quiesce_fork_forgotten(engine, "called it so often that it cannot be nested");
 	if (!quiesce_fork_is_between(engine)) {
-		bool suspended = quiesce_domain_suspend(&engine->domain);
+		bool suspended;
 
+		/* In a child that nobody told us of a dead thread may have the lock. */
+		quiesce_fork_claim(&engine->workers);
+		suspended = quiesce_domain_suspend(&engine->domain);
 		if (!quiesce_lock_try(&fork->lock))
 			await_turn(engine);
 		quiesce_domain_resume(&engine->domain, suspended);
@@ -228,8 +231,9 @@ static void reset_end(struct engine *engine)
 {
 	bool ends = quiesce_child_ends();
 
+	/* Atomically: of a child that nobody told us of, another thread may be about to claim it, too. */
 	if (!ends)
-		engine->workers.closing = 0;
+		__atomic_store_n(&engine->workers.closing, 0, __ATOMIC_RELAXED);
 	if (!ends && !engine->exit_awaited)
 		for_each_worker(engine, make_fresh);
 }
@@ -281,13 +285,13 @@ static void inherit_workers(struct engine *engine)
 
 	engine->workers.inherited = true;
 	quiesce_workers_mend(all);
-	reset_workers(engine);
 	quiesce_queue_mend(&all->standard);
-	quiesce_for_each_made(queue, all) {
+	quiesce_for_each_made(queue, all)
 		quiesce_queue_mend(queue);
+	reset_workers(engine);
+	quiesce_for_each_made(queue, all)
 		if (queue->server != &queue->own || (queue->own.state & WORKER_GONE))
 			foster(all, queue);
-	}
 }
 
 /* ---- Registry and grace periods ---- */
@@ -339,7 +343,7 @@ static bool lock_hooks(struct engine *engine)
 {
 	if (quiesce_fork_holds_workers(engine))
 		return false;
-	quiesce_forker_lock(&engine->workers, &engine->workers.lock, "register_rculfhash_atfork");
+	quiesce_workers_lock(&engine->workers, "register_rculfhash_atfork");
 	return true;
 }
 
@@ -484,7 +488,7 @@ static void take_over(struct engine *engine)
 	restart_registry(engine);
 	fork->restarts = 0;
 	fork->depth = 0;
-	fork->owner = NULL;
+	__atomic_store_n(&fork->owner, NULL, __ATOMIC_RELAXED);
 	fork->lock = 0;
 	quiesce_forker_unset(&engine->workers);
 }

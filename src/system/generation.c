@@ -8,8 +8,8 @@
 
 #include "system/system.h"
 
-/* Raised in a child, by whoever finds out first; atomically. */
-static int32_t number;
+/* Raised in a child, by each who finds out at the same time; atomically. No process has a larger one than this. */
+static int32_t last;
 
 /*
  * Room for a page that nothing else is in, whatever the size of pages. Static: a library that is closed
@@ -18,7 +18,7 @@ static int32_t number;
 #define PAGE_ROOM 65536
 static char room[2 * PAGE_ROOM];
 
-/* First word of that page, zero in a child; written atomically. NULL: nobody watches. */
+/* First word of that page: this process's number plus one, and zero in a child; written atomically. NULL: nobody watches. */
 static int32_t *inhabited;
 
 /* Written by constructors, which come one after the other; read in a child that has one thread. */
@@ -27,9 +27,9 @@ static struct heir *heirs;
 /* Among the child's handlers it is the first, as long as the program registers its own later. */
 static void in_child(void)
 {
-	__atomic_fetch_add(&number, 1, __ATOMIC_RELAXED);
+	last++;
 	if (inhabited)
-		*inhabited = 1;
+		*inhabited = last + 1;
 	for (struct heir *heir = heirs; heir; heir = heir->next)
 		heir->inherit(heir->arg);
 }
@@ -47,14 +47,22 @@ void quiesce_add_heir(struct heir *heir)
 	__atomic_store_n(&heirs, heir, __ATOMIC_RELEASE);
 }
 
+/* A child's number is that of the first of its threads who writes one there. */
+static int32_t name_child(int32_t *word)
+{
+	int32_t named = 0, own = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+
+	return __atomic_compare_exchange_n(word, &named, own + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? own : named - 1;
+}
+
 int32_t quiesce_generation(void)
 {
-	int32_t *word = __atomic_load_n(&inhabited, __ATOMIC_ACQUIRE);
+	int32_t *word = __atomic_load_n(&inhabited, __ATOMIC_ACQUIRE), named;
 
-	if (word && !__atomic_load_n(word, __ATOMIC_RELAXED) &&
-	    !__atomic_exchange_n(word, 1, __ATOMIC_RELAXED))
-		__atomic_fetch_add(&number, 1, __ATOMIC_RELAXED);
-	return __atomic_load_n(&number, __ATOMIC_RELAXED);
+	if (!word)
+		return __atomic_load_n(&last, __ATOMIC_RELAXED);
+	named = __atomic_load_n(word, __ATOMIC_RELAXED);
+	return named ? named - 1 : name_child(word);
 }
 
 void quiesce_generation_watch(void)
@@ -64,7 +72,7 @@ void quiesce_generation_watch(void)
 
 	if (__atomic_load_n(&inhabited, __ATOMIC_RELAXED))
 		return;
-	__atomic_store_n(page, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(page, __atomic_load_n(&last, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 	if (madvise(page, PAGE_ROOM, MADV_WIPEONFORK) == 0)
 		__atomic_store_n(&inhabited, page, __ATOMIC_RELEASE);
 	errno = saved_errno;

@@ -13,6 +13,7 @@
  *	tsan.c		the sanitizer's calls
  *	pthread.c	threads, mutexes, conditions, keys
  *	process.c	fork, exit, signals
+ *	moved.c		stores that a compiler may move, as a fork's child finds them
  *	system.c	futex, membarrier, clocks, memory
  *	weaken.c	orders that are weaker than in the source
  *	trace.c		the steps of an execution, as people read them
@@ -213,6 +214,16 @@ void ck_depend(uintptr_t address, uint64_t value, const struct view *view);
 int ck_last_write(uintptr_t address, instant *when);
 int ck_block_number(uintptr_t address, size_t *offset);
 
+/* ---- moved.c ---- */
+
+/* Before a store of the caller's that is no release; and before one that those may come after. */
+void ck_note_store(uintptr_t address, size_t size);
+void ck_weaker_store(void);
+/* Nothing that the thread has stored comes later than this. */
+void ck_settle(int number);
+/* In a fork's child: what the thread has moved is not there, perhaps. */
+void ck_move(const struct thread *thread);
+
 /* ---- weaken.c ---- */
 
 /* What an order is of. Of a compare, PART_FAILURE is where it fails. */
@@ -225,6 +236,8 @@ int ck_met(uintptr_t code, enum part part, int order);
 bool ck_weaken(const char *text);
 void ck_list_sites(void);
 extern bool ck_listing;
+/* It was the one of a store, which is weaker now. */
+extern bool ck_moves;
 
 /* ---- pthread.c ---- */
 

@@ -187,6 +187,7 @@ void ck_fence(struct thread *thread, int order)
 		join(&thread->view.sees, &fences.sees);
 	}
 	if (releases(order)) {
+		ck_settle(thread->number);
 		thread->fenced = thread->view;
 		ck_join(&thread->fenced, &thread->carried);
 	}
@@ -226,6 +227,7 @@ void ck_release_to(struct view *thing)
 {
 	ck_join(thing, &ck_self->view);
 	ck_join(thing, &ck_self->carried);
+	ck_settle(ck_self->number);
 	ck_tick();
 }
 
@@ -289,6 +291,13 @@ static void put(struct location *location, uint64_t value, int order, const stru
 	}
 	if (before)
 		ck_join(&released, &before->released);
+	if (releases(order)) {
+		ck_settle(self->number);
+	} else {
+		if (ck_moves)
+			ck_weaker_store();
+		ck_note_store(location->address, (size_t)location->size);
+	}
 	message = append(location);
 	message->value = value;
 	message->released = released;

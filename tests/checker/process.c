@@ -85,30 +85,46 @@ static void become_child(void)
 	ck_self->pending = 0;
 }
 
+/* Returns -1 where it fails. */
+static pid_t split(uintptr_t code)
+{
+	bool child;
+
+	if (ck_malloc_fails && ck_choose(CHOOSE_FAIL, 2)) {
+		ck_trace(code, "fork fails");
+		return -1;
+	}
+	ck_await_moment();
+	child = ck_choose(CHOOSE_SIDE, 2) == 0;
+	ck_trace(code, child ? "forks, and this is the child" : "forks, and this is the parent");
+	if (child)
+		become_child();
+	return child ? 0 : PID + ++forks;
+}
+
 pid_t sim_fork(void)
 {
-	uintptr_t code = CODE;
-	bool child, fails;
+	pid_t pid;
 
 	for (int i = fork_count - 1; i >= 0; i--)
 		if (fork_handlers[i].before)
 			fork_handlers[i].before();
-	fails = ck_malloc_fails && ck_choose(CHOOSE_FAIL, 2);
-	if (!fails)
-		ck_await_moment();
-	child = !fails && ck_choose(CHOOSE_SIDE, 2) == 0;
-	ck_trace(code, fails ? "fork fails" : child ? "forks, and this is the child" :
-		 "forks, and this is the parent");
-	if (child)
-		become_child();
+	pid = split(CODE);
 	for (int i = 0; i < fork_count; i++) {
-		void (*after)(void) = child ? fork_handlers[i].child : fork_handlers[i].parent;
+		void (*after)(void) = pid == 0 ? fork_handlers[i].child : fork_handlers[i].parent;
 
 		if (after)
 			after();
 	}
 	errno = EAGAIN;
-	return fails ? -1 : child ? 0 : PID + ++forks;
+	return pid;
+}
+
+/* It runs no handlers. */
+pid_t sim__Fork(void)
+{
+	errno = EAGAIN;
+	return split(CODE);
 }
 
 /* The child is another execution. */

@@ -240,8 +240,10 @@ void ck_access(uintptr_t address, size_t size, bool write, bool atomic, uintptr_
 
 		access_cell(get_cell(at), bytes, at + first, (enum deed)(2 * atomic + write), code);
 	}
-	if (write && !atomic)
+	if (write && !atomic) {
+		ck_note_store(address, size);
 		ck_overwrite(address, (int)size, code);
+	}
 }
 
 /* To free is to write: whoever has used the memory must come before. */
@@ -255,6 +257,7 @@ void ck_free(void *memory, uintptr_t code)
 		ck_fail("thread %d frees %s, which is no block%s", ck_self ? ck_self->number : 0,
 			ck_name((uintptr_t)memory), block && block->freed ? " any more" : "");
 	if (ck_self) {
+		ck_settle(ck_self->number);
 		if (ck_tracing)
 			ck_trace(code, "frees %s", ck_name((uintptr_t)memory));
 		for (uintptr_t at = block->begin / CELL * CELL; at < block->begin + block->size; at += CELL) {

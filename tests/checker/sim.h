@@ -74,6 +74,7 @@ void *sim_memmove(void *to, const void *from, size_t size);
 void *sim_memset(void *to, int byte, size_t size);
 
 pid_t sim_fork(void);
+pid_t sim__Fork(void);
 pid_t sim_waitpid(pid_t pid, int *status, int options);
 int sim_sigaction(int signal, const struct sigaction *action, struct sigaction *old);
 int sim_pthread_kill(pthread_t thread, int signal);

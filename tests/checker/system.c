@@ -283,6 +283,7 @@ void *sim_mmap(void *address, size_t length, int protection, int flags, int file
 int sim_munmap(void *address, size_t length)
 {
 	(void)length;
+	ck_moment(true);
 	ck_free(address, CODE);
 	return 0;
 }

@@ -115,7 +115,7 @@ else
 	bad "queues that are lost in the child" fork-makes-memb src/process/fork.c \
 		's/^\t\t\tfoster(all, queue);/\t\t\t;/'
 	bad "callbacks that go on after exit" exit-calls-memb src/process/exit.c \
-		's/__atomic_store_n(&engine->workers.closing, true, __ATOMIC_SEQ_CST);/;/'
+		's/__atomic_fetch_or(&engine->workers.closing, [A-Za-z]*, __ATOMIC_SEQ_CST);/;/'
 	bad "a signal in the middle of bp's registration" signal-bp src/flavor/bp.c \
 		's/pthread_sigmask(SIG_SETMASK, &all, &before);/sigemptyset(\&before);/'
 	bad "workers that take the program's signals" signal-process-memb src/system/signals.c \

@@ -80,6 +80,7 @@ struct thread *ck_new_thread(void *(*start)(void *), void *arg)
 	memset(&thread->carried, 0, sizeof(*thread) - offsetof(struct thread, carried));
 	thread->dependency_count = 0;
 	thread->number = number;
+	ck_settle(number);
 	thread->start = start;
 	thread->arg = arg;
 	thread->deadline = UINT64_MAX;
@@ -305,6 +306,7 @@ void ck_block(enum what what, uintptr_t object, uint64_t deadline)
 {
 	struct thread *self = ck_self;
 
+	ck_settle(self->number);
 	self->what = what;
 	self->object = object;
 	self->deadline = deadline;
@@ -355,6 +357,7 @@ void ck_leave_behind(void)
 		if (thread == ck_self || thread->gone)
 			continue;
 		left[i] = thread->what != ENDED;
+		ck_move(thread);
 		ck_join(&ck_self->view, &thread->view);
 		thread->what = ENDED;
 		thread->gone = thread->joined = true;

@@ -21,7 +21,7 @@ static struct {
 	int part, order;
 } weaker[WEAKER];
 static unsigned int site_count, weaker_count;
-bool ck_listing;
+bool ck_listing, ck_moves;
 
 static void note(uintptr_t code, int part, int order)
 {
@@ -39,11 +39,14 @@ static void note(uintptr_t code, int part, int order)
 
 int ck_met(uintptr_t code, enum part part, int order)
 {
+	ck_moves = false;
 	if (ck_listing)
 		note(code, part, order);
 	for (unsigned int i = 0; i < weaker_count; i++)
-		if (weaker[i].code == code && weaker[i].part == (int)part)
+		if (weaker[i].code == code && weaker[i].part == (int)part) {
+			ck_moves = part == PART_STORE;
 			return weaker[i].order;
+		}
 	return order;
 }
 

@@ -121,7 +121,7 @@ explored() {
 			# shellcheck disable=SC2086 # words
 			check "$executions" "$scenario" $options ${3:-} || status=$?
 			if [ $status -ne 0 ]; then
-				said=$(sed -n 's/ (deadlock, .*//; s/ and nothing orders.*//; s/; [0-9]* callbacks and.*//
+				said=$(sed -n "s|$srcdir/||g"'; s/ (deadlock, .*//; s/ and nothing orders.*//; s/; [0-9]* callbacks and.*//
 					s/^# FAULT by [^:]*: //p' "$WORK/report" | head -n 1)
 				# shellcheck disable=SC2086 # nothing, or -c
 				if check "$((10 * executions))" "$scenario" ${3:-}; then

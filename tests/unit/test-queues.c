@@ -274,7 +274,7 @@ END_TEST
 
 /* ---- What a fork without hooks may have interrupted ---- */
 
-/* Between the steps of append and ripen: what was moved is in both chains, or not known as the end of the one. */
+/* Between the steps of append and ripen: what was moved is in both chains, or not known as the end of the one, or as taken. */
 START_TEST(what_was_being_moved_is_in_one_chain)
 {
 	static struct call_rcu_data queue;
@@ -288,8 +288,13 @@ START_TEST(what_was_being_moved_is_in_one_chain)
 	quiesce_queue_mend(&queue);
 	want(queue.waiting_last == &nodes[2]);
 	queue.batch = queue.waiting;
+	queue.takes = 1;
+	queue.taken = &nodes[2];
 	quiesce_queue_mend(&queue);
-	want(queue.batch == &nodes[0] && !queue.waiting);
+	want(queue.batch == &nodes[0] && !queue.waiting && queue.ripe == 0);
+	queue.taken = NULL;
+	quiesce_queue_mend(&queue);
+	want(queue.ripe == 1);
 }
 END_TEST
 

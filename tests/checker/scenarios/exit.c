@@ -9,6 +9,7 @@
  *	IN_HANDLER	a signal interrupts main wherever it is, and its handler exits; with a limit that an execution has
  *			the steps for, as main may have the registry's lock, which is tried every 100 us until then
  *	CHILD		a fork's child exits
+ *	FORKS		a third thread forks meanwhile: its child waits for what is queued, and exits
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -17,7 +18,8 @@
 #include "checker/rcu.h"
 
 int ran, closed;
-pthread_t main_thread, thread;
+bool child;
+pthread_t main_thread, thread, third;
 #ifdef OTHER_ENDS
 __thread bool waits;	/* the other thread, in rcu_exit: it may run what is queued */
 #else
@@ -59,7 +61,12 @@ static __attribute__((destructor)) void wait_for_more(void)
 #endif
 #ifdef OTHER_ENDS
 	/* Who ends first may have left the join of the worker's thread to the other. */
-	pthread_join(thread, NULL);
+	if (!child)
+		pthread_join(thread, NULL);
+#endif
+#ifdef FORKS
+	if (!child)
+		pthread_join(third, NULL);
 #endif
 }
 
@@ -95,6 +102,35 @@ static void *other(void *arg)
 	return arg;
 }
 
+/* Returns in the parent. */
+static __attribute__((unused)) void fork_and_exit(void)
+{
+	int status;
+	pid_t pid;
+
+	call_rcu_before_fork();
+	pid = fork();
+	if (pid == 0) {
+		/* Another thread may have been in its exit. */
+		closed = 0;
+		child = true;
+		call_rcu_after_fork_child();
+#ifdef FORKS
+		call_rcu(&make_item(1)->head, count);
+		rcu_barrier();
+#endif
+		exit(0);
+	}
+	call_rcu_after_fork_parent();
+	waitpid(pid, &status, 0);
+}
+
+static __attribute__((unused)) void *forker(void *arg)
+{
+	fork_and_exit();
+	return arg;
+}
+
 #ifdef IN_CALLBACK
 static void leave(struct rcu_head *head)
 {
@@ -111,11 +147,6 @@ static __attribute__((unused)) void handle(int signal)
 
 int main(void)
 {
-#ifdef CHILD
-	int status;
-	pid_t pid;
-#endif
-
 	main_thread = pthread_self();
 	shared = make_item(1);
 	atexit(check);
@@ -139,15 +170,13 @@ int main(void)
 	call_rcu(&make_item(1)->head, count);
 	pthread_join(thread, NULL);
 #elif defined(CHILD)
-	call_rcu_before_fork();
-	pid = fork();
-	if (pid == 0) {
-		call_rcu_after_fork_child();
-		exit(0);
-	}
-	call_rcu_after_fork_parent();
-	waitpid(pid, &status, 0);
+	fork_and_exit();
+#ifndef OTHER_ENDS
 	pthread_join(thread, NULL);
+#endif
+#elif defined(FORKS)
+	if (pthread_create(&third, NULL, forker, NULL) != 0)
+		abort();
 #endif
 	exit(0);
 }

@@ -6,6 +6,7 @@
  *	OTHER_...	what the other thread does: reads, unless one is named
  *	ATFORK		the hooks by pthread_atfork
  *	NO_HOOKS	none: nothing hangs or runs twice, but something may be lost
+ *	READERS_HOOKS	those of bp that pause no worker: the same
  *	IN_CALLBACK	the worker forks, in a callback
  */
 #include <sys/wait.h>
@@ -16,7 +17,7 @@
 #include "checker/rcu.h"
 
 /* A deferred call that a thread of the program ran at the fork goes as far as it came. */
-#if defined(NO_HOOKS)
+#if defined(NO_HOOKS) || defined(READERS_HOOKS)
 #define LOST 3
 #elif defined(OTHER_DEFERS)
 #define LOST 1
@@ -69,7 +70,8 @@ static void *other(void *arg)
 	rcu_defer_barrier();
 	rcu_defer_unregister_thread();
 #elif defined(OTHER_FREES)
-	urcu_free_rcu(make_item(1));
+	for (int i = 0; i < OTHER_FREES; i++)
+		urcu_free_rcu(make_item(1));
 	rcu_barrier();
 #elif defined(OTHER_POLLS)
 	poll_state_synchronize_rcu(start_poll_synchronize_rcu());
@@ -90,6 +92,16 @@ static pid_t fork_with_rcu(void)
 {
 #if defined(ATFORK) || defined(NO_HOOKS)
 	return fork();
+#elif defined(READERS_HOOKS)
+	pid_t pid;
+
+	urcu_bp_before_fork();
+	pid = fork();
+	if (pid == 0)
+		urcu_bp_after_fork_child();
+	else
+		urcu_bp_after_fork_parent();
+	return pid;
 #else
 	pid_t pid;
 

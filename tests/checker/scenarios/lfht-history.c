@@ -3,15 +3,19 @@
  * A hash table, and threads whose operations are texts: FIRST (the main thread, before the others begin), A, B and C; and LAST
  * (the main thread again, when they have ended). What all of them gave back is what some order of theirs gives. A letter for each, and its key:
  *	a add   u add_unique   r add_replace   l look up   d look up and delete   p look up and replace
- *	t all nodes: those that stay are met once, others once at most   g 8 buckets   s 1 bucket
+ *	t all nodes: those that stay are met once, others once at most   g 8 buckets, or GROWN   s 1 bucket   n the table is counted
  * With FREE who takes an entry out frees it after a grace period.
  */
 #include "checker/rcu.h"
 
+#include <quiesce/stall.h>
 #include <urcu/rculfhash.h>
 
 #include "checker/history.h"
 
+#ifndef GROWN
+#define GROWN 8
+#endif
 #ifndef SIZE
 #define SIZE 1
 #endif
@@ -178,13 +182,28 @@ static int operate(char how, int key)
 	}
 }
 
+static void count_nodes(void)
+{
+	unsigned long nodes;
+	long before, after;
+
+	rcu_read_lock();
+	cds_lfht_count_nodes(table, &before, &nodes, &after);
+	rcu_read_unlock();
+	assert(nodes <= sizeof(entries) / sizeof(entries[0]));
+}
+
 static void operate_all(const char *text)
 {
 	int out[8], count = 0;
 
 	for (; *text; text++) {
 		if (*text == 'g' || *text == 's') {
-			cds_lfht_resize(table, *text == 'g' ? 8 : 1);
+			cds_lfht_resize(table, *text == 'g' ? GROWN : 1);
+			continue;
+		}
+		if (*text == 'n') {
+			count_nodes();
 			continue;
 		}
 		rcu_read_lock();
@@ -220,7 +239,9 @@ int main(void)
 	pthread_t threads[3];
 
 	rcu_register_thread();
-	table = _cds_lfht_new(SIZE, 1, 16, FLAGS, SCHEME, &rcu_flavor, NULL);
+	/* Time passes when nobody can run, as in a large table it seems at times. */
+	quiesce_set_stall_timeout(0);
+	table = _cds_lfht_new(SIZE, 1, 2 * GROWN, FLAGS, SCHEME, &rcu_flavor, NULL);
 	if (!table)
 		return 0;
 	operate_all(FIRST);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Callbacks, and threads whose steps are texts: A, B and C. A letter for each:
- *	q call_rcu   f urcu_free_rcu   F as many as an array of it holds, and some   e defer_rcu   E more than its queue holds
+ *	q call_rcu   Q the same, without a wait of a tenth of a second for room: time passes when nobody can go on
+ *	f urcu_free_rcu   F as many as an array of it holds, and some   e defer_rcu   E more than its queue holds
  *	G thousands, of one block that stays, so that who gives leads grace periods himself
  *	b rcu_barrier   t urcu_barrier_timeout of 1 ms   d urcu_drain of 1 ms   y rcu_defer_barrier
  *	o a worker of its own   R one with URCU_CALL_RCU_RT   x it is freed
  *	c workers for all CPUs   C they are freed   w the standard worker is stopped   l a limit of one callback
+ *	D a fork that waits for half a second for what is at the limit, and does not wait so long
  *	N the calling CPU's is taken from it and freed   z rcu_exit   n urcu_get_stats
  *	r a section, in which what is reachable stays   p a poll that is asked until it says yes
+ *	P a poll that is asked when all the others have done what they can
  *	u a section that is left twice   S synchronize_rcu, after what was reachable was made unreachable
  *	h the hooks of a fork   H the same, in a section   s a callback that waits for readers   X one that ends its thread
  *	k one that calls the hooks of a fork   O in qsbr: offline from here on
@@ -15,6 +18,7 @@
  * they have run in their order.
  */
 #include <sched.h>
+#include <time.h>
 
 #include <quiesce/report.h>
 #include <quiesce/stall.h>
@@ -108,6 +112,31 @@ static void queue(struct self *self, void (*call)(struct rcu_head *head))
 	call_rcu(&callback->head, call);
 }
 
+static long milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void queue_soon(struct self *self)
+{
+	long before = milliseconds();
+
+	queue(self, run_callback);
+	assert(milliseconds() - before < 100);
+}
+
+static void fork_soon(void)
+{
+	long before = milliseconds();
+
+	urcu_set_fork_drain(500);
+	call_hooks();
+	assert(milliseconds() - before < 100);
+}
+
 /* What is reachable in a section of anybody's is made unreachable, and given away. */
 static void give(int count)
 {
@@ -187,6 +216,24 @@ static void poll_until_over(void)
 	free(item);
 }
 
+/* A virtual second is over when nobody else can go on. Of a few looks one finds what they did. */
+static void poll_late(void)
+{
+	struct item *item = rcu_xchg_pointer(&shared, NULL);
+	struct urcu_gp_poll_state state = start_poll_synchronize_rcu();
+	struct timespec second = { .tv_sec = 1 };
+
+	bool over = false;
+
+	nanosleep(&second, NULL);
+	for (int i = 0; i < 20 && !over; i++)
+		over = poll_state_synchronize_rcu(state);
+	assert(over);
+	if (item)
+		item->value = 3;
+	free(item);
+}
+
 static void own_worker(struct self *self, unsigned long flags)
 {
 	self->own = create_call_rcu_data(flags, -1);
@@ -227,6 +274,7 @@ static void step(struct self *self, char letter)
 {
 	switch (letter) {
 	case 'q': queue(self, run_callback); break;
+	case 'Q': queue_soon(self); break;
 	case 's': queue(self, wait_and_run); break;
 	case 'k': queue(self, call_hooks_and_run); break;
 	case 'X': queue(self, run_and_leave); break;
@@ -255,8 +303,10 @@ static void step(struct self *self, char letter)
 	case 'C': free_all_cpu_call_rcu_data(); break;
 	case 'w': urcu_stop_default_worker(); break;
 	case 'l': urcu_set_backlog_limit(0, 1); break;
+	case 'D': fork_soon(); break;
 	case 'r': look(); break;
 	case 'p': poll_until_over(); break;
+	case 'P': poll_late(); break;
 	case 'N': take_from_cpu(); break;
 #ifndef TEST_BP
 	case 'z': rcu_exit(); break;
