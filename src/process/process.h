@@ -91,8 +91,6 @@ void quiesce_fork_registry_before(struct engine *engine);
 void quiesce_fork_registry_parent(struct engine *engine);
 void quiesce_fork_registry_child(struct engine *engine);
 
-int quiesce_fork_atfork(struct engine *engine, void (*prepare)(void), void (*parent)(void),
-		void (*child)(void));
 void quiesce_fork_set_table(struct engine *engine, struct urcu_atfork *hooks);
 void quiesce_fork_unset_table(struct engine *engine, struct urcu_atfork *hooks);
 
@@ -122,6 +120,12 @@ bool quiesce_fork_is_ours(const struct engine *engine);
 
 /* The workers' calls->claim. */
 bool quiesce_fork_claim(struct workers *all);
+
+/* ---- The hooks through pthread_atfork: atfork.c ---- */
+
+/* Install them, if they are not. Returns 0 or an error number. */
+int quiesce_fork_atfork(struct engine *engine, void (*prepare)(void), void (*parent)(void),
+		void (*child)(void));
 
 /* ---- Exit: exit.c ---- */
 
