@@ -132,6 +132,7 @@ int quiesce_defer_register(struct workers *all)
 	__builtin_memset(queue, 0, offsetof(struct defer_queue, ring));
 	queue->workers = all;
 	queue->references = 1;
+	all->calls->claim(all);
 	pthread_mutex_lock(&all->defer.lock);
 	queue->next = all->defer.list;
 	/* Release: the child of a fork in between, which reads it without the lock, loses no other. */
@@ -150,6 +151,7 @@ void quiesce_defer_unregister(struct workers *all)
 
 	if (!queue || waits_for_itself(all, queue, name, "the thread stays registered"))
 		return;
+	all->calls->claim(all);
 	run_own(all, queue, name);
 	quiesce_delay();
 	all->calls->own()->defer = NULL;
@@ -243,6 +245,7 @@ void quiesce_defer_barrier(struct workers *all)
 	struct turn turn = { .defer = &all->defer };
 	bool done = waits_for_itself(all, NULL, "defer_barrier", "it returns without waiting");
 
+	all->calls->claim(all);
 	while (!done) {
 		quiesce_ring_lock(all, NULL, "defer_barrier");
 		__atomic_store_n(&all->defer.barrier, quiesce_self(), __ATOMIC_RELAXED);
@@ -255,6 +258,7 @@ void quiesce_defer_barrier(struct workers *all)
 
 void quiesce_defer_exit(struct workers *all)
 {
+	all->calls->claim(all);
 	pthread_mutex_lock(&all->defer.lock);
 	if (all->defer.list)
 		quiesce_report("urcu_%s_defer_exit: some thread has not called "

@@ -351,6 +351,7 @@ void quiesce_workers_synchronize(struct workers *all, const char *function)
 			       domain->name, function);
 		abort();
 	}
+	all->calls->claim(all);
 	if (domain->calls->attend)
 		domain->calls->attend();
 	suspended = quiesce_domain_suspend(domain);

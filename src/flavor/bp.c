@@ -100,8 +100,10 @@ static bool can_watch(void)
 static void register_blocked(void)
 {
 	bool watched = can_watch();
-	struct urcu_bp_reader *reader = quiesce_bp_arena_get(&arena, watched);
+	struct urcu_bp_reader *reader;
 
+	quiesce_fork_claim(&quiesce_bp.engine.workers);
+	reader = quiesce_bp_arena_get(&arena, watched);
 	/* Release: the sections of the dead thread whose slot it was are over, if it was in one. */
 	__atomic_store_n(&reader->ctr, 0, __ATOMIC_RELEASE);
 	if (!reader->slot)
@@ -130,6 +132,7 @@ static void leave(struct urcu_bp_reader *reader)
 {
 	sigset_t all, before;
 
+	quiesce_fork_claim(&quiesce_bp.engine.workers);
 	if (quiesce_fork_is_between(&quiesce_bp.engine))
 		quiesce_fork_forgotten(&quiesce_bp.engine, "ended");
 	quiesce_free_end(&quiesce_bp.engine.workers);

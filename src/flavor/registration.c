@@ -78,6 +78,7 @@ void quiesce_flavor_ignore_ends(struct flavor *flavor)
 
 void quiesce_flavor_register(struct flavor *flavor, struct reader *reader)
 {
+	quiesce_fork_claim(&flavor->engine.workers);
 	if (!quiesce_domain_add(&flavor->engine.domain, reader))
 		quiesce_report("urcu_%s_register_thread: the thread is registered already",
 			       flavor->engine.domain.name);
@@ -88,8 +89,10 @@ void quiesce_flavor_register(struct flavor *flavor, struct reader *reader)
 void quiesce_flavor_unregister(struct flavor *flavor, struct reader *reader)
 {
 	struct domain *domain = &flavor->engine.domain;
-	bool in_section, removed = quiesce_domain_remove(domain, reader, &in_section);
+	bool in_section, removed;
 
+	quiesce_fork_claim(&flavor->engine.workers);
+	removed = quiesce_domain_remove(domain, reader, &in_section);
 	if (in_section)
 		quiesce_report("urcu_%s_unregister_thread: called in a read-side critical section, "
 			       "which is no longer protected", domain->name);

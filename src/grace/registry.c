@@ -241,14 +241,15 @@ unsigned long quiesce_registry_name(struct registry *registry, const struct read
 
 /*
  * The dead threads may have held the lock, in the middle of anything. Between the stores of a grown
- * array and of its capacity the smaller one is in force, and the old array is unmapped after both.
+ * array and of its capacity the smaller one is in force, and the old array is unmapped after both. Self may be about to
+ * register, which is what tells it of the fork, and has no slot then.
  */
 void quiesce_registry_reset(struct registry *registry, struct reader *self)
 {
 	pthread_mutex_init(&registry->lock, NULL);
 	CDS_INIT_LIST_HEAD(&registry->beyond);
 	registry->count = registry->awaited = 0;
-	if (self)
+	if (self && self->slot)
 		place(registry, registry->count++, self);
 	registry->registered = registry->count;
 }

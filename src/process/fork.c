@@ -513,27 +513,39 @@ void quiesce_fork_watch(struct engine *engine)
 }
 
 /*
- * For children of clone and _Fork. One thread does it, and the others that the child may have by now
- * wait for it; those of them that read are forgotten until they register again.
+ * One thread takes over, and the others that the child may have by now wait for it. Not in a signal handler of that
+ * thread, whose first section of bp would come here.
+ */
+static __attribute__((noinline)) void claim_child(struct engine *engine, int32_t own)
+{
+	sigset_t before;
+	int32_t seen;
+
+	quiesce_block_signals(&before);
+	while ((seen = __atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE)) != own) {
+		if (seen == PROCESS_CLAIMED) {
+			quiesce_wait(&engine->generation, seen, NULL);
+		} else if (__atomic_compare_exchange_n(&engine->generation, &seen, PROCESS_CLAIMED, false,
+						       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+			take_over(engine);
+			__atomic_store_n(&engine->generation, own, __ATOMIC_RELEASE);
+			quiesce_wake(&engine->generation, INT_MAX);
+		}
+	}
+	quiesce_unblock_signals(&before);
+}
+
+/*
+ * For children of clone and _Fork. Who registers, parts or waits for a grace period comes here first, so no reader of
+ * the child's is forgotten.
  */
 bool quiesce_fork_claim(struct workers *all)
 {
 	struct engine *engine = quiesce_engine_of(all);
-	int32_t own = quiesce_generation(), seen = __atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE);
+	int32_t own = quiesce_generation();
 
-	if (caa_likely(seen == own) || quiesce_fork_is_between(engine))
+	if (caa_likely(__atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE) == own) || quiesce_fork_is_between(engine))
 		return true;
-	while (seen != own) {
-		if (seen == PROCESS_CLAIMED) {
-			quiesce_wait(&engine->generation, seen, NULL);
-			seen = __atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE);
-		} else if (__atomic_compare_exchange_n(&engine->generation, &seen, PROCESS_CLAIMED, false,
-						       __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-			take_over(engine);
-			__atomic_store_n(&engine->generation, own, __ATOMIC_RELEASE);
-			quiesce_wake(&engine->generation, INT_MAX);
-			seen = own;
-		}
-	}
+	claim_child(engine, own);
 	return false;
 }

@@ -102,15 +102,17 @@ static pid_t split(uintptr_t code)
 	return child ? 0 : PID + ++forks;
 }
 
+/* What another thread registers meanwhile is not called: its first part was not. */
 pid_t sim_fork(void)
 {
+	int count = fork_count;
 	pid_t pid;
 
-	for (int i = fork_count - 1; i >= 0; i--)
+	for (int i = count - 1; i >= 0; i--)
 		if (fork_handlers[i].before)
 			fork_handlers[i].before();
 	pid = split(CODE);
-	for (int i = 0; i < fork_count; i++) {
+	for (int i = 0; i < count; i++) {
 		void (*after)(void) = pid == 0 ? fork_handlers[i].child : fork_handlers[i].parent;
 
 		if (after)

@@ -5,6 +5,7 @@
  *
  *	FIRST		what the child does first, while in the parent another thread makes a worker; otherwise two threads of
  *			the child are the first to use the library, at once
+ *	DEFERS		...that thread defers calls, and does it all again
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,9 +27,24 @@ static void queue(void)
 	call_rcu(&make_item(1)->head, count);
 }
 
+static void ignore(void *arg)
+{
+	(void)arg;
+}
+
+static __attribute__((unused)) void defers(void)
+{
+	rcu_defer_register_thread();
+	defer_rcu(ignore, NULL);
+	rcu_defer_barrier();
+	rcu_defer_unregister_thread();
+}
+
 static void *other(void *arg)
 {
-#ifdef FIRST
+#if defined(DEFERS)
+	defers();
+#elif defined(FIRST)
 	struct call_rcu_data *worker = create_call_rcu_data(0, -1);
 
 	set_thread_call_rcu_data(worker);
@@ -73,6 +89,11 @@ static __attribute__((unused)) void look(void)
 	struct urcu_backlog backlog;
 
 	urcu_get_backlog(&backlog);
+}
+
+static __attribute__((unused)) void reads(void)
+{
+	read_once(NULL);
 }
 
 static void *writer(void *arg)
