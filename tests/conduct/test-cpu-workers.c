@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Workers of CPUs: bound when they run their first callback, and again when their CPU has come back;
- * one for each CPU there may be, whatever this process may use. And how walks over many workers grow.
+ * one for each CPU there may be, whatever this process may use.
  */
 #include "../unit/harness.h"
 
 #include "../few-cpus.h"
-
-#include <sys/resource.h>
-#include <sys/wait.h>
 
 static unsigned int ran;
 
@@ -157,101 +154,6 @@ START_TEST(each_cpu_has_its_worker_in_a_process_of_one_cpu)
 }
 END_TEST
 
-/* ---- Walks ---- */
-
-#define FEW		400
-#define MANY		(4 * FEW)
-#define TRIES		5
-
-static double seconds(const struct timeval *time)
-{
-	return (double)time->tv_sec + (double)time->tv_usec / 1e6;
-}
-
-static double used(const struct rusage *usage)
-{
-	return seconds(&usage->ru_utime) + seconds(&usage->ru_stime);
-}
-
-static double thread_time(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-struct costs {
-	double barrier, before_exit;
-};
-
-/* False: so many threads are not permitted here. */
-static bool have_workers(int count)
-{
-	pthread_attr_t attr;
-
-	pthread_getattr_default_np(&attr);
-	pthread_attr_setstacksize(&attr, 1 << 17);
-	pthread_setattr_default_np(&attr);
-	while (count--)
-		if (!create_call_rcu_data(0, -1))
-			return false;
-	return true;
-}
-
-/* In a child: the caller's time of an idle barrier, the least of some, and what exit costs all. */
-static bool measure(int count, struct costs *costs, double *at_exit)
-{
-	struct costs *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct rusage usage;
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		if (!have_workers(count))
-			_exit(2);
-		rcu_barrier();
-		shared->barrier = 1e9;
-		for (int i = 0; i < TRIES; i++) {
-			double begin = thread_time(), time;
-
-			rcu_barrier();
-			time = thread_time() - begin;
-			shared->barrier = time < shared->barrier ? time : shared->barrier;
-		}
-		getrusage(RUSAGE_SELF, &usage);
-		shared->before_exit = used(&usage);
-		exit(0);
-	}
-	want(wait4(pid, &status, 0, &usage) == pid);
-	*costs = *shared;
-	*at_exit = used(&usage) - shared->before_exit;
-	return status == 0;
-}
-
-/* Four times the workers cost four times as much, or a little more; sixteen times if it is square. */
-START_TEST(a_walk_visits_each_worker_once)
-{
-	double barrier[2] = { 1e9, 1e9 }, at_exit[2] = { 1e9, 1e9 };
-
-	for (int i = 0; i < 3; i++)
-		for (int j = 0; j < 2; j++) {
-			struct costs costs;
-			double exits;
-
-			if (!measure(j ? MANY : FEW, &costs, &exits))
-				return;		/* not permitted here */
-			barrier[j] = costs.barrier < barrier[j] ? costs.barrier : barrier[j];
-			at_exit[j] = exits < at_exit[j] ? exits : at_exit[j];
-		}
-	ck_assert_msg(barrier[1] < 9 * barrier[0] + 1e-5, "rcu_barrier: %.0f us with %d workers, "
-		      "%.0f us with %d", 1e6 * barrier[0], FEW, 1e6 * barrier[1], MANY);
-	ck_assert_msg(at_exit[1] < 9 * at_exit[0] + 1e-3, "exit: %.1f ms with %d workers, "
-		      "%.1f ms with %d", 1e3 * at_exit[0], FEW, 1e3 * at_exit[1], MANY);
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("cpu-workers/" FLAVOR);
@@ -262,9 +164,6 @@ static Suite *suite(void)
 	tcase_add_test(tcase, workers_of_cpus_are_bound_again);
 	tcase_add_test(tcase, a_worker_that_cannot_be_bound_runs_all_the_same);
 	tcase_add_loop_test(tcase, each_cpu_has_its_worker_in_a_process_of_one_cpu, 0, 2);
-#if !SLOW_BUILD
-	tcase_add_test(tcase, a_walk_visits_each_worker_once);
-#endif
 	return suite;
 }
 

@@ -5,6 +5,7 @@
 
 #include "held.h"
 
+#include <dlfcn.h>
 #include <sys/wait.h>
 
 #include <quiesce/report.h>
@@ -71,6 +72,20 @@ static inline void has(const char *text)
 	for (uint64_t since = 0; !said(text); sched_yield())
 		if (waited_too_long(&since))
 			ck_abort_msg("\"%s\" is not in: %s", text, heard[0]);
+}
+
+/* Of a callback that has not returned for so long: where it is some C libraries tell (src/system/place.c). */
+static inline void has_place(const void *callback)
+{
+	char text[64];
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	const char *place = " (";
+#else
+	const char *place = ", ";
+#endif
+
+	snprintf(text, sizeof(text), " s: %p%s", callback, place);
+	has(text);
 }
 
 static inline void names_thread(pid_t id, pthread_t thread)

@@ -227,7 +227,6 @@ START_TEST(callback_that_nobody_waits_for_is_named)
 	listen_with(LIMIT_MS);
 	for (unsigned int i = 0; i < stalls(); i++) {
 		struct rcu_head head;
-		char text[64];
 
 		put(culprit, 0);
 		set_thread_call_rcu_data(i % 2 && come_by[_i] == queue_slowly ? made : NULL);
@@ -235,9 +234,8 @@ START_TEST(callback_that_nobody_waits_for_is_named)
 		await_that(get(culprit));
 		put(reports, 0);
 		come_by[_i]();
-		snprintf(text, sizeof(text), " s: %p (", (void *)(uintptr_t)stay);
 		has("urcu_" FLAVOR "_call_rcu: a callback of worker ");
-		has(text);
+		has_place((void *)(uintptr_t)stay);
 		has("nobody waits for it; ");
 		names_thread(culprit, get_call_rcu_thread(get_call_rcu_data()));
 		sem_post(&release);

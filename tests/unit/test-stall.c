@@ -262,8 +262,7 @@ static void names_callback(const char *function, unsigned long worker)
 	snprintf(text, sizeof(text), "urcu_" FLAVOR "_%s: a callback of worker %lu has not returned for ", function,
 		 worker);
 	has(text);
-	snprintf(text, sizeof(text), " s: %p (", (void *)(uintptr_t)stay);
-	has(text);
+	has_place((void *)(uintptr_t)stay);
 }
 
 /* worker: NULL: the standard one, whose number is 0. The made one's is 1. */
@@ -420,14 +419,12 @@ START_TEST(deferred_call_that_holds_others_up_is_named)
 	listen_with(LIMIT_MS);
 	for (unsigned int i = 0; i < stalls() / 2; i++) {
 		pthread_t owner;
-		char text[64];
 
 		urcu_get_stats(&before);
 		owner = start_way(&ways[_i], &team);
 		await_reports(1);
 		has("urcu_" FLAVOR "_defer_rcu: a deferred call has not returned for ");
-		snprintf(text, sizeof(text), " s: %p (", (void *)(uintptr_t)stay_deferred);
-		has(text);
+		has_place((void *)(uintptr_t)stay_deferred);
 		has(ways[_i].waiter);
 		names_thread(culprit, 0);
 		urcu_get_stats(&after);

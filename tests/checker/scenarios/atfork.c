@@ -5,12 +5,11 @@
  *	THEN		what another thread does beside it: the same (forker), or it forks while they are about to be installed,
  *			perhaps, and does the same in the child (bystander)
  */
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <urcu/flavor.h>
 
 #include "checker/rcu.h"
+#include "checker/child.h"
 
 int children;
 
@@ -26,15 +25,6 @@ static void note_child(void *priv)
 }
 
 static struct urcu_atfork noted = { ignore, ignore, note_child, NULL };
-
-static void await_child(pid_t pid)
-{
-	int status = 0;
-
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
 
 static void enable_and_fork(void)
 {

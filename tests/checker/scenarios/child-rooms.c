@@ -4,13 +4,11 @@
  * small, and whole. The array of readers, and bp's slots for them; neither is the library's own, which begins with room
  * for more readers than a scenario has threads.
  */
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "flavor/bp-arena.h"
 #include "grace/grace.h"
 
-#include "checker/scenario.h"
+#include "checker/child.h"
 
 #define READERS	(REGISTRY_INLINE + 2)
 
@@ -42,7 +40,6 @@ static void use(void)
 int main(void)
 {
 	pthread_t thread;
-	int status = 0;
 	pid_t pid;
 
 	for (unsigned int i = 1; i <= REGISTRY_INLINE; i++)
@@ -56,9 +53,7 @@ int main(void)
 		use();
 		_exit(0);
 	}
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	await_child(pid);
 	pthread_join(thread, NULL);
 	return 0;
 }

@@ -7,12 +7,11 @@
  *			the child are the first to use the library, at once
  *	DEFERS		...that thread defers calls, and does it all again
  */
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <urcu/backlog.h>
 
 #include "checker/rcu.h"
+#include "checker/child.h"
 
 int ran;
 
@@ -124,7 +123,6 @@ static void use(void)
 
 int main(void)
 {
-	int status = 0;
 	pthread_t thread;
 	pid_t pid;
 
@@ -137,9 +135,7 @@ int main(void)
 		use();
 		_exit(0);
 	}
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	await_child(pid);
 	pthread_join(thread, NULL);
 	use();
 	return 0;

@@ -12,10 +12,9 @@
  *	FORKS		a third thread forks meanwhile: its child waits for what is queued, and exits
  */
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "checker/rcu.h"
+#include "checker/child.h"
 
 int ran, closed;
 bool child;
@@ -105,7 +104,6 @@ static void *other(void *arg)
 /* Returns in the parent. */
 static __attribute__((unused)) void fork_and_exit(void)
 {
-	int status;
 	pid_t pid;
 
 	call_rcu_before_fork();
@@ -122,7 +120,7 @@ static __attribute__((unused)) void fork_and_exit(void)
 		exit(0);
 	}
 	call_rcu_after_fork_parent();
-	waitpid(pid, &status, 0);
+	await_child(pid);
 }
 
 static __attribute__((unused)) void *forker(void *arg)

@@ -4,13 +4,11 @@
  * other and waits for its readers; and a fork with the hooks of both, at any step of all that (FORK), or an exit
  * (EXIT).
  */
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <urcu/urcu-bp.h>
 #include <urcu/urcu-mb.h>
 
-#include "checker/scenario.h"
+#include "checker/child.h"
 
 struct item {
 	int value;
@@ -94,7 +92,6 @@ static void settle(void)
 static void fork_it(void)
 {
 	pid_t pid;
-	int status = 0;
 
 	urcu_mb_call_rcu_before_fork();
 	urcu_bp_call_rcu_before_fork();
@@ -107,8 +104,7 @@ static void fork_it(void)
 	}
 	urcu_bp_call_rcu_after_fork_parent();
 	urcu_mb_call_rcu_after_fork_parent();
-	waitpid(pid, &status, 0);
-	assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	await_child(pid);
 }
 #endif
 

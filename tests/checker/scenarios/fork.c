@@ -9,12 +9,11 @@
  *	READERS_HOOKS	those of bp that pause no worker: the same
  *	IN_CALLBACK	the worker forks, in a callback
  */
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <urcu/free-rcu.h>
 
 #include "checker/rcu.h"
+#include "checker/child.h"
 
 /* A deferred call that a thread of the program ran at the fork goes as far as it came. */
 #if defined(NO_HOOKS) || defined(READERS_HOOKS)
@@ -139,15 +138,6 @@ static void *use(void *arg)
 	return arg;
 }
 
-static void await(pid_t pid)
-{
-	int status = 0;
-
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static void fork_twice(void)
 {
 	pid_t pid = fork_with_rcu();
@@ -159,10 +149,10 @@ static void fork_twice(void)
 		if (pid == 0)
 			use(NULL);
 		else
-			await(pid);
+			await_child(pid);
 		_exit(0);
 	}
-	await(pid);
+	await_child(pid);
 }
 
 #ifdef IN_CALLBACK
@@ -181,7 +171,7 @@ static void fork_it(struct rcu_head *head)
 
 	count(head);
 	if (pid != 0)
-		await(pid);
+		await_child(pid);
 	else if (pthread_create(&thread, NULL, end, NULL) != 0)
 		abort();
 }

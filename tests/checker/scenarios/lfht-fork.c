@@ -3,13 +3,12 @@
  * A fork at any step of a thread that fills a table, and so asks for its growth: in the child the table has the nodes
  * that were there, takes more, grows again, and can be destroyed once it is empty.
  */
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <quiesce/stall.h>
 #include <urcu/rculfhash.h>
 
 #include "checker/rcu.h"
+#include "checker/child.h"
 
 #define KEYS 6
 
@@ -72,7 +71,6 @@ static void use(void)
 int main(void)
 {
 	pthread_t thread;
-	int status = 0;
 	pid_t pid;
 
 	quiesce_set_stall_timeout(0);
@@ -91,9 +89,7 @@ int main(void)
 		_exit(0);
 	}
 	call_rcu_after_fork_parent();
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	await_child(pid);
 	pthread_join(thread, NULL);
 	use();
 	rcu_unregister_thread();
