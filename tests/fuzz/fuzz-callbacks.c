@@ -20,6 +20,7 @@
 #include <urcu/free-rcu.h>
 
 #include "fuzz.h"
+#include "limits.h"
 #include "sections.h"
 
 #ifdef FUZZ_NO_FORKS
@@ -27,6 +28,9 @@
 #else
 #define FORKS_MAX 2U
 #endif
+
+/* Of a barrier that comes back all the same. */
+#define LIMIT_MS	(20000 * patience())
 
 enum { WORKERS = 4, CPUS = 3, OPERATIONS = 200, NESTED_MAX = 3, TARGETS = 1024 };
 
@@ -130,7 +134,7 @@ static void barrier(struct input *input)
 	if (!may_wait() && !is_with_limit)
 		state.reports++;
 	if (is_with_limit)
-		status = urcu_barrier_timeout(20000);
+		status = urcu_barrier_timeout(LIMIT_MS);
 	else
 		rcu_barrier();
 	must(status == (may_wait() || !is_with_limit ? 0 : -EDEADLK));
@@ -144,7 +148,7 @@ static void drain(void)
 {
 	if (state.deep && may_wait())
 		return;
-	must(urcu_drain(20000) == (may_wait() ? 0 : -EDEADLK));
+	must(urcu_drain(LIMIT_MS) == (may_wait() ? 0 : -EDEADLK));
 	if (!may_wait())
 		return;
 	must(__atomic_load_n(&run, __ATOMIC_RELAXED) == __atomic_load_n(&queued, __ATOMIC_RELAXED));
@@ -306,11 +310,11 @@ static void end_child(void)
 {
 	while (state.deep)
 		section(true);
-	alarm(60);
+	alarm(60 * patience());
 	must(!get_thread_call_rcu_data());
 	rcu_barrier();
 	queue(1);
-	must(!urcu_drain(20000));
+	must(!urcu_drain(LIMIT_MS));
 	must(__atomic_load_n(&run, __ATOMIC_RELAXED) == __atomic_load_n(&queued, __ATOMIC_RELAXED));
 	must(__atomic_load_n(&deferred_run, __ATOMIC_RELAXED) == deferred);
 	must(__atomic_load_n(&released, __ATOMIC_RELAXED) == given);
@@ -406,6 +410,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static bool is_registered;
 
 	if (!is_registered) {
+		put_off_stall_reports();
 		quiesce_set_report_handler(count_report);
 		rcu_register_thread();
 		must(!rcu_defer_register_thread());

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # ./dev fuzz: build each harness, or those named, with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, and
 # run it for so many minutes, from the corpus in the tree and what earlier runs have found new. FUZZER=afl: with AFL++
-# (and without sanitizers that slow it down). Inputs that end a harness are kept below OUT/finds. The last line is
-# "N passed, N failed". gdb's inputs are made by fuzz-gdb.py, with the library in BUILD.
+# (and without sanitizers that slow it down). Inputs that end a harness are kept below OUT/finds. FUZZ_SEED: that of
+# libFuzzer's choices. The last line is "N passed, N failed". gdb's inputs are made by fuzz-gdb.py, with the library in BUILD.
 # Usage: fuzz.sh TREE BUILD OUT MINUTES [NAME...]
 set -eu
 source=$1
@@ -15,7 +15,8 @@ shift 4
 . "$source/tests/fuzz/harnesses.inc"
 # shellcheck disable=SC2086 # a list of words
 [ $# != 0 ] || set -- $all
-: "${CLANG:=clang}" "${FUZZER:=libfuzzer}" "${CPPFLAGS:=}"
+: "${CLANG:=clang}" "${FUZZER:=libfuzzer}" "${CPPFLAGS:=}" "${CK_TIMEOUT_MULTIPLIER:=4}"
+export CK_TIMEOUT_MULTIPLIER
 work=$out/$FUZZER
 mkdir -p "$work" "$out/finds"
 TMPDIR=$(mktemp -d /tmp/fuzz-XXXXXX)
@@ -69,7 +70,8 @@ run() {
 		done
 		[ -z "$finds" ]
 	else
-		"$work/$1" -max_total_time="$seconds" -artifact_prefix="$out/finds/$1-" -timeout=60 -max_len=4096 \
+		"$work/$1" ${FUZZ_SEED:+-seed="$FUZZ_SEED"} -max_total_time="$seconds" -artifact_prefix="$out/finds/$1-" \
+			-timeout=$((15 * ${CK_TIMEOUT_MULTIPLIER%.*})) -max_len=4096 \
 			-rss_limit_mb=3000 -print_final_stats=1 "$work/corpus/$1" "$corpus" > "$work/$1.log" 2>&1
 	fi
 }
