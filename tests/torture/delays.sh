@@ -14,7 +14,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # A delay is a system call, a chance to be cancelled, and time of the thread's own; and a flood of a million callbacks
 # takes minutes with them.
-UNFIT='/(caller|fault|fault-[a-z]*|asked|cpu-workers|lfht-growth|lfht-memory|fork-storm)-'
+UNFIT='/(caller|fault|fault-[a-z]*|asked|lfht-growth|lfht-memory|fork-storm)-'
 
 built() {
 	cd "$work" || return
