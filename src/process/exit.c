@@ -35,12 +35,20 @@ static uint64_t time_limit(void)
 	return (limit < LIMIT_MAX ? limit : LIMIT_MAX) * QUIESCE_NS_PER_MS;
 }
 
-/* exit runs its functions in the reverse order: what is registered at the first call_rcu runs early. */
+static bool has_ended(const struct engine *engine)
+{
+	return __atomic_load_n(&engine->workers.closing, __ATOMIC_RELAXED) & ENDED;
+}
+
+/*
+ * exit runs its functions in the reverse order: what is registered at the first call_rcu runs early. After the end there
+ * is nothing to be called for, and musl's atexit waits for ever in a destructor.
+ */
 void quiesce_exit_await(struct workers *all)
 {
 	struct engine *engine = quiesce_engine_of(all);
 
-	if (!__atomic_exchange_n(&engine->exit_awaited, true, __ATOMIC_RELAXED))
+	if (!has_ended(engine) && !__atomic_exchange_n(&engine->exit_awaited, true, __ATOMIC_RELAXED))
 		atexit(engine->at_exit);
 }
 
@@ -190,11 +198,6 @@ static bool end_workers(struct engine *engine)
 
 	__atomic_fetch_or(&engine->workers.closing, ENDED, __ATOMIC_SEQ_CST);
 	return gone;
-}
-
-static bool has_ended(const struct engine *engine)
-{
-	return __atomic_load_n(&engine->workers.closing, __ATOMIC_RELAXED) & ENDED;
 }
 
 /* dlclose calls what is registered by atexit after the library's destructor. */
