@@ -6,6 +6,10 @@ set -u
 # shellcheck source=packaging/deb-test.inc
 . /deb-test.inc
 programs="knot gdnsd xfsprogs multipath-tools lttng-tools bind9"
+# Not of every release.
+for program in nfs-ganesha-vfs glusterfs-server libnfs-utils; do
+	[ -z "$(apt-cache madison $program)" ] || programs="$programs $program"
+done
 ours="libquiesce8 libquiesce-dev quiesce-tools quiesce-doc"
 liburcu=$(apt-cache madison liburcu8t64 | awk 'NR == 1 { print $1 }')
 : "${liburcu:=liburcu8}"
@@ -94,10 +98,33 @@ run_lttng() {
 	daemon "$1" "lttng --no-sessiond list" lttng-sessiond --no-kernel
 }
 
+# NFS 4 on a port of the loopback's, and a client that is a program.
+run_ganesha() {
+	mkdir -p ganesha/export /var/run/ganesha /var/lib/nfs/ganesha && echo one > ganesha/export/file
+	printf 'NFS_CORE_PARAM { Protocols = 4; Bind_addr = 127.0.0.1; NFS_Port = 5304; Enable_NLM = false;
+ Enable_RQUOTA = false; Enable_UDP = false; }\nNFSv4 { Graceless = true; RecoveryBackend = fs; }\nEXPORT { Export_Id = 1; Path = %s;
+ Pseudo = /one; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; FSAL { Name = VFS; } }\n' \
+		"$work/ganesha/export" > ganesha/conf
+	daemon "$1" "nfs-cat nfs://127.0.0.1/one/file?version=4&nfsport=5304" \
+		ganesha.nfsd -F -f "$work/ganesha/conf" -L "$work/ganesha/log" -p "$work/ganesha/pid"
+}
+
+run_gluster() {
+	daemon "$1" "gluster --mode=script pool list" glusterd -N -l "$work/glusterd" -p "$work/glusterd.pid"
+}
+
+has() { # program ...
+	for program; do
+		command -v "$program" > /dev/null || return
+	done
+}
+
 run_all() { # package, on what
 	for program in knot gdnsd xfs multipath lttng; do
 		try "$program runs on $2" run_$program "$1"
 	done
+	! has ganesha.nfsd nfs-cat || try "ganesha runs on $2" run_ganesha "$1"
+	! has glusterd || try "gluster runs on $2" run_gluster "$1"
 	if ldd /usr/sbin/named | grep -q liburcu; then
 		try "named runs on $2" run_named "$1"
 	else
