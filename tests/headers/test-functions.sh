@@ -150,6 +150,37 @@ inlined() { # flavor, compiler, standard
 		link "$1" "$work/users.o" "$work/users" && timeout 60 "$work/users"
 }
 
+# ---- Given to be freed ----
+
+# Where it is inlined, one call in four is to the function: each is enough for a compiler to mistake the two.
+giver() { # flavor
+	cat <<-TXT
+	#include <stdlib.h>
+	#include <urcu/urcu-$1.h>
+	int main(void)
+	{
+		int count;
+
+		urcu_$1_register_thread();
+		for (count = 0; count < 1000; count++)
+			urcu_$1_free_rcu(malloc(16));
+		urcu_$1_free_rcu(NULL);
+		urcu_$1_unregister_thread();
+		urcu_$1_free_rcu(malloc(16));
+		urcu_$1_barrier();
+		return 0;
+	}
+	TXT
+}
+
+given() { # flavor, compiler, standard
+	for level in -O0 -O1 -O2 -O3 "-O2 -DURCU_NO_INLINE" "-O2 -fPIC"; do
+		# shellcheck disable=SC2086 # words
+		compile "$2" "$3" $level -c -o "$work/giver.o" "$work/giver.c" && link "$1" "$work/giver.o" "$work/giver" &&
+			timeout 60 "$work/giver" || { echo "$level"; return 1; }
+	done
+}
+
 # ---- Stubs ----
 
 stubs() { # flavor
@@ -187,12 +218,14 @@ stubbed() { # compiler, standard
 for flavor in mb memb bp qsbr; do
 	users $flavor > "$work/users.c"
 	stubs $flavor > "$work/stubs.c"
+	giver $flavor > "$work/giver.c"
 	for setting in $settings; do
 		compiler=${setting%%:*} standard=${setting#*:}
 		if command -v "$compiler" > /dev/null; then
 			attempt "$flavor: readers are inlined, or called, $setting" \
 				inlined $flavor "$compiler" "$standard"
 			attempt "$flavor: a program's own readers, $setting" stubbed "$compiler" "$standard"
+			attempt "$flavor: free_rcu is called, and comes back, $setting" given $flavor "$compiler" "$standard"
 		else
 			skip "$flavor: readers, $setting" "no $compiler"
 		fi

@@ -51,15 +51,21 @@ static inline int urcu_common_give(struct urcu_free_window *window, void *ptr, i
 	return caa_likely(__atomic_load_n(window->served, __ATOMIC_RELAXED) == URCU_FREE_SERVED) ? 1 : -1;
 }
 
-/* The inlined form of function f: window is where its flavor has the calling thread's. */
+/*
+ * The inlined form of function f: window is where its flavor has the calling thread's. Compilers must not see which function
+ * is called: clang, which goes by the symbol, would take this one for it and inline it into itself, for ever.
+ */
 #define _URCU_FREE_RCU(f, window, fence)						\
 	extern void _urcu_call_ ## f(void *ptr) __asm__(#f);				\
 	static inline void _ ## f(void *ptr)						\
 	{										\
-		int given = urcu_common_give(window, ptr, fence);		\
+		int given = urcu_common_give(window, ptr, fence);			\
+		void (*call)(void *ptr) = _urcu_call_ ## f;				\
 											\
-		if (caa_unlikely(given <= 0))						\
-			_urcu_call_ ## f(given ? NULL : ptr);				\
+		if (caa_unlikely(given <= 0)) {						\
+			__asm__("" : "+r"(call));					\
+			call(given ? NULL : ptr);					\
+		}									\
 	}
 
 _URCU_EXTERN_C_END
