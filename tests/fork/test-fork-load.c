@@ -495,9 +495,12 @@ static Suite *suite(void)
 	tcase_add_test(tcase,
 		a_fork_in_a_section_does_not_wait_for_a_callback_that_waits_for_the_section);
 #endif
+	/* musl bounds the default size of stacks, which forbids threads here. */
+#ifdef __GLIBC__
 	tcase_add_test(tcase,
 		a_callback_that_rcu_barrier_runs_itself_for_want_of_a_thread_may_fork);
 	tcase_add_test(tcase, the_same_for_callbacks_of_a_freed_worker);
+#endif
 	tcase = add_case(suite, "floods");
 	tcase_add_test(tcase, forks_in_a_flood_lose_no_callback_and_run_none_twice);
 	tcase_add_test(tcase, forks_in_a_flood_of_per_cpu_workers_do_neither);
