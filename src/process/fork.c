@@ -295,6 +295,12 @@ static void inherit_workers(struct engine *engine)
 
 /* ---- Registry and grace periods ---- */
 
+/* This child's hooks are called by its first thread, or will be: others leave them that. */
+static void note_hooks(struct engine *engine)
+{
+	__atomic_store_n(&engine->fork.hooked, quiesce_generation(), __ATOMIC_RELAXED);
+}
+
 /* Once a fork, by the first hook that runs in the child: the next one may find them in use. */
 static void restart_registry(struct engine *engine)
 {
@@ -302,8 +308,10 @@ static void restart_registry(struct engine *engine)
 		return;
 	engine->fork.restarts = ~0UL;
 	engine->fork.readers = 0;
-	if (quiesce_fork_is_between(engine))
+	if (quiesce_fork_is_between(engine)) {
+		note_hooks(engine);
 		quiesce_forker_set(&engine->workers);
+	}
 	quiesce_registry_reset(&engine->domain.registry, engine->domain.calls->self());
 	quiesce_gp_child(&engine->domain);
 	quiesce_defer_child(&engine->workers);
@@ -497,7 +505,9 @@ static void inherit(void *arg)
 {
 	struct engine *engine = arg;
 
-	if (!quiesce_fork_is_between(engine)) {
+	if (quiesce_fork_is_between(engine)) {
+		note_hooks(engine);
+	} else {
 		take_over(engine);
 		engine->generation = quiesce_generation();
 	}
@@ -544,7 +554,8 @@ bool quiesce_fork_claim(struct workers *all)
 	struct engine *engine = quiesce_engine_of(all);
 	int32_t own = quiesce_generation();
 
-	if (caa_likely(__atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE) == own) || quiesce_fork_is_between(engine))
+	if (caa_likely(__atomic_load_n(&engine->generation, __ATOMIC_ACQUIRE) == own) || quiesce_fork_is_between(engine) ||
+	    __atomic_load_n(&engine->fork.hooked, __ATOMIC_RELAXED) == own)
 		return true;
 	claim_child(engine, own);
 	return false;

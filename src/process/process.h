@@ -58,6 +58,8 @@ struct fork_state {
 	 * one of whose threads is at it. Set atomically; the futex of those who wait for that thread.
 	 */
 	int32_t atfork;
+	/* quiesce_generation() of a child that the thread between the hooks is in. Set atomically, by that thread. */
+	int32_t hooked;
 };
 
 struct engine {
