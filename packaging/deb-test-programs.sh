@@ -98,14 +98,12 @@ run_lttng() {
 	daemon "$1" "lttng --no-sessiond list" lttng-sessiond --no-kernel
 }
 
-# NFS 4 on a port of the loopback's, and a client that is a program.
+# NFS 4 on a port of the loopback's, and a client that is a program. It exports nothing: a chroot's root is no mount.
 run_ganesha() {
-	mkdir -p ganesha/export /var/run/ganesha /var/lib/nfs/ganesha && echo one > ganesha/export/file
+	mkdir -p ganesha /var/run/ganesha /var/lib/nfs/ganesha
 	printf 'NFS_CORE_PARAM { Protocols = 4; Bind_addr = 127.0.0.1; NFS_Port = 5304; Enable_NLM = false;
- Enable_RQUOTA = false; Enable_UDP = false; }\nNFSv4 { Graceless = true; RecoveryBackend = fs; }\nEXPORT { Export_Id = 1; Path = %s;
- Pseudo = /one; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; FSAL { Name = VFS; } }\n' \
-		"$work/ganesha/export" > ganesha/conf
-	daemon "$1" "nfs-cat nfs://127.0.0.1/one/file?version=4&nfsport=5304" \
+ Enable_RQUOTA = false; Enable_UDP = false; }\nNFSv4 { Graceless = true; RecoveryBackend = fs; }\n' > ganesha/conf
+	daemon "$1" "nfs-ls nfs://127.0.0.1/?version=4&nfsport=5304" \
 		ganesha.nfsd -F -f "$work/ganesha/conf" -L "$work/ganesha/log" -p "$work/ganesha/pid"
 }
 
@@ -123,7 +121,7 @@ run_all() { # package, on what
 	for program in knot gdnsd xfs multipath lttng; do
 		try "$program runs on $2" run_$program "$1"
 	done
-	! has ganesha.nfsd nfs-cat || try "ganesha runs on $2" run_ganesha "$1"
+	! has ganesha.nfsd nfs-ls || try "ganesha runs on $2" run_ganesha "$1"
 	! has glusterd || try "gluster runs on $2" run_gluster "$1"
 	if ldd /usr/sbin/named | grep -q liburcu; then
 		try "named runs on $2" run_named "$1"
