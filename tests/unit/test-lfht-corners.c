@@ -102,6 +102,7 @@ static void take_if_there_is_room(const struct cds_lfht_mm_type *memory, unsigne
 		want(errno == ENOMEM && order > BITS / 2);
 }
 
+/* An emulator has a table of all pages that are reserved, which takes more memory than there is. */
 START_TEST(any_maximum_is_taken)
 {
 	for (unsigned int order = BITS - 28; order < BITS; order += 3) {
@@ -400,7 +401,8 @@ static Suite *suite(void)
 	TCase *tcase = add_case(suite, "corners", 60);
 
 	tcase_add_checked_fixture(tcase, set_up, NULL);
-	tcase_add_test(tcase, any_maximum_is_taken);
+	if (thread_count() == 1)
+		tcase_add_test(tcase, any_maximum_is_taken);
 	tcase_add_test(tcase, unknown_flags_change_nothing);
 	tcase_add_test(tcase, huge_pages_are_for_those_who_ask);
 	tcase_add_loop_test(tcase, without_tags_a_table_does_all_that_it_does_with_them, 0, SCHEMES);
