@@ -305,9 +305,11 @@ static void *fork_beside_exit(void *arg)
 		queue(10);
 		await_that(get(&results->ran) == CALLBACKS + 10);
 		queue(CALLBACKS);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 41)
+#ifdef __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 41)
 		rcu_barrier();
 		_exit(7);
+#endif
 #endif
 		exit(7);
 	}
