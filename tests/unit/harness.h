@@ -5,8 +5,7 @@
  * Nothing here sleeps to order things: threads meet at barriers and semaphores, or look at the
  * grace-period number.
  */
-#ifndef TESTS_UNIT_HARNESS_H
-#define TESTS_UNIT_HARNESS_H
+#pragma once
 
 #include <check.h>
 #include <errno.h>
@@ -429,8 +428,7 @@ static inline void thread_name(char name[16])
 	want(prctl(PR_GET_NAME, name, 0, 0, 0) == 0);
 }
 
-/* Those of an emulator (qemu-user has one), which are there before the program makes any. */
-static unsigned int emulators_threads;
+static unsigned int emulators_threads;	/* qemu-user has one, before the program makes any */
 
 /* How many threads this process has. One that was joined may be listed for a moment longer. */
 static inline unsigned int thread_count(void)
@@ -599,5 +597,3 @@ static inline int run_suite(Suite *suite)
 	srunner_set_tap(runner, "-");
 	return run_runner(runner, CK_NORMAL);
 }
-
-#endif /* TESTS_UNIT_HARNESS_H */
